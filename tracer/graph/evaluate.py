@@ -1,0 +1,76 @@
+"""The reference interpreter: runs a CalcGraph node by node, as simply as can be.
+
+It is the oracle of tests, runs eager mode, and takes over when a function has more branches than
+programs may be kept for.
+
+>>> evaluate(graph, [np.ones(3)])
+[np.float64(3.0)]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from typing import Any
+
+import numpy as np
+
+from tracer.graph.calcgraph import CalcGraph
+from tracer.graph.node import Node
+
+
+class GuardMiss(Exception):
+    """A guard did not hold: another program is the right one. Never reaches the user."""
+
+    def __init__(self, position: int, outcome: Any = None):
+        self.position = position
+        self.outcome = outcome
+        super().__init__(position, outcome)
+
+
+def run_node(node: Node, operands: Sequence[Any]) -> Any:
+    """The value of one node (a tuple for several outputs)."""
+    if node.regions:
+        return node.op.evaluate(node, operands)
+    args, kwargs = node.params.fill(operands)
+    with np.errstate(**dict(node.context)) if node.context else nullcontext():
+        return node.call_function()(*args, **kwargs)
+
+
+def evaluate(graph: CalcGraph, arguments: Sequence[Any]) -> list[Any]:
+    """Values of the graph's outputs.
+
+    Raises
+    ------
+    GuardMiss
+        If a guard does not hold; nothing has been written then.
+    """
+    values: dict[Node, Any] = dict(zip(graph.inputs, arguments, strict=True))
+    guards: dict[Node, list[int]] = {}
+    for position, guard in enumerate(graph.guards):
+        guards.setdefault(guard.node, []).append(position)
+    for node in graph.order:
+        if node not in values:
+            values[node] = _guarded(graph, node, [values[i] for i in node.inputs], guards)
+        for position in guards.get(node, ()):
+            guard = graph.guards[position]
+            if guard.kind == "equals" and values[node] != guard.outcome:
+                raise GuardMiss(position, values[node])
+            if guard.kind == "dtype" and values[node].dtype != node.dtype:
+                raise GuardMiss(position, values[node].dtype)
+    for effect in graph.effects:
+        if effect.kind == "write":
+            values[effect.target][...] = values[effect.value]
+    return [values[node] for node in graph.outputs]
+
+
+def _guarded(graph: CalcGraph, node: Node, operands: list[Any], guards: dict) -> Any:
+    must_raise = [p for p in guards.get(node, ()) if graph.guards[p].kind == "raises"]
+    if not must_raise:
+        return run_node(node, operands)
+    guard = graph.guards[must_raise[0]]
+    try:
+        run_node(node, operands)
+    except guard.outcome:
+        return None
+    raise GuardMiss(must_raise[0])

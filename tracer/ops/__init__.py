@@ -1,0 +1,1 @@
+"""What NumPy means: the op of every callable, and what its result looks like without data."""

@@ -1,0 +1,274 @@
+"""From NumPy callables to Ops: every public callable has one, made on first use.
+
+>>> op_of(np.tanh)
+<op tanh>
+>>> op_of(np.add.reduce) is op_of(np.sum)
+True
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tracer.graph.op import (
+    CONTRACTION, ELEMENTWISE, INDEXING, MAY_RAISE, OPAQUE, REDUCTION, REGION, SHAPE, STRUCTURAL, CREATION,
+    Op, Schema,
+)  # fmt: skip
+
+OPS: dict[str, Op] = {}
+BY_CALLABLE: dict[Any, Op] = {}
+
+# name: (symbol, operator, ufunc or None where Python's operator is the only spelling)
+OPERATORS: dict[str, tuple[str, Callable, Any]] = {
+    "add": ("+", operator.add, np.add),
+    "subtract": ("-", operator.sub, np.subtract),
+    "multiply": ("*", operator.mul, np.multiply),
+    "divide": ("/", operator.truediv, np.divide),
+    "floor_divide": ("//", operator.floordiv, np.floor_divide),
+    "remainder": ("%", operator.mod, np.remainder),
+    "matmul": ("@", operator.matmul, np.matmul),
+    "pow": ("**", operator.pow, None),
+    "negative": ("neg", operator.neg, np.negative),
+    "positive": ("pos", operator.pos, np.positive),
+    "absolute": ("abs", operator.abs, np.absolute),
+    "invert": ("~", operator.invert, np.invert),
+    "less": ("<", operator.lt, np.less),
+    "less_equal": ("<=", operator.le, np.less_equal),
+    "greater": (">", operator.gt, np.greater),
+    "greater_equal": (">=", operator.ge, np.greater_equal),
+    "equal": ("==", operator.eq, np.equal),
+    "not_equal": ("!=", operator.ne, np.not_equal),
+    "bitwise_and": ("&", operator.and_, np.bitwise_and),
+    "bitwise_or": ("|", operator.or_, np.bitwise_or),
+    "bitwise_xor": ("^", operator.xor, np.bitwise_xor),
+    "left_shift": ("<<", operator.lshift, np.left_shift),
+    "right_shift": (">>", operator.rshift, np.right_shift),
+}
+
+# Schemas of the non-ufunc functions; what is in no line is opaque.
+SCHEMAS: dict[Schema, str] = {
+    ELEMENTWISE: "clip where nan_to_num sinc i0 angle real imag fix around round isclose iscomplex "
+    "isreal isneginf isposinf real_if_close",
+    REDUCTION: "sum prod max min amax amin mean var std all any argmax argmin ptp count_nonzero "
+    "nansum nanprod nanmax nanmin nanmean nanvar nanstd nanargmax nanargmin median nanmedian",
+    SHAPE: "reshape ravel transpose swapaxes moveaxis rollaxis expand_dims squeeze broadcast_to "
+    "concatenate stack vstack hstack dstack column_stack block append split array_split hsplit "
+    "vsplit dsplit unstack pad flip fliplr flipud roll rot90 repeat tile atleast_1d atleast_2d "
+    "atleast_3d matrix_transpose permute_dims copy ascontiguousarray asarray array meshgrid "
+    "broadcast_arrays cumsum cumprod cumulative_sum cumulative_prod tril triu diag diagonal "
+    "diagflat sort argsort",
+    INDEXING: "take take_along_axis put_along_axis compress extract choose select",
+    CONTRACTION: "dot vdot inner outer einsum tensordot kron trace cross",
+    CREATION: "zeros ones full empty eye identity arange linspace logspace geomspace tri zeros_like "
+    "ones_like full_like empty_like",
+}  # fmt: skip
+MAY_RAISE_NAMES = frozenset(
+    "linalg.inv linalg.solve linalg.cholesky linalg.eig linalg.eigh linalg.eigvals linalg.eigvalsh "
+    "linalg.svd linalg.svdvals linalg.lstsq linalg.pinv linalg.tensorsolve linalg.tensorinv "
+    "linalg.matrix_power".split()
+)
+GUFUNC_SIGNATURES = {
+    "linalg.inv": "(m,m)->(m,m)", "linalg.det": "(m,m)->()", "linalg.cholesky": "(m,m)->(m,m)",
+    "linalg.slogdet": "(m,m)->(),()", "linalg.eigvalsh": "(m,m)->(m)", "linalg.eigh": "(m,m)->(m),(m,m)",
+}  # fmt: skip
+# How an op that has several outputs counts them; others have one.
+OUTPUTS = {"linalg.slogdet": 2, "linalg.eigh": 2, "linalg.eig": 2, "linalg.qr": 2, "linalg.svd": 3}
+
+
+def register(op: Op, *callables: Any) -> Op:
+    """Enter an op under its name and its callables."""
+    if op.name in OPS:
+        raise ValueError(f"op {op.name} is registered twice")
+    OPS[op.name] = op
+    for function in callables:
+        BY_CALLABLE[function] = op
+    return op
+
+
+def op_named(name: str) -> Op:
+    """The op of a name.
+
+    Raises
+    ------
+    KeyError
+        If no NumPy callable has it.
+    """
+    found = OPS.get(name)
+    if found is None:
+        found = op_of(_resolve(name))
+        if found.name != name:
+            raise KeyError(name)
+    return found
+
+
+def _resolve(name: str) -> Any:
+    target: Any = np
+    if name.startswith("special."):
+        import scipy
+
+        target = scipy
+    for part in name.split("."):
+        target = getattr(target, part, None)
+        if target is None:
+            raise KeyError(name)
+    return target
+
+
+def _public_names() -> dict[Any, str]:
+    """Callables of numpy and its linalg and fft, by their first public name."""
+    names: dict[Any, str] = {}
+    for prefix, module in (("", np), ("linalg.", np.linalg), ("fft.", np.fft), ("emath.", np.emath)):
+        for name in dir(module):
+            function = getattr(module, name)
+            if name.startswith("_") or not callable(function) or isinstance(function, type):
+                continue
+            preferred = getattr(function, "__name__", name)
+            chosen = preferred if getattr(module, preferred, None) is function else name
+            try:
+                names.setdefault(function, prefix + chosen)
+            except TypeError:  # an unhashable callable (np.r_) is not an op
+                continue
+    return names
+
+
+_NAMES: dict[Any, str] = {}
+
+
+def name_of(function: Any) -> str:
+    """The public name of a callable: ``"linalg.inv"``; ``""`` for what is not NumPy's."""
+    if not _NAMES:
+        _NAMES.update(_public_names())
+    return _NAMES.get(function, "")
+
+
+def op_of(function: Any) -> Op:
+    """The op of a NumPy (or SciPy) callable, made on first use."""
+    found = BY_CALLABLE.get(function)
+    return found if found is not None else _make(function)
+
+
+def _make(function: Any) -> Op:
+    name = name_of(function)
+    printed = f"np.{name}"
+    if not name:
+        module = getattr(function, "__module__", None) or type(function).__module__
+        label = getattr(function, "__qualname__", None) or getattr(function, "__name__", "function")
+        if isinstance(function, np.ufunc) or module.startswith("scipy.special"):
+            name, printed = f"special.{function.__name__}", f"special.{function.__name__}"
+        else:
+            name, printed = f"{module}.{label}", f"{module}.{label}"
+    if name in OPS:  # an alias (np.abs is np.absolute) or a second object of the same name
+        op = OPS[name]
+        BY_CALLABLE[function] = op
+        return op
+    symbol, python_operator, _ = OPERATORS.get(name, ("", None, None))
+    schema = _schema(name, function)
+    effects = MAY_RAISE if name in MAY_RAISE_NAMES else frozenset()
+    op = Op(name, schema, function, printed, symbol, python_operator, None, effects)
+    return register(op, function)
+
+
+def _schema(name: str, function: Any) -> Schema:
+    if isinstance(function, np.ufunc):
+        return ELEMENTWISE if function.signature is None else Schema("gufunc", function.signature)
+    if name in GUFUNC_SIGNATURES:
+        return Schema("gufunc", GUFUNC_SIGNATURES[name])
+    for schema, names in SCHEMAS.items():
+        if name in names.split():
+            return schema
+    return OPAQUE
+
+
+# -- ops that no NumPy callable names -----------------------------------------------------------
+def _never(*args: Any, **kwargs: Any) -> Any:
+    raise AssertionError("inputs and constants are values, they are not evaluated")
+
+
+def _constant(value: Any) -> Any:
+    return value
+
+
+def _getitem(x: Any, index: Any) -> Any:
+    return x[index]
+
+
+def _setitem(x: Any, value: Any, index: Any) -> Any:
+    out = x.copy()
+    out[index] = value
+    return out
+
+
+def _scatter_add(x: Any, value: Any, index: Any) -> Any:
+    out = x.copy()
+    np.add.at(out, index, value)
+    return out
+
+
+def _sum_to(x: Any, like: Any) -> Any:
+    shape = np.shape(like)
+    lead = np.ndim(x) - len(shape)
+    axes = [i for i in range(lead)]
+    axes += [i + lead for i, n in enumerate(shape) if n == 1 and np.shape(x)[i + lead] != 1]
+    return np.sum(x, axis=tuple(axes), keepdims=True).reshape(shape) if axes else x
+
+
+def _broadcast_like(x: Any, like: Any) -> Any:
+    return np.broadcast_to(x, np.shape(like))
+
+
+def _reshape_like(x: Any, like: Any) -> Any:
+    return np.reshape(x, np.shape(like))
+
+
+def _zeros_of(like: Any, dtype: Any = None) -> Any:
+    return np.zeros(np.shape(like), dtype)
+
+
+def _size_of(x: Any, axis: int) -> int:
+    return int(np.shape(x)[axis])
+
+
+def _same_size(a: Any, b: Any, axis_a: int, axis_b: int) -> bool:
+    return np.shape(a)[axis_a] == np.shape(b)[axis_b]
+
+
+def _astype(x: Any, dtype: Any) -> Any:
+    return x.astype(dtype) if isinstance(x, (np.ndarray, np.generic)) else np.dtype(dtype).type(x)
+
+
+def _call(node: Any, operands: Any) -> Any:
+    from tracer.graph.evaluate import evaluate
+
+    results = evaluate(node.regions[0], operands)
+    return tuple(results) if len(node.specs) > 1 else results[0]
+
+
+INPUT = register(Op("input", STRUCTURAL, _never))
+CONSTANT = register(Op("constant", STRUCTURAL, _constant))  # params: (Ref(value),) or a Python scalar
+ITEM = register(Op("item", STRUCTURAL, operator.getitem))  # params: (%0, k)
+GETITEM = register(Op("getitem", INDEXING, _getitem))  # params: (%0, index)
+SETITEM = register(Op("setitem", INDEXING, _setitem))  # params: (%0, value, index): a new version
+SCATTER_ADD = register(Op("scatter_add", INDEXING, _scatter_add))  # (%0, value, index): + at index
+SUM_TO = register(Op("sum_to", SHAPE, _sum_to))  # (%0, like): undo broadcasting
+BROADCAST_LIKE = register(Op("broadcast_like", SHAPE, _broadcast_like))  # (%0, like)
+RESHAPE_LIKE = register(Op("reshape_like", SHAPE, _reshape_like))  # (%0, like)
+ZEROS_OF = register(Op("zeros_of", CREATION, _zeros_of))  # (like, dtype=…)
+SIZE_OF = register(Op("size_of", STRUCTURAL, _size_of))  # (%0, axis): a weak int
+SAME_SIZE = register(Op("same_size", STRUCTURAL, _same_size))  # (%0, %1, axis, axis): a bool
+ASTYPE = register(Op("astype", ELEMENTWISE, _astype))  # (%0, dtype)
+CALL = register(Op("call", REGION, _call))  # regions: (body,)
+POW = register(Op("pow", ELEMENTWISE, operator.pow, "", "**", operator.pow))
+
+# Operands of which only the shape is read: never saved as residuals.
+SHAPE_ONLY_SLOTS = {"sum_to": (1,), "broadcast_like": (1,), "reshape_like": (1,), "zeros_of": (0,),
+                    "zeros_like": (0,), "ones_like": (0,), "size_of": (0,), "same_size": (0, 1)}  # fmt: skip
+
+for _reduce, _function in (
+    (np.add.reduce, np.sum), (np.multiply.reduce, np.prod), (np.maximum.reduce, np.max),
+    (np.minimum.reduce, np.min), (np.logical_and.reduce, np.all), (np.logical_or.reduce, np.any),
+):  # fmt: skip
+    BY_CALLABLE[_reduce] = op_of(_function)
