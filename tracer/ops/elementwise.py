@@ -12,28 +12,18 @@ import numpy as np
 
 from tracer.graph.node import Hole, Params, Ref, map_structure
 from tracer.graph.op import Op
-from tracer.graph.spec import ArraySpec, array_spec
+from tracer.graph.spec import ArraySpec
 from tracer.ops.broadcasting import broadcast_shapes
-from tracer.ops.probe import run, stand_in
-
-
-_TYPES: dict[tuple, tuple[ArraySpec, ...]] = {}
+from tracer.ops.probe import types_of, with_shapes
 
 
 def infer_elementwise(
     op: Op, params: Params, specs: tuple[ArraySpec, ...], spelling: str
 ) -> tuple[ArraySpec, ...]:
     """Specs of an elementwise call; a mask in ``where=`` broadcasts with the operands."""
-    kinds = tuple([(spec.dtype, spec.kind, spec.ndim) for spec in specs])
-    key = (op, spelling == "operator", params.key(), kinds)
-    types = _TYPES.get(key)
-    if types is None:
-        operands = [stand_in(spec, (1,) * spec.ndim) for spec in specs]
-        types = _TYPES[key] = run(op, params, operands, spelling)
+    types = types_of(op, params, specs, spelling)
     shape, _ = broadcast_shapes([spec.shape for spec in specs] + _literal_shapes(params))
-    if not shape:
-        return types
-    return tuple([array_spec(shape, spec.dtype) for spec in types])
+    return with_shapes(types, [shape] * len(types))
 
 
 def _literal_shapes(params: Params) -> list[tuple[int, ...]]:

@@ -10,15 +10,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+
 from tracer.graph.node import Hole, Params
 from tracer.graph.op import Op
-from tracer.graph.spec import WEAK_SPECS, ArraySpec
+from tracer.graph.spec import WEAK_SPECS, ArraySpec, Shape, array_spec
+from tracer.ops import registry
 from tracer.ops.elementwise import infer_elementwise
-from tracer.ops.probe import probe
+from tracer.ops.indexing import DATA_DEPENDENT, infer_by_values, infer_indexing
+from tracer.ops.probe import probe, types_of, with_shapes
+from tracer.ops.reduction import CONTRACTIONS, gufunc, reduction, solve
+from tracer.ops.shape import SHAPES
 
 Specs = tuple[ArraySpec, ...]
+FORMULAS: dict[str, Callable[[Params, Specs], tuple[Shape, ...] | None]] = {
+    **CONTRACTIONS,
+    **SHAPES,
+    "linalg.solve": solve,
+}
 BY_SCHEMA: dict[str, Callable[[Op, Params, Specs, str], Specs]] = {
     "elementwise": infer_elementwise,
+    "indexing": infer_indexing,
 }
 
 _KNOWN: dict[tuple, Specs] = {}
@@ -58,5 +70,58 @@ def _fast_key(op: Op, params: Params) -> tuple:
 def _infer(op: Op, params: Params, specs: Specs, spelling: str) -> Specs:
     if op.infer is not None:
         return op.infer(params, *specs)
-    handler = BY_SCHEMA.get(op.schema.kind)
-    return (handler or probe)(op, params, specs, spelling)
+    if op in STRUCTURAL_SPECS:
+        return STRUCTURAL_SPECS[op](params, specs)
+    shapes = _shapes(op, params, specs)
+    if shapes is not None:
+        return with_shapes(types_of(op, params, specs, spelling), shapes)
+    if op.name in DATA_DEPENDENT or (op.name == "where" and len(params.args) == 1):
+        return infer_by_values(op, params, specs, spelling)
+    return BY_SCHEMA.get(op.schema.kind, probe)(op, params, specs, spelling)
+
+
+def _shapes(op: Op, params: Params, specs: Specs) -> tuple[Shape, ...] | None:
+    """Shapes of the results by a formula, or None where NumPy is to be asked."""
+    formula = FORMULAS.get(op.name)
+    if formula is not None:
+        return formula(params, specs)
+    if op.schema.kind == "reduction":
+        return reduction(params, specs)
+    if op.schema.kind == "gufunc":
+        return gufunc(params, specs, op.schema.signature)
+    return None
+
+
+def _first(params: Params, specs: Specs) -> Specs:
+    """A write gives a new version of the whole."""
+    return (array_spec(specs[0].shape, specs[0].dtype),)
+
+
+def _second(params: Params, specs: Specs) -> Specs:
+    """A value in the shape of another."""
+    return (array_spec(specs[1].shape, specs[0].dtype),)
+
+
+def _zeros(params: Params, specs: Specs) -> Specs:
+    dtype = params.kwargs.get("dtype") or np.dtype(np.float64)
+    return (array_spec(specs[0].shape, np.dtype(dtype)),)
+
+
+def _size(params: Params, specs: Specs) -> Specs:
+    return (WEAK_SPECS[int],)
+
+
+def _truth(params: Params, specs: Specs) -> Specs:
+    return (WEAK_SPECS[bool],)
+
+
+STRUCTURAL_SPECS: dict[Op, Callable[[Params, Specs], Specs]] = {
+    registry.SETITEM: _first,
+    registry.SCATTER_ADD: _first,
+    registry.SUM_TO: _second,
+    registry.BROADCAST_LIKE: _second,
+    registry.RESHAPE_LIKE: _second,
+    registry.ZEROS_OF: _zeros,
+    registry.SIZE_OF: _size,
+    registry.SAME_SIZE: _truth,
+}

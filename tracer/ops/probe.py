@@ -7,13 +7,14 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from tracer.graph.node import Params
 from tracer.graph.op import Op
-from tracer.graph.spec import ArraySpec, Dim, spec_of
+from tracer.graph.spec import ArraySpec, Dim, Shape, array_spec, spec_of
 
 ONES = {"b": True, "i": 1, "u": 1, "f": 1.0, "c": 1 + 0j}
 
@@ -48,14 +49,20 @@ def run(op: Op, params: Params, operands: list[Any], spelling: str = "") -> tupl
 
 
 def probe(
-    op: Op, params: Params, specs: tuple[ArraySpec, ...], spelling: str = ""
+    op: Op,
+    params: Params,
+    specs: tuple[ArraySpec, ...],
+    spelling: str = "",
+    fill: Callable[[int, ArraySpec, tuple[int, ...] | None], Any] | None = None,
 ) -> tuple[ArraySpec, ...]:
     """The specs of the outputs, by running the op on stand-ins of the operands' own shapes.
 
     Sizes that follow a run-time size are found by running it a second time with other sizes.
+    ``fill(slot, spec, shape)`` makes the stand-ins where ones do not serve.
     """
     eye = op.name.startswith("linalg.")
-    first = run(op, params, [stand_in(spec, None, eye) for spec in specs], spelling)
+    make = fill or (lambda slot, spec, shape: stand_in(spec, shape, eye))
+    first = run(op, params, [make(k, spec, None) for k, spec in enumerate(specs)], spelling)
     dims = {size: None for spec in specs for size in spec.shape if isinstance(size, Dim)}
     if not dims:
         return first
@@ -64,9 +71,36 @@ def probe(
         tuple([other[size] if isinstance(size, Dim) else size for size in spec.shape])
         for spec in specs
     ]
-    moved = [stand_in(spec, shape, eye) for spec, shape in zip(specs, shapes, strict=True)]
+    moved = [make(k, spec, shapes[k]) for k, spec in enumerate(specs)]
     second = run(op, params, moved, spelling)
     return tuple([_with_dims(a, b, other, op) for a, b in zip(first, second, strict=True)])
+
+
+_TYPES: dict[tuple, tuple[ArraySpec, ...]] = {}
+
+
+def types_of(
+    op: Op, params: Params, specs: tuple[ArraySpec, ...], spelling: str = ""
+) -> tuple[ArraySpec, ...]:
+    """Specs right in dtype, kind and number of axes, by a run on operands with every size 1.
+
+    Cached by what dtypes depend on: the call, and each operand's dtype, kind and axis count.
+    """
+    kinds = tuple([(spec.dtype, spec.kind, len(spec.shape)) for spec in specs])
+    key = (op, spelling == "operator", params.key(), kinds)
+    found = _TYPES.get(key)
+    if found is None:
+        operands = [stand_in(spec, (1,) * len(spec.shape)) for spec in specs]
+        found = _TYPES[key] = run(op, params, operands, spelling)
+    return found
+
+
+def with_shapes(types: tuple[ArraySpec, ...], shapes: Sequence[Shape]) -> tuple[ArraySpec, ...]:
+    """Specs of ``types`` with other sizes; what has no axes keeps its kind."""
+    return tuple([
+        array_spec(tuple(shape), spec.dtype) if shape else spec
+        for spec, shape in zip(types, shapes, strict=True)
+    ])  # fmt: skip
 
 
 def _with_dims(first: ArraySpec, second: ArraySpec, other: dict[Dim, int], op: Op) -> ArraySpec:
