@@ -113,6 +113,6 @@ SHAPES = {
     "concatenate": concatenate, "stack": stack, "pad": pad, "cumsum": same_along_axis,
     "cumprod": same_along_axis, "sort": same_sorted, "argsort": same_sorted, "flip": same,
     "flipud": same, "fliplr": same, "roll": same, "copy": same, "zeros": create, "ones": create,
-    "empty": create, "full": create, "zeros_like": create_like, "ones_like": create_like, "empty_like": create_like,
-    "full_like": create_like,
+    "empty": create, "full": create, "zeros_like": create_like, "ones_like": create_like,
+    "empty_like": create_like, "full_like": create_like,
 }  # fmt: skip

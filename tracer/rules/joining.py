@@ -1,0 +1,207 @@
+"""Derivatives of joining and splitting, which are each other's transposes.
+
+>>> linear(np.concatenate): ct -> one slice of ct for each part
+>>> pullback(np.split): the cotangents of the parts, joined
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tracer.graph.spec import Dim
+from tracer.ops import registry
+from tracer.ops.builder import apply
+from tracer.rules.declare import EVERY, ZERO, linear, pullback
+from tracer.rules.helpers import reshape_like, shape_of, zeros_like
+
+
+def is_array(value: Any) -> bool:
+    """Whether an argument is an operand rather than a literal."""
+    return hasattr(value, "spec") or isinstance(value, np.ndarray)
+
+
+def slices_along(ct: Any, parts: list[Any], axis: int) -> list[Any]:
+    """``ct`` cut along ``axis`` into pieces as long as each of ``parts``."""
+    ndim = len(shape_of(ct))
+    axis = axis % ndim
+    lead = (slice(None),) * axis
+    start: Any = 0
+    pieces = []
+    for part in parts:
+        size = shape_of(part)[axis]
+        stop = start + (apply(registry.SIZE_OF, part, axis) if isinstance(size, Dim) else size)
+        begin = None if type(start) is int and start == 0 else start
+        pieces.append(ct[(*lead, slice(begin, stop))] if lead else ct[slice(begin, stop)])
+        start = stop
+    return pieces
+
+
+def wanted(pieces: list[Any], parts: list[Any]) -> list[Any]:
+    """A list operand gets a list of cotangents, one per array among its items."""
+    return [piece for piece, part in zip(pieces, parts) if is_array(part)]
+
+
+# -- joining ------------------------------------------------------------------------------------
+def _concatenate(ct, parts, axis=0, dtype=None, casting=None):
+    if axis is None:
+        flat = slices_along(ct, [_flat(part) for part in parts], 0)
+        return wanted([reshape_like(a, b) for a, b in zip(flat, parts)], parts)
+    return wanted(slices_along(ct, _as_arrays(parts), axis), parts)
+
+
+def _as_arrays(parts: Any) -> list[Any]:
+    return [part if hasattr(part, "shape") else np.asarray(part) for part in parts]
+
+
+def _flat(part: Any) -> Any:
+    return np.empty(int(np.prod(shape_of(part))))
+
+
+def _stack(ct, parts, axis=0, dtype=None, casting=None):
+    axis = axis % len(shape_of(ct))
+    lead = (slice(None),) * axis
+    return wanted([ct[(*lead, k)] if lead else ct[k] for k in range(len(parts))], parts)
+
+
+def _joined(least: int, axis: int):
+    """The transpose of a variant that first gives its parts ``least`` axes."""
+
+    def transpose(ct, parts, dtype=None, casting=None):
+        grown = [_grown(part, least) for part in parts]
+        at = axis if least != 1 or len(grown[0].shape) > 1 else 0
+        pieces = slices_along(ct, grown, at)
+        return wanted([reshape_like(a, b) for a, b in zip(pieces, parts)], parts)
+
+    return transpose
+
+
+class _Shaped:
+    """Only a shape, for cutting by the sizes that a part has after it was grown."""
+
+    def __init__(self, shape: tuple):
+        self.shape = shape
+
+
+def _grown(part: Any, least: int) -> Any:
+    """The shape that ``np.atleast_1d``, ``_2d`` or ``_3d`` gives."""
+    shape = shape_of(part)
+    if len(shape) >= least:
+        return part
+    if least == 3:
+        return _Shaped(((1, *shape, 1), (*shape, 1))[len(shape) == 2] if shape else (1, 1, 1))
+    return _Shaped((1,) * (least - len(shape)) + tuple(shape))
+
+
+def _column_stack(ct, parts):
+    grown = [p if len(shape_of(p)) > 1 else _Shaped((*shape_of(p), 1)) for p in parts]
+    pieces = slices_along(ct, grown, 1)
+    return wanted([reshape_like(a, b) for a, b in zip(pieces, parts)], parts)
+
+
+linear(np.concatenate, _concatenate)
+linear(np.stack, _stack)
+linear(np.vstack, _joined(2, 0))
+linear(np.hstack, _joined(1, 1))
+linear(np.dstack, _joined(3, 2))
+linear(np.column_stack, _column_stack)
+
+
+@pullback(np.append, (0, 1))
+def _(ct, arr, values, axis=None):
+    parts = [arr, values]
+    cut = [_flat(part) for part in parts] if axis is None else _as_arrays(parts)
+    pieces = slices_along(ct, cut, 0 if axis is None else axis)
+    return tuple([reshape_like(a, b) for a, b in zip(pieces, parts)])
+
+
+def _block(ct, blocks):
+    """Blocks are cut out as ``np.block`` put them in: the deepest lists along the last axis."""
+    depth = _depth(blocks)
+    ndim = max(len(shape_of(ct)), depth)
+    found: list[Any] = []
+    _cut(ct, blocks, depth, ndim, found)
+    return tuple(found)
+
+
+def _depth(blocks: Any) -> int:
+    return 1 + _depth(blocks[0]) if isinstance(blocks, list) else 0
+
+
+def _cut(ct: Any, blocks: Any, depth: int, ndim: int, found: list[Any]) -> None:
+    if not isinstance(blocks, list):
+        if is_array(blocks):
+            found.append(reshape_like(ct, blocks))
+        return
+    sizes = [_Shaped(_block_shape(block, depth - 1, ndim)) for block in blocks]
+    for piece, block in zip(slices_along(ct, sizes, ndim - depth), blocks):
+        _cut(piece, block, depth - 1, ndim, found)
+
+
+def _block_shape(block: Any, depth: int, ndim: int) -> tuple:
+    if not isinstance(block, list):
+        shape = tuple(shape_of(block))
+        return (1,) * (ndim - len(shape)) + shape
+    shapes = [_block_shape(item, depth - 1, ndim) for item in block]
+    axis = ndim - depth
+    joint = sum([shape[axis] for shape in shapes])
+    return shapes[0][:axis] + (joint,) + shapes[0][axis + 1 :]
+
+
+linear(np.block, _block, operand=EVERY)
+
+
+# -- splitting ----------------------------------------------------------------------------------
+def joined(cts: Any, pieces: list[tuple], x: Any, axis: int) -> Any:
+    """The cotangents of the parts, zeros for unused ones, joined along ``axis``."""
+    cts = cts if isinstance(cts, (tuple, list)) else (cts,)
+    if len(cts) == 1:
+        return cts[0]
+    filled = [zeros_like(x[piece]) if ct is ZERO else ct for ct, piece in zip(cts, pieces)]
+    return np.concatenate(filled, axis=axis)
+
+
+def _split(cts, x, indices_or_sections, axis=0):
+    ndim = len(shape_of(x))
+    axis = axis % ndim
+    return joined(cts, pieces_of(shape_of(x)[axis], indices_or_sections, axis), x, axis)
+
+
+def pieces_of(size: int, sections: Any, axis: int) -> list[tuple]:
+    """The index of each part of a split of an axis of length ``size``."""
+    if isinstance(sections, (int, np.integer)):
+        each, extra = divmod(size, int(sections))
+        lengths = [each + 1] * extra + [each] * (int(sections) - extra)
+        bounds = [0, *np.cumsum(lengths).tolist()]
+    else:
+        bounds = [0, *[int(i) for i in sections], size]
+    lead = (slice(None),) * axis
+    return [(*lead, slice(a, b)) for a, b in zip(bounds[:-1], bounds[1:])]
+
+
+for _function in (np.split, np.array_split):
+    pullback(_function)(_split)
+
+
+@pullback(np.hsplit)
+def _(cts, x, indices_or_sections):
+    return _split(cts, x, indices_or_sections, 0 if len(shape_of(x)) == 1 else 1)
+
+
+@pullback(np.vsplit)
+def _(cts, x, indices_or_sections):
+    return _split(cts, x, indices_or_sections, 0)
+
+
+@pullback(np.dsplit)
+def _(cts, x, indices_or_sections):
+    return _split(cts, x, indices_or_sections, 2)
+
+
+@pullback(np.unstack)
+def _(cts, x, axis=0):
+    cts = cts if isinstance(cts, (tuple, list)) else (cts,)
+    lead = (slice(None),) * (axis % len(shape_of(x)))
+    filled = [zeros_like(x[(*lead, k)]) if ct is ZERO else ct for k, ct in enumerate(cts)]
+    return np.stack(filled, axis=axis)
