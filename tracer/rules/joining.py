@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -177,7 +178,7 @@ def pieces_of(size: int, sections: Any, axis: int) -> list[tuple]:
     else:
         bounds = [0, *[int(i) for i in sections], size]
     lead = (slice(None),) * axis
-    return [(*lead, slice(a, b)) for a, b in zip(bounds[:-1], bounds[1:])]
+    return [(*lead, slice(a, b)) for a, b in pairwise(bounds)]
 
 
 for _function in (np.split, np.array_split):

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from tracer.ops import registry
+from tracer.ops.builder import apply
 from tracer.ops.shape import pad_widths
 from tracer.rules.declare import EVERY, Sparse, linear, no_rule, pullback
 from tracer.rules.helpers import broadcast_like, invert, reshape_like, shape_of, sum_to, zeros_like
@@ -116,20 +117,16 @@ linear(np.asanyarray, _gather, operand=EVERY)
 
 @pullback(np.repeat)
 def _(ct, x, repeats, axis=None):
-    flat = ct if axis is not None else ct
     shape = shape_of(x) if axis is not None else (_size(x),)
     at = 0 if axis is None else axis % len(shape)
     if isinstance(repeats, (list, tuple)) and len(repeats) == 1:
         repeats = repeats[0]
     if isinstance(repeats, (int, np.integer)):
-        parts = np.reshape(flat, (*shape[:at], shape[at], int(repeats), *shape[at + 1 :]))
-        summed = np.sum(parts, axis=at + 1)
-    else:
-        places = np.repeat(np.arange(shape[at]), repeats)
-        like = zeros_like(x) if axis is not None else zeros_like(np.ravel(x))
-        index = (slice(None),) * at + (places,)
-        return reshape_like(_scatter(like, flat, index), x)
-    return reshape_like(summed, x)
+        apart = np.reshape(ct, (*shape[: at + 1], int(repeats), *shape[at + 1 :]))
+        return reshape_like(np.sum(apart, axis=at + 1), x)
+    places = np.repeat(np.arange(shape[at]), repeats)
+    like = zeros_like(x) if axis is not None else zeros_like(np.ravel(x))
+    return reshape_like(_scatter(like, ct, (slice(None),) * at + (places,)), x)
 
 
 def _size(x: Any) -> int:
@@ -137,8 +134,6 @@ def _size(x: Any) -> int:
 
 
 def _scatter(zeros: Any, value: Any, index: Any) -> Any:
-    from tracer.ops.builder import apply
-
     return apply(registry.SCATTER_ADD, zeros, value, index)
 
 

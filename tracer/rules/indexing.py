@@ -1,0 +1,183 @@
+"""Derivatives of lookups and writes: a lookup's cotangent is zero but for where it looked.
+
+>>> pullback(GETITEM): ct -> Sparse(index, ct, like=x)
+>>> pullback(SETITEM): old -> ct without what was overwritten, value -> ct[index]
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tracer.ops import registry
+from tracer.ops.builder import Symbol, apply
+from tracer.rules.declare import Punched, Sparse, multilinear, pullback
+from tracer.rules.helpers import reshape_like, shape_of, sum_to, zeros_like
+
+
+def is_basic(index: Any) -> bool:
+    """Whether an index has only ints, slices, Ellipsis and None: no array, nothing traced."""
+    parts = index if isinstance(index, tuple) else (index,)
+    for part in parts:
+        items = (part.start, part.stop, part.step) if isinstance(part, slice) else (part,)
+        if not all(_is_place(item) for item in items):
+            return False
+    return True
+
+
+def _is_place(item: Any) -> bool:
+    if item is None or item is Ellipsis:
+        return True
+    return isinstance(item, (int, np.integer)) and not isinstance(item, bool)
+
+
+@pullback(registry.GETITEM)
+def _(ct, x, index):
+    return Sparse(index, ct, x)
+
+
+@pullback(registry.SETITEM)
+def _(ct, x, value, index):
+    if is_basic(index):
+        return Punched(ct, (index,))
+    return apply(registry.SETITEM, ct, 0.0, index)
+
+
+@pullback(registry.SETITEM, 1)
+def _(ct, x, value, index):
+    return fitted(ct[index], value)
+
+
+def fitted(ct: Any, value: Any) -> Any:
+    """``ct`` summed to the shape of ``value``; a write also drops leading axes of length 1."""
+    extra = len(shape_of(value)) - len(shape_of(ct))
+    if extra > 0:
+        ct = np.reshape(ct, (1,) * extra + tuple(shape_of(ct)))
+    return sum_to(ct, value)
+
+
+multilinear(
+    registry.SCATTER_ADD,
+    lambda ct, x, value, index: ct,
+    lambda ct, x, value, index: fitted(ct[index], value),
+)
+
+
+# -- take and its relatives ---------------------------------------------------------------------
+def _along(index: Any, axis: int, ndim: int) -> Any:
+    """The index that takes ``index`` from one axis and everything from the others."""
+    axis = axis % ndim
+    return (*(slice(None),) * axis, index) if axis else index
+
+
+@pullback(np.take)
+def _(ct, x, indices, axis=None, mode="raise"):
+    shape = shape_of(x)
+    if mode != "raise":
+        size = int(np.prod(shape)) if axis is None else shape[axis]
+        indices = np.mod(indices, size) if mode == "wrap" else np.clip(indices, 0, size - 1)
+    if isinstance(indices, (list, tuple)):
+        indices = np.asarray(indices)
+    if axis is None and len(shape) != 1:
+        flat = apply(registry.SCATTER_ADD, zeros_like(np.ravel(x)), ct, indices)
+        return reshape_like(flat, x)
+    return Sparse(_along(indices, axis or 0, len(shape)), ct, x)
+
+
+def along_axis_index(indices: Any, axis: int, shape: tuple) -> tuple:
+    """The index arrays that ``np.take_along_axis`` uses."""
+    ndim = len(shape)
+    axis = axis % ndim
+    index: list[Any] = []
+    for at in range(ndim):
+        if at == axis:
+            index.append(indices)
+        else:
+            one = (1,) * at + (-1,) + (1,) * (ndim - at - 1)
+            index.append(np.reshape(np.arange(shape[at]), one))
+    return tuple(index)
+
+
+@pullback(np.take_along_axis)
+def _(ct, x, indices, axis=-1):
+    if axis is None:
+        flat = apply(registry.SCATTER_ADD, zeros_like(np.ravel(x)), ct, indices)
+        return reshape_like(flat, x)
+    return Sparse(along_axis_index(indices, axis, shape_of(x)), ct, x)
+
+
+@pullback(np.compress, 1)
+def _(ct, condition, a, axis=None):
+    condition = np.asarray(condition) if isinstance(condition, (list, tuple)) else condition
+    places = np.nonzero(condition)
+    places = places[0] if isinstance(places, tuple) else places
+    if axis is None:
+        flat = apply(registry.SCATTER_ADD, zeros_like(np.ravel(a)), ct, places)
+        return reshape_like(flat, a)
+    return Sparse(_along(places, axis, len(shape_of(a))), ct, a)
+
+
+@pullback(np.extract, 1)
+def _(ct, condition, arr):
+    mask = np.ravel(np.asarray(condition) if isinstance(condition, (list, tuple)) else condition)
+    mask = mask if mask.dtype == np.bool_ else mask != 0
+    flat = apply(registry.SETITEM, zeros_like(np.ravel(arr)), ct, mask)
+    return reshape_like(flat, arr)
+
+
+# -- choices ------------------------------------------------------------------------------------
+@pullback(np.choose, 1)
+def _(ct, a, choices, mode="raise"):
+    count = len(choices) if isinstance(choices, (list, tuple)) else shape_of(choices)[0]
+    if mode != "raise":
+        a = np.mod(a, count) if mode == "wrap" else np.clip(a, 0, count - 1)
+    parts = [np.where(a == k, ct, 0.0) for k in range(count)]
+    if not isinstance(choices, (list, tuple)):
+        return np.stack([sum_to(part, choices[k]) for k, part in enumerate(parts)])
+    return [sum_to(p, c) for p, c in zip(parts, choices) if _is_array(c)]
+
+
+def _is_array(value: Any) -> bool:
+    return isinstance(value, (Symbol, np.ndarray))
+
+
+@pullback(np.select, 1)
+def _(ct, condlist, choicelist, default=0):
+    taken: Any = None
+    found = []
+    for condition, choice in zip(condlist, choicelist):
+        mine = condition if taken is None else condition & ~taken
+        taken = condition if taken is None else taken | condition
+        if _is_array(choice):
+            found.append(sum_to(np.where(mine, ct, 0.0), choice))
+    return found
+
+
+@pullback(np.select, "default")
+def _(ct, condlist, choicelist, default=0):
+    taken = condlist[0]
+    for condition in condlist[1:]:
+        taken = taken | condition
+    return sum_to(np.where(taken, 0.0, ct), default)
+
+
+# -- sorting ------------------------------------------------------------------------------------
+def _unsort(ct: Any, x: Any, order: Any, axis: int | None) -> Any:
+    if axis is None:
+        flat = apply(registry.SCATTER_ADD, zeros_like(np.ravel(x)), ct, order)
+        return reshape_like(flat, x)
+    if len(shape_of(x)) == 1:
+        return Sparse(order, ct, x)
+    return np.take_along_axis(ct, np.argsort(order, axis=axis), axis=axis)
+
+
+@pullback(np.sort)
+def _(ct, x, axis=-1, kind=None, stable=None):
+    return _unsort(ct, x, np.argsort(x, axis=axis, kind=kind, stable=stable), axis)
+
+
+@pullback(np.partition)
+def _(ct, x, kth, axis=-1, kind="introselect"):
+    return _unsort(ct, x, np.argpartition(x, kth, axis=axis, kind=kind), axis)
+
