@@ -164,7 +164,7 @@ def _gaps(w: Any, other: Any) -> Any:
 
 
 @pullback(np.linalg.eigh)
-def _(cts, a, UPLO="L", out=None):  # noqa: N803 - NumPy's name
+def _(cts, a, UPLO="L", out=None):
     w, v = out
     ct_w, ct_v = cts
     vh = adjoint(v)
@@ -189,7 +189,7 @@ def _onto_triangle(grad: Any, uplo: str) -> Any:
 
 
 @pullback(np.linalg.eigvalsh)
-def _(ct, a, UPLO="L"):  # noqa: N803 - NumPy's name
+def _(ct, a, UPLO="L"):
     _, v = np.linalg.eigh(a, UPLO)
     return _onto_triangle(conj(v * row(ct) @ adjoint(v)), UPLO)
 

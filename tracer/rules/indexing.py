@@ -12,24 +12,8 @@ import numpy as np
 
 from tracer.ops import registry
 from tracer.ops.builder import Symbol, apply
-from tracer.rules.declare import Punched, Sparse, multilinear, pullback
+from tracer.rules.declare import Sparse, multilinear, pullback
 from tracer.rules.helpers import reshape_like, shape_of, sum_to, zeros_like
-
-
-def is_basic(index: Any) -> bool:
-    """Whether an index has only ints, slices, Ellipsis and None: no array, nothing traced."""
-    parts = index if isinstance(index, tuple) else (index,)
-    for part in parts:
-        items = (part.start, part.stop, part.step) if isinstance(part, slice) else (part,)
-        if not all(_is_place(item) for item in items):
-            return False
-    return True
-
-
-def _is_place(item: Any) -> bool:
-    if item is None or item is Ellipsis:
-        return True
-    return isinstance(item, (int, np.integer)) and not isinstance(item, bool)
 
 
 @pullback(registry.GETITEM)
@@ -39,8 +23,6 @@ def _(ct, x, index):
 
 @pullback(registry.SETITEM)
 def _(ct, x, value, index):
-    if is_basic(index):
-        return Punched(ct, (index,))
     return apply(registry.SETITEM, ct, 0.0, index)
 
 
