@@ -1,0 +1,292 @@
+"""The ``tracer`` command: data on stdout, messages on stderr, exit code 0, 1 or 2.
+
+$ tracer demo
+$ tracer source model.py:loss --arg w=f8[3,4] --arg x=f8[5,3] --arg y=f8[5,4]
+$ tracer graph model.py:loss --arg w=f8[3,4] --arg x=f8[5,3] --arg y=f8[5,4] -o loss.svg
+$ tracer check pkg.model:loss --arg params.w=f8[3] --arg params.b=0.5
+
+Exit code 1 means that the function or its check failed, 2 that the command line was wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import importlib
+import importlib.util
+import json
+import os
+import re
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tracer.errors import CheckFailed, CliError, TracerError
+
+EPILOG = """\
+TARGET is pkg.module:function or path/to/file.py:function.
+SPEC is name=value, one per argument:
+  x=f8[3,4]      random numbers of a dtype and shape (f8, f64 and float64 are one dtype)
+  n=3  rate=0.5  a Python literal
+  x=@data.npy    an array from a file
+  params.w=f8[3] an entry of a dict
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.run(options)
+    except CliError as error:
+        _say(f"tracer: {error}")
+        return 2
+    except TracerError as error:
+        _say(f"{type(error).__name__}: {error}")
+        return 1
+    except BrokenPipeError:  # the reader of stdout went away: `tracer source … | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+def _parser() -> argparse.ArgumentParser:
+    from tracer import __version__
+
+    parser = argparse.ArgumentParser(
+        "tracer", description="Gradients, readable NumPy source and pictures of NumPy functions."
+    )
+    parser.add_argument("--version", action="version", version=f"calcgraph {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    demo = commands.add_parser("demo", help="train a network on handwritten digits, show it all")
+    demo.add_argument("-o", "--output", type=Path, default=Path("tracer-demo"), metavar="FOLDER")
+    demo.set_defaults(run=_demo)
+
+    source = _of_target(commands, "source", "print the generated NumPy source", _source)
+    source.add_argument("--form", default="readable", choices=("readable", "fast", "native"))
+    graph = _of_target(commands, "graph", "print the graph, or draw it into a file", _graph)
+    for command in (source, graph):
+        command.add_argument("--mode", default="vjp", choices=("vjp", "forward", "jvp"))
+        command.add_argument(
+            "--argnums", type=_numbers, default=0, metavar="N[,N]", help="differentiate these"
+        )
+        command.add_argument("-o", "--output", type=Path, metavar="FILE")
+    check = _of_target(commands, "check", "compare the derivatives with differences", _check)
+    check.add_argument("--order", type=int, default=2, choices=(1, 2))
+    check.add_argument("--rtol", type=float, default=None)
+    return parser
+
+
+def _of_target(commands: Any, name: str, text: str, run: Callable[[Any], int]) -> Any:
+    command = commands.add_parser(
+        name, help=text, description=text.capitalize() + ".", epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    command.add_argument("target", metavar="TARGET")
+    command.add_argument("--arg", action="append", default=[], metavar="SPEC", dest="specs")
+    command.add_argument("--seed", type=int, default=0, help="of the random numbers")
+    command.add_argument("--json", action="store_true", help="machine-readable result")
+    command.set_defaults(run=run)
+    return command
+
+
+def _numbers(text: str) -> int | tuple[int, ...]:
+    numbers = tuple([int(part) for part in text.split(",")])
+    return numbers[0] if len(numbers) == 1 else numbers
+
+
+# -- commands -----------------------------------------------------------------------------------
+def _demo(options: argparse.Namespace) -> int:
+    from tracer.demo import demo
+
+    return demo(options.output)
+
+
+def _source(options: argparse.Namespace) -> int:
+    function, arguments = _traced_call(options)
+    text = function.source(
+        **arguments, argnums=options.argnums, mode=options.mode, form=options.form
+    )
+    if options.json:
+        text = json.dumps({"target": options.target, "mode": options.mode, "source": text})
+    return _deliver(text, options.output)
+
+
+def _graph(options: argparse.Namespace) -> int:
+    function, arguments = _traced_call(options)
+    graph = function.graph(**arguments, argnums=options.argnums, mode=options.mode)
+    if options.json:
+        return _deliver(json.dumps(_described(graph), indent=1), options.output)
+    if options.output is None or options.output.suffix == ".txt":
+        return _deliver(str(graph), options.output)
+    import viz
+
+    _say(f"wrote {viz.render(graph, options.output)}")
+    return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    from tracer.testing import check_grads
+
+    function, arguments = _traced_call(options)
+    failure = ""
+    try:
+        check_grads(function, tuple(arguments.values()), order=options.order, rtol=options.rtol)
+    except CheckFailed as error:
+        failure = str(error)
+    if options.json:
+        print(json.dumps({"target": options.target, "ok": not failure, "message": failure}))
+    elif failure:
+        _say(f"CheckFailed: {failure}")
+    else:
+        print(f"{options.target}: vjp and jvp agree with differences to order {options.order}")
+    return 1 if failure else 0
+
+
+def _deliver(text: str, output: Path | None) -> int:
+    if output is None:
+        print(text.rstrip("\n"))
+    else:
+        output.write_text(text.rstrip("\n") + "\n", encoding="utf-8")
+        _say(f"wrote {output}")
+    return 0
+
+
+def _described(graph: Any) -> dict[str, Any]:
+    numbers = {node: number for number, node in enumerate(graph.order)}
+    nodes = [
+        {
+            "op": node.op.name,
+            "name": node.name,
+            "inputs": [numbers[operand] for operand in node.inputs],
+            "specs": [repr(spec) for spec in node.specs],
+            "origin": str(node.origin) if node.origin else None,
+        }
+        for node in graph.order
+    ]
+    ends = {"inputs": graph.inputs, "outputs": graph.outputs}
+    return {
+        "title": graph.title,
+        **{key: [numbers[node] for node in value] for key, value in ends.items()},
+        "roles": graph.roles,
+        "guards": len(graph.guards),
+        "nodes": nodes,
+    }
+
+
+# -- the function and its arguments -------------------------------------------------------------
+def _traced_call(options: argparse.Namespace) -> tuple[Any, dict[str, Any]]:
+    from tracer.api import trace
+    from tracer.function import TracedFunction
+
+    function = _find(options.target)
+    traced = function if isinstance(function, TracedFunction) else trace(function)
+    return traced, _arguments(options.specs, np.random.default_rng(options.seed))
+
+
+def _find(target: str) -> Callable[..., Any]:
+    """The function that ``module:function`` names.
+
+    Raises
+    ------
+    CliError
+        If there is no such module or function.
+    """
+    place, colon, name = target.rpartition(":")
+    if not colon or not name:
+        raise CliError(f"{target!r} names no function", fix="write pkg.module:function")
+    module = _load(place)
+    found: Any = module
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    if not callable(found):
+        public = [key for key, value in vars(module).items() if callable(value) and key[0] != "_"]
+        raise CliError(f"{place} has no function {name!r}", fix=f"one of {', '.join(public)}")
+    return found
+
+
+def _load(place: str) -> Any:
+    if place.endswith(".py"):
+        path = Path(place)
+        if not path.is_file():
+            raise CliError(f"there is no file {place}")
+        spec = importlib.util.spec_from_file_location(path.stem, path)
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules.setdefault(path.stem, module)
+        sys.path.insert(0, str(path.parent))
+        spec.loader.exec_module(module)
+        return module
+    sys.path.insert(0, os.getcwd())
+    try:
+        return importlib.import_module(place)
+    except ModuleNotFoundError as error:
+        if error.name and place.startswith(error.name):
+            raise CliError(f"there is no module {error.name}") from None
+        raise
+
+
+_ARRAY = re.compile(r"([a-z]+\d*)\[([\d,\s]*)\]")
+
+
+def _arguments(specs: Sequence[str], generator: np.random.Generator) -> dict[str, Any]:
+    """Keyword arguments from ``name=value`` texts; a dotted name is an entry of a dict."""
+    found: dict[str, Any] = {}
+    for text in specs:
+        name, equals, value = text.partition("=")
+        *outer, last = name.split(".")
+        if not equals or not all(part.isidentifier() for part in (*outer, last)):
+            raise CliError(f"--arg {text!r} is not name=value", fix="write --arg x=f8[3,4]")
+        level = found
+        for part in outer:
+            level = level.setdefault(part, {})
+            if not isinstance(level, dict):
+                raise CliError(f"--arg {text!r}: {part} already has a value")
+        level[last] = _value(value.strip(), text, generator)
+    return found
+
+
+def _value(value: str, text: str, generator: np.random.Generator) -> Any:
+    if value.startswith("@"):
+        try:
+            return np.load(value[1:], allow_pickle=False)
+        except (OSError, ValueError) as error:
+            raise CliError(f"--arg {text!r}: {error}") from None
+    if match := _ARRAY.fullmatch(value):
+        shape = tuple([int(size) for size in match[2].split(",") if size.strip()])
+        return _random(_dtype(match[1], text), shape, generator)
+    try:
+        return ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        raise CliError(
+            f"--arg {text!r}: {value!r} is no array, number or file", fix="write x=f8[3,4], x=0.5"
+        ) from None
+
+
+def _dtype(code: str, text: str) -> np.dtype:
+    from tracer.graph.spec import LONG_DTYPES
+
+    for name in (LONG_DTYPES.get(code, ""), code):
+        try:
+            return np.dtype(name) if name else np.dtype(code)
+        except TypeError:
+            continue
+    raise CliError(f"--arg {text!r}: {code!r} is no dtype", fix="f8, f4, c16, i8, bool …")
+
+
+def _random(dtype: np.dtype, shape: tuple[int, ...], generator: np.random.Generator) -> Any:
+    if dtype.kind == "b":
+        return generator.integers(0, 2, shape).astype(dtype)
+    if dtype.kind in "iu":
+        return generator.integers(0, 10, shape).astype(dtype)
+    drawn = generator.standard_normal(shape)
+    if dtype.kind == "c":
+        drawn = drawn + 1j * generator.standard_normal(shape)
+    return np.asarray(drawn).astype(dtype)
