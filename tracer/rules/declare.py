@@ -56,15 +56,22 @@ class Sparse:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Punched:
-    """The cotangent ``value``, zero at each of ``indices`` (static basic indices).
+class Mask:
+    """A partial derivative that is 1 where ``condition`` holds and 0 elsewhere (or the reverse).
 
-    It is what a write lets through to the buffer's previous version: the places that were
-    overwritten get nothing. It stays lazy, so that many writes into one buffer cost no copies.
+    The engine keeps the mask outermost through elementwise ops, so that what was not chosen can
+    never spoil a gradient: ``np.where(x > 0, np.sqrt(x), 0)`` has a finite one at ``x <= 0``.
     """
 
-    value: Any
-    indices: tuple[Any, ...]
+    condition: Any
+    keep: bool = True
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class By:
+    """A partial derivative given as what it does to a cotangent or a tangent: ``By(np.conj)``."""
+
+    function: Callable[[Any], Any]
 
 
 class Parameters:
@@ -182,7 +189,8 @@ def elementwise(fn: Any, *partials: Callable[..., Any] | None, math: str = "") -
     *partials : callable or None
         One per operand (None: no derivative with respect to it), or a single one that returns a
         tuple for several operands. They take the operands by NumPy's names and, if they name it,
-        ``out``. A Python number as result (1, -1, 0) needs no multiplication.
+        ``out``. A Python number as result (1, -1, 0) needs no multiplication; ``Mask`` and
+        ``By`` are for partials that are no plain factor.
         For a real function of a complex operand, p such that dy = Re(p dz).
     """
     rule = _enter(fn, "elementwise")

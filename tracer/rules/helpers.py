@@ -77,7 +77,10 @@ def reshape_like(ct: Any, x: Any) -> Any:
 def zeros_like(x: Any, dtype: Any = None) -> Any:
     """Zeros with the shape of ``x`` and its dtype, or another."""
     dtype = np.dtype(dtype or x.dtype)
-    return apply(registry.ZEROS_OF, x, dtype=dtype)
+    if not is_static(x.shape):
+        return apply(registry.ZEROS_OF, x, dtype=dtype)
+    kwargs = {} if dtype == np.float64 else {"dtype": dtype}
+    return x.builder.emit(registry.op_of(np.zeros), (x.shape,), kwargs)
 
 
 def normal_axes(axis: Any, ndim: int) -> tuple[int, ...]:

@@ -1,0 +1,243 @@
+"""PullbackRecords: what reverse did at each operand, with the formula that the picture shows.
+
+The formula is printed from the nodes that the rule made, so it can't disagree with the code:
+
+>>> graph.records[0].formula
+(('ḡ', f64[4,2]), (' · ', None), ('wᵀ', f64[2,3]))
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tracer.graph.calcgraph import PullbackRecord
+from tracer.graph.node import Hole, Node
+from tracer.graph.spec import ArraySpec
+from tracer.ops.builder import Builder, Symbol
+from tracer.rules.declare import Sparse, rule_for
+from tracer.transforms.buffers import Buffer
+from tracer.transforms.cotangents import Masked
+
+Token = tuple[str, ArraySpec | None]
+SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+SUBSCRIPTS = str.maketrans("0123456789-", "₀₁₂₃₄₅₆₇₈₉₋")
+INFIX = {"add": "+", "subtract": "-", "divide": "/", "multiply": "⊙", "matmul": "·"}
+COMPARE = {"less": "<", "less_equal": "≤", "greater": ">", "greater_equal": "≥", "equal": "=="}
+TRANSPOSES = ("transpose", "matrix_transpose", "swapaxes", "permute_dims")
+SILENT = (
+    "broadcast_to", "broadcast_like", "reshape", "reshape_like", "expand_dims", "astype", "copy",
+    "squeeze", "ravel", "real",
+)  # fmt: skip
+LONGEST = 28  # a factor's text beyond this is cut short
+GENERIC = "ABCDEFGH"
+
+
+class Records:
+    """Notes while the sweep runs; ``finish`` makes the records."""
+
+    def __init__(self, builder: Builder, own: tuple[Node, ...]):
+        self.builder = builder
+        self.own = frozenset(own)
+        self.notes: list[tuple[Node, int, Any, Any, int, int]] = []
+        self.node: Node | None = None
+        self.ct: Any = None
+        self.mark = 0
+
+    def begin(self, node: Node, ct: Any) -> None:
+        self.node, self.ct, self.mark = node, ct, len(self.builder.nodes)
+
+    def add(self, slot: int, contribution: Any) -> None:
+        assert self.node is not None
+        ct = list(self.ct) if type(self.ct) is list else self.ct
+        end = len(self.builder.nodes)
+        held = self.ct.dense if type(self.ct) is Buffer else ct
+        self.notes.append((self.node, slot, held, contribution, self.mark, end))
+
+    def finish(self, kept: frozenset[Node]) -> tuple[PullbackRecord, ...]:
+        """The records, in the order of the sweep."""
+        printer = Printer(self.own)
+        found = []
+        for node, slot, ct, contribution, start, end in self.notes:
+            made = [n for n in self.builder.nodes[start:end] if n in kept]
+            value = _symbol(contribution)
+            made = _ancestors(made, value)
+            spec, result = _first_inexact(node), node.inputs[slot].specs[0]
+            rule = rule_for(node.op)
+            math = rule.pulls[0].math if rule is not None and rule.pulls else ""
+            formula = printer.formula(node, slot, ct, contribution, spec)
+            found.append(PullbackRecord(node, slot, formula, spec, result, made, math))
+        return tuple(found)
+
+
+def _symbol(contribution: Any) -> Symbol | None:
+    if type(contribution) is Symbol:
+        return contribution
+    if type(contribution) in (Masked, Sparse):
+        return contribution.value
+    return None
+
+
+def _ancestors(made: list[Node], value: Symbol | None) -> tuple[Node, ...]:
+    if value is None or not made:
+        return ()
+    wanted = {value.node}
+    for node in reversed(made):
+        if node in wanted:
+            wanted.update(node.inputs)
+    return tuple([node for node in made if node in wanted])
+
+
+def _first_inexact(node: Node) -> ArraySpec:
+    return next((spec for spec in node.specs if spec.is_inexact), node.specs[0])
+
+
+class Printer:
+    """Formulas of contributions, as a person writes them on paper."""
+
+    def __init__(self, own: frozenset[Node]):
+        self.own = own
+
+    def formula(
+        self, node: Node, slot: int, ct: Any, contribution: Any, spec: ArraySpec
+    ) -> tuple[Token, ...]:
+        """The tokens of one pullback: arrays with their specs, operators without."""
+        self.node = node
+        self.cts = {id(c.node) for c in _cotangents(ct)}
+        bar = ("ḡ", spec)
+        if type(contribution) is Buffer:
+            return (bar, (" but for the written place", None))
+        if type(contribution) is Sparse:
+            return (("scatter ", None), bar)
+        if type(contribution) is Masked:
+            condition, keep = contribution.masks[-1]
+            name = self.text(condition.node, 2)
+            mask = (f"[{name}]" if keep else f"[not {name}]", condition.spec)
+            inner = self.tokens(contribution.value.node, bar, 3)
+            return (*inner, (" ⊙ ", None), mask)
+        return tuple(self.tokens(contribution.node, bar, 3))
+
+    def tokens(self, node: Node, bar: Token, depth: int) -> list[Token]:
+        """Tokens of a product chain down to ``ḡ``."""
+        if id(node) in self.cts:
+            return [bar]
+        name, inputs = node.op.name, node.inputs
+        if name in SILENT and inputs:
+            return self.tokens(inputs[0], bar, depth)
+        if node in self.own or depth == 0:
+            return [(self.text(node, 2), node.specs[0])]
+        args = node.params.args
+        if name in ("multiply", "matmul", "divide") and len(args) == 2:
+            sign = f" {INFIX[name]} "
+            if name == "multiply" and any(type(a) in (int, float) for a in args):
+                sign = " · "
+            left, right = [self._side(node, a, bar, depth) for a in args]
+            return [*left, (sign, None), *right]
+        if name == "negative":
+            return [("-", None), *self.tokens(inputs[0], bar, depth)]
+        if name == "sum" and inputs:
+            return [(f"Σ{_axes(node)} ", None), *self.tokens(inputs[0], bar, depth - 1)]
+        if inputs and self._depends(node, 4):
+            if name in TRANSPOSES:
+                inner = self.tokens(inputs[0], bar, depth - 1)
+                if len(inner) == 1:
+                    return [(f"{inner[0][0]}ᵀ", node.specs[0])]
+            if name in ("getitem", "diagonal", "flip"):
+                return [(f"{self.text(node, 2)}", node.specs[0])]
+        return [(self.text(node, 2), node.specs[0])]
+
+    def _side(self, node: Node, argument: Any, bar: Token, depth: int) -> list[Token]:
+        if type(argument) is not Hole:
+            return [(_number(argument), None)]
+        operand = node.inputs[argument.slot]
+        if self._depends(operand, 6):
+            return self.tokens(operand, bar, depth - 1)
+        return [(self.text(operand, 2, group=True), operand.specs[0])]
+
+    def _depends(self, node: Node, depth: int) -> bool:
+        """Whether a node was made from the cotangent."""
+        if id(node) in self.cts:
+            return True
+        if node in self.own or depth == 0:
+            return False
+        return any(self._depends(operand, depth - 1) for operand in node.inputs)
+
+    def text(self, node: Node, depth: int, group: bool = False) -> str:
+        """A factor in one token: ``wᵀ``, ``(1 - hidden²)``."""
+        text = self._text(node, depth, group)
+        return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+
+    def _text(self, node: Node, depth: int, group: bool) -> str:
+        if id(node) in self.cts:
+            return "ḡ"
+        if node is self.node:
+            return node.name or "out"
+        if node.op.name == "item" and node.inputs[0] is self.node:
+            return f"out{node.params.args[1]}"
+        if node.name and node in self.own:
+            return node.name
+        if node in self.own:
+            return self._generic(node)
+        name, inputs, args = node.op.name, node.inputs, node.params.args
+        if name == "constant":
+            return node.name or _number(getattr(args[0], "value", args[0]))
+        if depth == 0 or not inputs:
+            return node.name or "…"
+        parts = [self._argument(node, a, depth - 1, group=True) for a in args]
+        if name in SILENT:
+            return parts[0]
+        if name in TRANSPOSES:
+            return f"{parts[0]}ᵀ"
+        if name in ("pow", "power") and type(args[1]) is int:
+            return parts[0] + str(args[1]).translate(SUPERSCRIPTS)
+        if name == "square":
+            return f"{parts[0]}²"
+        sign = INFIX.get(name) or COMPARE.get(name)
+        if sign and len(parts) == 2:
+            sign = "·" if name == "multiply" and type(args[0]) in (int, float) else sign
+            text = f" {sign} ".join(parts) if sign not in "·" else f"{parts[0]}{parts[1]}"
+            return f"({text})" if group else text
+        if name == "negative":
+            return f"-{parts[0]}"
+        if name == "conjugate":
+            return f"{parts[0]}*"
+        if name == "sqrt":
+            return f"√{parts[0]}"
+        if name == "linalg.inv":
+            return f"{parts[0]}⁻¹"
+        if name == "getitem":
+            return f"{parts[0]}[…]"
+        return f"{name.split('.')[-1]}({', '.join(p.strip('()') for p in parts[: len(inputs)])})"
+
+    def _argument(self, node: Node, argument: Any, depth: int, group: bool) -> str:
+        if type(argument) is Hole:
+            return self._text(node.inputs[argument.slot], depth, group)
+        return _number(argument)
+
+    def _generic(self, node: Node) -> str:
+        """A letter for an unnamed operand, by its place: A, B in products, x, y elsewhere."""
+        places = [slot for slot, operand in enumerate(self.node.inputs) if operand is node]
+        if not places:
+            return "x"
+        if self.node.op.schema.kind in ("contraction", "gufunc"):
+            return GENERIC[min(places[0], len(GENERIC) - 1)]
+        return "xyzuvw"[min(places[0], 5)]
+
+
+def _cotangents(ct: Any) -> list[Symbol]:
+    found = ct if type(ct) is list else [ct]
+    values = [c.value if type(c) in (Masked, Sparse) else c for c in found]
+    return [value for value in values if type(value) is Symbol]
+
+
+def _axes(node: Node) -> str:
+    axis = node.params.kwargs.get("axis")
+    if axis is None:
+        return ""
+    axes = axis if isinstance(axis, tuple) else (axis,)
+    return ",".join(str(a) for a in axes).translate(SUBSCRIPTS)
+
+
+def _number(value: Any) -> str:
+    if isinstance(value, (float, int)) and not isinstance(value, bool):
+        return f"{value:g}"
+    return str(value) if isinstance(value, (str, bool)) else "…"
