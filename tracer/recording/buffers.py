@@ -1,0 +1,82 @@
+"""Which traced Tensors share memory: versions of a base buffer, and views as steps from it.
+
+A write makes a new version of the base; a view made earlier derives its node again from the
+current version when it is next read. Values are real arrays that really share memory, so the
+concrete side of a trace needs no such care.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tracer.graph.node import Node, Params
+from tracer.graph.op import Op
+
+if TYPE_CHECKING:
+    from tracer.recording.recorder import Recorder
+
+
+class Buffer:
+    """Memory that one or more Tensors look at.
+
+    Attributes
+    ----------
+    node : Node
+        The newest version of the whole.
+    version : int
+        Counts writes.
+    target : Node or None
+        The input node to write back to, for an argument's memory.
+    capture : str
+        The path of a captured array, which must not be written to; ``""`` for others.
+    """
+
+    __slots__ = ("capture", "node", "target", "value", "version")
+
+    def __init__(
+        self, node: Node, value: np.ndarray, target: Node | None = None, capture: str = ""
+    ):
+        self.node = node
+        self.value = value
+        self.version = 0
+        self.target = target
+        self.capture = capture
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """One view operation: ``op(*params)`` with its source in ``slot`` of ``inputs``."""
+
+    op: Op
+    params: Params
+    inputs: tuple[Node, ...]
+    slot: int
+    spelling: str
+    source_shape: tuple[int, ...]
+
+    def apply(self, recorder: Recorder, source: Node, spec: Any, name: str = "") -> Node:
+        """The view of ``source``, as a node."""
+        inputs = (*self.inputs[: self.slot], source, *self.inputs[self.slot + 1 :])
+        return recorder.add(self.op, inputs, self.params, spec, name, self.spelling)
+
+    def values(self, source: np.ndarray) -> np.ndarray:
+        """The view of a concrete array; only for steps without other operands."""
+        args, kwargs = self.params.fill([source])
+        return self.op.evaluate(*args, **kwargs)
+
+
+def same_memory(a: np.ndarray, b: np.ndarray) -> bool:
+    """Whether two arrays overlap."""
+    return bool(np.may_share_memory(a, b)) and bool(np.shares_memory(a, b, max_work=10_000))
+
+
+def flat_positions(base_shape: tuple[int, ...], steps: tuple[Step, ...]) -> np.ndarray:
+    """Where a view's elements lie in its base, counted in C order."""
+    view = np.arange(math.prod(base_shape)).reshape(base_shape)
+    for step in steps:
+        view = np.asarray(step.values(view))
+    return view

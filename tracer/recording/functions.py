@@ -1,0 +1,138 @@
+"""NumPy functions that need more than being written down: in-place ones and answers about types.
+
+>>> SPECIAL[np.copyto]
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tracer import errors
+from tracer.ops import registry
+from tracer.recording.active import leak
+from tracer.recording.tensor import TracedTensor
+
+if TYPE_CHECKING:
+    from tracer.recording.recorder import Recorder
+
+# Functions whose plain answer depends on shapes and dtypes alone, or on memory.
+ABOUT_TYPES = frozenset(
+    "ndim shape size result_type can_cast iscomplexobj isrealobj common_type min_scalar_type "
+    "isscalar shares_memory may_share_memory broadcast_shapes einsum_path".split()
+)
+
+
+def _target(recorder: Recorder, array: Any) -> TracedTensor:
+    if not isinstance(array, TracedTensor):
+        raise leak(
+            "A traced value was written into an array made outside the trace.",
+            "make it inside the traced function, e.g. out = np.zeros(n)",
+            errors.CaptureMutationError,
+        )
+    return array
+
+
+def _copyto(recorder: Recorder, dst: Any, src: Any, casting: str = "same_kind", where: Any = True) -> None:
+    target = _target(recorder, dst)
+    if where is True:
+        target[...] = src
+    else:
+        target[...] = np.where(where, src, target)
+
+
+def _fill_diagonal(recorder: Recorder, a: Any, val: Any, wrap: bool = False) -> None:
+    target = _target(recorder, a)
+    value = target._value
+    end = None if wrap or value.ndim != 2 else value.shape[1] * value.shape[1]
+    step = value.shape[1] + 1 if value.ndim == 2 else 1 + int(np.cumprod(value.shape[:-1]).sum())
+    positions = np.arange(value.size)[:end:step]
+    where = np.unravel_index(positions, value.shape)
+    if np.ndim(val) == 0:
+        target[where] = val
+    else:
+        target[where] = np.resize(val, positions.shape)
+
+
+def _put(recorder: Recorder, a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
+    target = _target(recorder, a)
+    size = target._value.size
+    where = np.asarray(ind)
+    if mode != "raise":
+        where = where % size if mode == "wrap" else np.clip(where, 0, size - 1)
+    index = np.unravel_index(where, target._value.shape)
+    target[index] = np.resize(v, np.shape(where)) if np.ndim(v) else v
+
+
+def _putmask(recorder: Recorder, a: Any, mask: Any, values: Any) -> None:
+    target = _target(recorder, a)
+    repeated = np.resize(values, target.shape) if np.ndim(values) else values
+    target[...] = np.where(mask, repeated, target)
+
+
+def _place(recorder: Recorder, arr: Any, mask: Any, vals: Any) -> None:
+    target = _target(recorder, arr)
+    count = int(np.count_nonzero(mask))
+    target[np.asarray(mask)] = np.resize(vals, (count,))
+
+
+def _put_along_axis(recorder: Recorder, arr: Any, indices: Any, values: Any, axis: Any) -> None:
+    target = _target(recorder, arr)
+    shape = target._value.shape
+    if axis is None:
+        _put(recorder, arr, indices, values)
+        return
+    grid = list(np.ogrid[tuple([slice(n) for n in np.shape(indices)])])
+    grid[axis % len(shape)] = indices
+    target[tuple(grid)] = values
+
+
+def _ndim(recorder: Recorder, a: Any) -> int:
+    return np.ndim(getattr(a, "_value", a))
+
+
+def _shape(recorder: Recorder, a: Any) -> tuple[int, ...]:
+    return a.shape if isinstance(a, TracedTensor) else np.shape(a)
+
+
+def _size(recorder: Recorder, a: Any, axis: Any = None) -> int:
+    shape = _shape(recorder, a)
+    return int(np.prod(shape, dtype=np.int64)) if axis is None else shape[axis]
+
+
+def _shares(recorder: Recorder, a: Any, b: Any, max_work: Any = None) -> bool:
+    return bool(np.shares_memory(getattr(a, "_value", a), getattr(b, "_value", b)))
+
+
+def _asarray(recorder: Recorder, a: Any, dtype: Any = None, **kwargs: Any) -> Any:
+    """A Tensor is an array already: itself, unless a cast or a copy is asked for."""
+    if isinstance(a, TracedTensor) and a._buffer is not None and not kwargs.get("copy"):
+        return a if dtype is None or np.dtype(dtype) == a.dtype else a.astype(dtype)
+    kwargs = {key: value for key, value in kwargs.items() if value is not None}
+    if dtype is not None:
+        kwargs["dtype"] = dtype
+    for name in ("order", "like", "device"):
+        kwargs.pop(name, None)
+    return recorder.call(registry.op_of(np.array), (a,), kwargs, "")
+
+
+def _array(recorder: Recorder, a: Any, dtype: Any = None, **kwargs: Any) -> Any:
+    copy = kwargs.pop("copy", True)
+    if isinstance(a, TracedTensor) and a._buffer is not None and not copy:
+        return _asarray(recorder, a, dtype)
+    for name in ("order", "like", "subok"):
+        kwargs.pop(name, None)
+    kwargs = {key: value for key, value in kwargs.items() if value}
+    if dtype is not None:
+        kwargs["dtype"] = np.dtype(dtype)
+    return recorder.call(registry.op_of(np.array), (a,), kwargs, "")
+
+
+SPECIAL: dict[Any, Any] = {
+    np.copyto: _copyto, np.fill_diagonal: _fill_diagonal, np.put: _put, np.putmask: _putmask,
+    np.place: _place, np.put_along_axis: _put_along_axis, np.ndim: _ndim, np.shape: _shape,
+    np.size: _size, np.shares_memory: _shares, np.may_share_memory: _shares,
+    np.array: _array, np.asarray: _asarray, np.asanyarray: _asarray,
+    np.ascontiguousarray: _asarray, np.asfortranarray: _asarray, np.asarray_chkfinite: _asarray,
+}  # fmt: skip

@@ -1,0 +1,95 @@
+"""NumPy's namespace while a trace is open: functions that do not dispatch find Tensors by a scan.
+
+``np.zeros(n)`` must give a Tensor, because it will be written to; ``np.array([t, u])`` must see
+the Tensors in its list. Both never dispatch. While any trace is open they are replaced by wrappers
+that pass straight through unless this very thread or task is tracing.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from functools import wraps
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from tracer.recording.active import ACTIVE
+from tracer.recording.recorder import contains_tensor
+from tracer.recording.whereabouts import LIBRARIES
+
+# What gives a Tensor in a trace whatever its arguments are.
+CREATION = frozenset(
+    "zeros ones empty full eye identity array asarray asanyarray ascontiguousarray asfortranarray "
+    "arange linspace zeros_like ones_like empty_like full_like copy tri asarray_chkfinite".split()
+)
+# What neither computes nor can meet a Tensor.
+LEFT_ALONE = frozenset(
+    "errstate seterr geterr setbufsize getbufsize seterrcall geterrcall set_printoptions "
+    "get_printoptions printoptions frompyfunc vectorize nditer ndenumerate ndindex broadcast "
+    "from_dlpack promote_types issubdtype isdtype typename mintypecode finfo iinfo get_include "
+    "show_config show_runtime info test format_float_positional format_float_scientific "
+    "apply_along_axis apply_over_axes piecewise nested_iters datetime_data".split()
+)
+
+
+class Hooks:
+    """Replaces the names on first entry, restores them on last exit; counted under a lock."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.count = 0
+        self.table: list[tuple[ModuleType, str, Any, Any]] = []
+
+    def __enter__(self) -> None:
+        with self.lock:
+            if not self.table:
+                self.table = _table()
+            self.count += 1
+            if self.count == 1:
+                for module, name, _, wrapper in self.table:
+                    module.__dict__[name] = wrapper
+
+    def __exit__(self, *exception: object) -> None:
+        with self.lock:
+            self.count -= 1
+            if self.count == 0:
+                for module, name, original, _ in self.table:
+                    module.__dict__[name] = original
+
+
+def _table() -> list[tuple[ModuleType, str, Any, Any]]:
+    rows = []
+    for module in (np, np.linalg, np.fft):
+        for name, value in list(vars(module).items()):
+            if name.startswith("_") or name in LEFT_ALONE or isinstance(value, (type, np.ufunc)):
+                continue
+            if callable(value) and not isinstance(value, ModuleType) and hasattr(value, "__name__"):
+                rows.append((module, name, value, _wrapper(value, name)))
+    return rows
+
+
+def _wrapper(original: Any, name: str) -> Any:
+    creates = name in CREATION
+
+    @wraps(original)
+    def hook(*args: Any, **kwargs: Any) -> Any:
+        recorder = ACTIVE.get()
+        if recorder is None:
+            return original(*args, **kwargs)
+        if not creates and not contains_tensor(args) and not contains_tensor(kwargs):
+            return original(*args, **kwargs)
+        if creates and _called_by_library(sys._getframe(1).f_globals.get("__name__", "")):
+            return original(*args, **kwargs)
+        return recorder.function(original, args, kwargs)
+
+    hook.__tracer_original__ = original  # type: ignore[attr-defined]
+    return hook
+
+
+def _called_by_library(module: str) -> bool:
+    return module.split(".", 1)[0] in LIBRARIES
+
+
+HOOKS = Hooks()

@@ -1,0 +1,236 @@
+"""ndarray's methods and attributes on traced Tensors, as tables.
+
+Most of them bypass NumPy's protocols in C, so each is given here: as the NumPy function of the
+same meaning, as an op of its own, or as a refusal.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tracer.graph.op import ELEMENTWISE, OPAQUE, Op
+from tracer.ops import registry
+from tracer.recording.active import leak
+from tracer.recording.tensor import TracedTensor, recorder_for
+
+# Methods that take what the function of NumPy takes, in the same order.
+FUNCTIONS = {
+    name: getattr(np, name)
+    for name in (
+        "sum prod mean var std max min argmax argmin cumsum cumprod all any ravel squeeze swapaxes "
+        "take repeat diagonal trace argsort searchsorted nonzero choose round argpartition clip dot"
+    ).split()
+}
+REFUSED = {
+    "tobytes": "bytes", "tofile": "a file", "dump": "a pickle", "dumps": "a pickle",
+    "ctypes": "ctypes", "data": "a memoryview", "__array_interface__": "the array interface",
+    "__array_struct__": "the array interface", "getfield": "raw bytes", "byteswap": "raw bytes",
+    "setfield": "raw bytes", "to_device": "a device", "__dlpack_device__": "DLPack",
+}  # fmt: skip
+
+
+def _item(x: Any, *args: Any) -> Any:
+    return x.item(*args) if isinstance(x, (np.ndarray, np.generic)) else x
+
+
+def _real(x: Any) -> Any:
+    return x.real
+
+
+def _imag(x: Any) -> Any:
+    return x.imag
+
+
+ITEM_OF = registry.register(Op("python_scalar", ELEMENTWISE, _item, "ndarray.item"))
+FLATTEN = registry.register(Op("flatten", OPAQUE, np.ndarray.flatten, "np.ravel"))
+
+
+def _as_method(function: Any):
+    def method(self: TracedTensor, *args: Any, **kwargs: Any) -> Any:
+        return recorder_for(self, args, kwargs).function(
+            function, (self, *args), kwargs, "method"
+        )
+
+    method.__name__ = function.__name__
+    return method
+
+
+for _name, _function in FUNCTIONS.items():
+    setattr(TracedTensor, _name, _as_method(_function))
+
+
+def _refusal(name: str, target: str):
+    def refuse(self: TracedTensor, *args: Any, **kwargs: Any) -> Any:
+        raise leak(f"A traced array was turned into {target} by .{name}.", "do it outside the trace")
+
+    return refuse
+
+
+for _name, _target in REFUSED.items():
+    _refuse = _refusal(_name, _target)
+    is_attribute = _name in ("ctypes", "data", "__array_interface__", "__array_struct__")
+    setattr(TracedTensor, _name, property(_refuse) if is_attribute else _refuse)
+
+
+def _attribute(name: str):
+    def decorate(function: Any):
+        setattr(TracedTensor, name, property(function))
+        return function
+
+    return decorate
+
+
+def _method(function: Any):
+    setattr(TracedTensor, function.__name__, function)
+    return function
+
+
+@_attribute("T")
+def _transposed(self: TracedTensor) -> Any:
+    if np.ndim(self._value) < 2:
+        return self
+    return recorder_for(self, (), {}).function(np.transpose, (self,), {}, "attribute")
+
+
+@_attribute("mT")
+def _matrix_transposed(self: TracedTensor) -> Any:
+    return recorder_for(self, (), {}).function(np.matrix_transpose, (self,), {}, "attribute")
+
+
+def _set_part(name: str, part: Any):
+    def read(self: TracedTensor) -> Any:
+        return recorder_for(self, (), {}).function(part, (self,), {}, "attribute")
+
+    def write(self: TracedTensor, value: Any) -> None:
+        getattr(self, name)[...] = value
+
+    setattr(TracedTensor, name, property(read, write))
+
+
+_set_part("real", np.real)
+_set_part("imag", np.imag)
+
+
+@_attribute("flat")
+def _flat(self: TracedTensor) -> Any:
+    return self.reshape(-1)
+
+
+@_method
+def reshape(self: TracedTensor, *shape: Any, **kwargs: Any) -> Any:
+    shape = shape[0] if len(shape) == 1 else shape
+    return recorder_for(self, (shape,), kwargs).function(
+        np.reshape, (self, shape), kwargs, "method"
+    )
+
+
+@_method
+def transpose(self: TracedTensor, *axes: Any) -> Any:
+    axes = axes[0] if len(axes) == 1 else (axes or None)
+    return recorder_for(self, (), {}).function(np.transpose, (self, axes), {}, "method")
+
+
+@_method
+def astype(
+    self: TracedTensor, dtype: Any, order: str = "K", casting: str = "unsafe", subok: bool = True,
+    copy: bool = True,
+) -> Any:  # fmt: skip
+    if not np.can_cast(self.dtype, dtype, casting=casting):  # type: ignore[arg-type]
+        np.asarray(self._value).astype(dtype, casting=casting)  # type: ignore[call-overload]
+    if not copy and np.dtype(dtype) == self.dtype:
+        return self
+    return recorder_for(self, (), {}).call(
+        registry.ASTYPE, (self, np.dtype(dtype)), {}, "method"
+    )
+
+
+@_method
+def copy(self: TracedTensor, order: str = "C") -> Any:
+    if not np.shape(self._value) and self._buffer is None:
+        return self
+    return recorder_for(self, (), {}).function(np.copy, (self,), {}, "method")
+
+
+@_method
+def flatten(self: TracedTensor, order: str = "C") -> Any:
+    recorder = recorder_for(self, (), {})
+    return recorder.call(FLATTEN, (self, order) if order != "C" else (self,), {}, "method")
+
+
+@_method
+def conj(self: TracedTensor) -> Any:
+    return np.conjugate(self)
+
+
+TracedTensor.conjugate = conj  # type: ignore[method-assign]
+
+
+@_method
+def item(self: TracedTensor, *args: Any) -> Any:
+    recorder = recorder_for(self, args, {})
+    source = self
+    if args:
+        index = args if len(args) > 1 else args[0]
+        source = self[index] if np.ndim(self._value) == 1 or len(args) > 1 else self.flatten()[index]
+    elif np.size(self._value) != 1:
+        raise ValueError("can only convert an array of size 1 to a Python scalar")
+    return recorder.call(ITEM_OF, (source,), {}, "method")
+
+
+@_method
+def tolist(self: TracedTensor) -> Any:
+    if not np.ndim(self._value):
+        return self.item()
+    return [row.tolist() for row in self]
+
+
+@_method
+def view(self: TracedTensor, *args: Any, **kwargs: Any) -> Any:
+    if args in ((), (np.ndarray,)) and not kwargs:
+        return self[...]
+    raise leak(
+        "A traced array was viewed as another type or dtype.", "use .astype(dtype) instead"
+    )
+
+
+@_method
+def compress(self: TracedTensor, condition: Any, axis: Any = None, out: Any = None) -> Any:
+    return np.compress(condition, self, axis=axis, out=out)
+
+
+# -- writing in place ---------------------------------------------------------------------------
+@_method
+def fill(self: TracedTensor, value: Any) -> None:
+    self[...] = value
+
+
+@_method
+def sort(self: TracedTensor, axis: int = -1, **kwargs: Any) -> None:
+    self[...] = np.sort(self, axis=axis, **kwargs)
+
+
+@_method
+def partition(self: TracedTensor, kth: Any, axis: int = -1, **kwargs: Any) -> None:
+    self[...] = np.partition(self, kth, axis=axis, **kwargs)
+
+
+@_method
+def put(self: TracedTensor, indices: Any, values: Any, mode: str = "raise") -> None:
+    np.put(self, indices, values, mode=mode)
+
+
+@_method
+def itemset(self: TracedTensor, *args: Any) -> None:
+    self[args[:-1]] = args[-1]
+
+
+@_method
+def resize(self: TracedTensor, *shape: Any, **kwargs: Any) -> None:
+    raise leak("A traced array was resized in place.", "use x = np.resize(x, shape)")
+
+
+@_method
+def setflags(self: TracedTensor, *args: Any, **kwargs: Any) -> None:
+    self._value.setflags(*args, **kwargs)

@@ -1,0 +1,256 @@
+"""The traced Tensor: an ndarray subclass whose every operation becomes a node.
+
+Its buffer is poison (`tracer.recording.poison`), its concrete value sits in ``_value``: NumPy
+itself decides shapes, dtypes, promotion and what is a scalar.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tracer import errors
+from tracer.graph.node import Node
+from tracer.ops import registry
+from tracer.recording.active import ACTIVE, leak
+
+if TYPE_CHECKING:
+    from tracer.recording.buffers import Buffer, Step
+    from tracer.recording.recorder import Recorder
+
+
+class TracedTensor(np.ndarray):
+    """An array while its function is traced.
+
+    Attributes
+    ----------
+    _value : np.ndarray, np.generic or Python scalar
+    _recorder : Recorder
+    _node : Node
+        As of version ``_version`` of ``_buffer``.
+    _buffer, _steps : Buffer or None, tuple of Step
+        The memory it looks at; scalars have none.
+    _known : bool
+        Whether it depends on no run-time input.
+    """
+
+    __slots__ = ("_buffer", "_known", "_node", "_recorder", "_steps", "_value", "_version")
+    __array_priority__ = 1e6
+
+    _value: Any
+    _recorder: Recorder
+    _node: Node
+    _buffer: Buffer | None
+    _steps: tuple[Step, ...]
+    _version: int
+    _known: bool
+
+    def __array_finalize__(self, obj: Any) -> None:
+        if isinstance(obj, TracedTensor):
+            raise leak(
+                "A traced array was viewed or copied without NumPy's protocols.",
+                "use an ndarray method or NumPy function that tracer knows",
+            )
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **kwargs: Any) -> Any:
+        return recorder_for(self, args, kwargs).ufunc(ufunc, method, args, kwargs)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return recorder_for(self, args, kwargs).function(function, args, kwargs)
+
+    # -- what Python asks ------------------------------------------------------------------
+    @property
+    def dtype(self) -> np.dtype:  # type: ignore[override]
+        value = self._value
+        if isinstance(value, (np.ndarray, np.generic)):
+            return value.dtype
+        return self._node.specs[0].dtype
+
+    @property
+    def shape(self) -> tuple[int, ...]:  # type: ignore[override]
+        spec = self._node.specs[0]
+        if not spec.is_static:
+            self._recorder.read_shape(self)
+        return np.shape(self._value)
+
+    @shape.setter
+    def shape(self, shape: Any) -> None:
+        raise leak("The shape of a traced array was assigned.", "use x = x.reshape(shape)")
+
+    @property
+    def size(self) -> int:  # type: ignore[override]
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    @property
+    def itemsize(self) -> int:  # type: ignore[override]
+        return self.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:  # type: ignore[override]
+        return self.size * self.itemsize
+
+    @property
+    def strides(self) -> tuple[int, ...]:  # type: ignore[override]
+        return np.asarray(self._value).strides
+
+    @property
+    def flags(self) -> Any:  # type: ignore[override]
+        return np.asarray(self._value).flags
+
+    @property
+    def base(self) -> Any:  # type: ignore[override]
+        return None
+
+    def __len__(self) -> int:
+        if not np.ndim(self._value):
+            raise TypeError("len() of unsized object")
+        return self.shape[0]
+
+    def __iter__(self):
+        if not np.ndim(self._value):
+            raise TypeError("iteration over a 0-d array")
+        return iter([self[i] for i in range(len(self))])
+
+    def __bool__(self) -> bool:
+        return self._recorder.branch(self)
+
+    def __index__(self) -> int:
+        outcome = operator.index(self._value)
+        return self._recorder.read_integer(self, outcome)
+
+    def __int__(self) -> int:
+        return self._recorder.read_integer(self, int(self._value))
+
+    def __float__(self) -> float:
+        return self._recorder.read_number(self, float)
+
+    def __complex__(self) -> complex:
+        return self._recorder.read_number(self, complex)
+
+    def __contains__(self, item: Any) -> bool:
+        return bool(np.any(self == item))
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        raise TypeError("a traced value can't be hashed: use its index or name as the key instead")
+
+    def __repr__(self) -> str:
+        return f"Traced({self._value!r})"
+
+    def __str__(self) -> str:
+        return str(self._value)
+
+    def __format__(self, spec: str) -> str:
+        return format(self._value, spec)
+
+    def __copy__(self) -> Any:
+        return self.copy()
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return self.copy()
+
+    def __reduce__(self) -> Any:
+        raise leak("A traced array was pickled.", "pickle it outside the traced function")
+
+    def __array__(self, *args: Any, **kwargs: Any) -> Any:
+        raise leak("A traced array was turned into a plain one.", "keep it a traced array")
+
+    def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
+        return array[()] if return_scalar else array
+
+    def __dlpack__(self, *args: Any, **kwargs: Any) -> Any:
+        raise leak("A traced array was exported through DLPack.", "export it outside the trace")
+
+    # -- indexing and writing --------------------------------------------------------------
+    def __getitem__(self, index: Any) -> Any:
+        recorder = recorder_for(self, (index,), {})
+        return recorder.call(registry.GETITEM, (self, index), {}, "")
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        recorder_for(self, (index, value), {}).write(self, index, value)
+
+    def __eq__(self, other: Any) -> Any:
+        return _operate(self, "equal", (self, other))
+
+    def __ne__(self, other: Any) -> Any:
+        return _operate(self, "not_equal", (self, other))
+
+
+def recorder_for(tensor: TracedTensor, args: Any, kwargs: Any) -> Recorder:
+    """The recorder at work, which must be able to see this Tensor.
+
+    Raises
+    ------
+    LeakError
+        If the trace that made the Tensor is over.
+    """
+    active = ACTIVE.get()
+    own = tensor._recorder
+    if active is own:
+        return own
+    if active is not None and not own.closed:
+        return active  # an inner trace reads an outer Tensor: it becomes an input there
+    if own.closed or active is None:
+        raise errors.LeakError(
+            "A traced array was used after its trace had ended, or in another thread.",
+            tensor._node.origin,
+            "return it from the traced function instead of storing it elsewhere",
+        )
+    return active
+
+
+def _operate(self: TracedTensor, name: str, operands: tuple) -> Any:
+    return recorder_for(self, operands, {}).operator(registry.op_named(name), operands)
+
+
+def _binary(name: str):
+    op = registry.op_named(name)
+
+    def forward(self: TracedTensor, other: Any) -> Any:
+        return recorder_for(self, (), {}).operator(op, (self, other))
+
+    def reflected(self: TracedTensor, other: Any) -> Any:
+        return recorder_for(self, (), {}).operator(op, (other, self))
+
+    def in_place(self: TracedTensor, other: Any) -> Any:
+        return recorder_for(self, (), {}).in_place(op, self, other)
+
+    return forward, reflected, in_place
+
+
+def _unary(name: str):
+    op = registry.op_named(name)
+    return lambda self: recorder_for(self, (), {}).operator(op, (self,))
+
+
+for _dunder, _op in {
+    "add": "add", "sub": "subtract", "mul": "multiply", "truediv": "divide",
+    "floordiv": "floor_divide", "mod": "remainder", "matmul": "matmul", "pow": "pow",
+    "and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor", "lshift": "left_shift",
+    "rshift": "right_shift",
+}.items():  # fmt: skip
+    _functions = _binary(_op)
+    for _prefix, _function in zip(("", "r", "i"), _functions, strict=True):
+        setattr(TracedTensor, f"__{_prefix}{_dunder}__", _function)
+for _dunder, _op in {
+    "lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal"
+}.items():  # fmt: skip
+    setattr(TracedTensor, f"__{_dunder}__", _binary(_op)[0])
+for _dunder, _op in {
+    "neg": "negative", "pos": "positive", "abs": "absolute", "invert": "invert"
+}.items():  # fmt: skip
+    setattr(TracedTensor, f"__{_dunder}__", _unary(_op))
+
+
+class TracedScalar(TracedTensor):
+    """A traced NumPy or Python scalar: ``isinstance(s, np.floating)`` and ``float`` hold."""
+
+    __slots__ = ()
+
+    @property
+    def __class__(self):  # type: ignore[override]
+        return type(self._value)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        raise TypeError(f"'{type(self._value).__name__}' object does not support item assignment")

@@ -1,0 +1,255 @@
+"""Where in the user's code an op was called: expression, statement, assignment target, scope.
+
+>>> place = Locator("f").locate(user_frame())
+>>> place.origin.statement, place.target
+('hidden = np.tanh(x @ w)', 'hidden')
+
+``co_positions()`` gives the span of the running instruction, ``ast`` what stands there. Each file
+is parsed once, each instruction looked up once.
+"""
+
+from __future__ import annotations
+
+import ast
+import linecache
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import CodeType, FrameType
+from typing import Any
+
+import tracer
+from tracer.graph.origin import Origin, Scope
+
+OWN_FOLDERS = tuple(
+    os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(tracer.__file__))), name, "")
+    for name in ("tracer", "viz")
+)
+LIBRARIES = frozenset({"numpy", "scipy", "pandas", "networkx", "graphviz", "functools", "contextlib"})
+Target = str | tuple[str, ...]
+Span = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An origin and the name of what the expression is assigned to (``""`` if to nothing)."""
+
+    origin: Origin
+    target: Target
+
+
+class SourceFile:
+    """A parsed file: statements by line, and assignment targets by the span of their value."""
+
+    def __init__(self, filename: str):
+        self.lines = linecache.getlines(filename)
+        self.targets: dict[Span, Target] = {}
+        self.returns: set[Span] = set()
+        self.statements: dict[int, tuple[int, str]] = {}
+        try:
+            tree = ast.parse("".join(self.lines))
+        except (SyntaxError, ValueError):
+            return
+        for node in ast.walk(tree):
+            if isinstance(node, ast.stmt):
+                self._note_statement(node)
+            self._note_target(node)
+
+    def _note_statement(self, node: ast.stmt) -> None:
+        end = node.end_lineno or node.lineno
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and body:
+            end = max(body[0].lineno - 1, node.lineno)
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            return
+        text = " ".join(part.strip() for part in self.lines[node.lineno - 1 : end])
+        if end == node.lineno and node.end_lineno == end:  # one of several on a line: its own text
+            line = self.lines[end - 1].encode()
+            text = line[node.col_offset : node.end_col_offset].decode(errors="replace")
+            text = text if body is None else text.strip()
+        for line_number in range(node.lineno, end + 1):
+            known = self.statements.get(line_number)
+            if known is not None and known[0] == node.lineno and known[1] != text:
+                text = f"{known[1]}; {text}"
+            self.statements[line_number] = (node.lineno, text)
+
+    def _note_target(self, node: ast.AST) -> None:
+        if isinstance(node, ast.Assign):
+            self._pair(node.targets[0], node.value)
+        elif isinstance(node, ast.AnnAssign) and node.value is not None:
+            self._pair(node.target, node.value)
+        elif isinstance(node, ast.NamedExpr):
+            self._pair(node.target, node.value)
+        elif isinstance(node, ast.AugAssign):
+            name = _name(node.target)
+            if name:
+                self.targets[_span(node)] = name
+        elif isinstance(node, ast.keyword) and node.arg:
+            self.targets.setdefault(_span(node.value), node.arg)
+        elif isinstance(node, ast.Dict):
+            for key, value in zip(node.keys, node.values, strict=True):
+                if isinstance(key, ast.Constant) and isinstance(key.value, str):
+                    self.targets.setdefault(_span(value), key.value)
+        elif isinstance(node, ast.Return) and node.value is not None:
+            self.returns.add(_span(node.value))
+
+    def _pair(self, target: ast.expr, value: ast.expr) -> None:
+        if isinstance(target, (ast.Tuple, ast.List)):
+            if isinstance(value, (ast.Tuple, ast.List)) and len(value.elts) == len(target.elts):
+                for one, other in zip(target.elts, value.elts, strict=True):
+                    self._pair(one, other)
+            else:
+                self.targets[_span(value)] = tuple([_name(item) for item in target.elts])
+            return
+        name = _name(target)
+        if name:
+            self.targets[_span(value)] = name
+        if isinstance(target, ast.Subscript) and name:
+            self.targets[_span(target)] = name  # the store itself
+
+    def segment(self, span: Span) -> str:
+        """The text of a span, on one line."""
+        line, column, end_line, end_column = span
+        rows = [row.encode() for row in self.lines[line - 1 : end_line]]
+        if not rows:
+            return ""
+        rows[-1] = rows[-1][:end_column]
+        rows[0] = rows[0][column:]
+        return " ".join(row.decode(errors="replace").strip() for row in rows)
+
+
+def _span(node: ast.AST) -> Span:
+    return (node.lineno, node.col_offset, node.end_lineno, node.end_col_offset)  # type: ignore[attr-defined]
+
+
+def _name(target: ast.AST) -> str:
+    if isinstance(target, ast.Name):
+        return target.id
+    if isinstance(target, ast.Attribute):
+        return target.attr
+    if isinstance(target, ast.Starred):
+        return _name(target.value)
+    if isinstance(target, ast.Subscript):
+        return _name(target.value)
+    return ""
+
+
+_FILES: dict[str, SourceFile] = {}
+_POSITIONS: dict[int, tuple[CodeType, list[Any]]] = {}
+_OWN: dict[str, bool] = {}
+LIMIT = 20_000
+
+
+def is_library(filename: str) -> bool:
+    """Whether code of this file is ours or a numerical library's, not the user's."""
+    found = _OWN.get(filename)
+    if found is None:
+        path = os.path.abspath(filename)
+        found = path.startswith(OWN_FOLDERS)
+        if "site-packages" in path or f"{os.sep}lib{os.sep}python" in path:
+            parts = set(path.replace("\\", "/").split("/"))
+            found = found or bool(parts & LIBRARIES) or os.path.basename(path)[:-3] in LIBRARIES
+        found = found or filename.startswith("<__array_function__") or filename == "<frozen runpy>"
+        _OWN[filename] = found
+    return found
+
+
+def user_frame(depth: int = 1) -> FrameType | None:
+    """The innermost running frame of the user's code."""
+    frame: FrameType | None = sys._getframe(depth)
+    while frame is not None and is_library(frame.f_code.co_filename):
+        frame = frame.f_back
+    return frame
+
+
+def source_file(filename: str) -> SourceFile:
+    """The parsed file; read again when its text changed (a notebook cell, a reload)."""
+    found = _FILES.get(filename)
+    lines = linecache.getlines(filename)
+    if found is None or found.lines is not lines and found.lines != lines:
+        if len(_FILES) > 500:
+            _FILES.clear()
+        found = _FILES[filename] = SourceFile(filename)
+    return found
+
+
+class Locator:
+    """Finds places for one trace; scopes belong to that trace."""
+
+    def __init__(self, root: str):
+        self.root = root  # name of the traced function: names what it returns
+        self.scopes: dict[tuple, Scope] = {}
+        self.places: dict[tuple, Place] = {}
+        self.alive: list[CodeType] = []
+
+    def locate(self, frame: FrameType | None) -> Place | None:
+        """The place of the running instruction of a user frame."""
+        if frame is None:
+            return None
+        scope_key = self._scope_key(frame)
+        key = (scope_key, frame.f_lasti)
+        found = self.places.get(key)
+        if found is None:
+            found = self.places[key] = self._place(frame, self._scope(frame, scope_key))
+            self.alive.append(frame.f_code)
+        return found
+
+    def _scope_key(self, frame: FrameType) -> tuple:
+        back = frame.f_back
+        return id(frame), id(frame.f_code), back.f_lasti if back is not None else -1
+
+    def _scope(self, frame: FrameType, key: tuple) -> Scope:
+        found = self.scopes.get(key)
+        if found is None:
+            parent = None
+            for outer in _outer_frames(frame):
+                if is_library(outer.f_code.co_filename):
+                    if outer.f_code.co_name == "run_user_function":
+                        break
+                    continue
+                parent = self._scope(outer, self._scope_key(outer))
+                break
+            code = frame.f_code
+            found = Scope(_function_name(code), code.co_filename, code.co_firstlineno, parent)
+            self.scopes[key] = found
+            self.alive.append(code)
+        return found
+
+    def _place(self, frame: FrameType, scope: Scope) -> Place:
+        code = frame.f_code
+        file = source_file(code.co_filename)
+        line, end_line, column, end_column = _position(code, frame.f_lasti)
+        span: Span = (line, column, end_line, end_column)
+        start, statement = file.statements.get(line, (line, ""))
+        target: Target = file.targets.get(span, "")
+        if not target and span in file.returns and scope.parent is None:
+            target = self.root
+        origin = Origin(
+            code.co_filename, line, column, end_column, file.segment(span), statement, start,
+            scope.function, scope,
+        )  # fmt: skip
+        return Place(origin, target)
+
+
+def _outer_frames(frame: FrameType) -> Iterator[FrameType]:
+    outer = frame.f_back
+    while outer is not None:
+        yield outer
+        outer = outer.f_back
+
+
+def _function_name(code: CodeType) -> str:
+    name = getattr(code, "co_qualname", code.co_name)
+    return name.rsplit("<locals>.", 1)[-1]
+
+
+def _position(code: CodeType, instruction: int) -> tuple[int, int, int, int]:
+    known = _POSITIONS.get(id(code))
+    if known is None or known[0] is not code:
+        if len(_POSITIONS) > LIMIT:
+            _POSITIONS.clear()
+        known = _POSITIONS[id(code)] = (code, list(code.co_positions()))
+    line, end_line, column, end_column = known[1][instruction // 2]
+    line = line or code.co_firstlineno
+    return line, end_line or line, column or 0, end_column or 0
