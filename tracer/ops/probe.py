@@ -86,11 +86,15 @@ def types_of(
 
     Cached by what dtypes depend on: the call, and each operand's dtype, kind and axis count.
     """
-    kinds = tuple([(spec.dtype, spec.kind, len(spec.shape)) for spec in specs])
+    # einsum picks other routes for sizes of 1, with results of another kind.
+    most = 2 if op.name == "einsum" else 1
+    shapes = [tuple([min(size, most) for size in spec.seen_shape]) for spec in specs]
+    shapes = shapes if most > 1 else [(1,) * len(spec.shape) for spec in specs]
+    kinds = tuple([(s.dtype, s.kind, shape) for s, shape in zip(specs, shapes, strict=True)])
     key = (op, spelling == "operator", params.key(), kinds)
     found = _TYPES.get(key)
     if found is None:
-        operands = [stand_in(spec, (1,) * len(spec.shape)) for spec in specs]
+        operands = [stand_in(spec, shape) for spec, shape in zip(specs, shapes, strict=True)]
         found = _TYPES[key] = run(op, params, operands, spelling)
     return found
 

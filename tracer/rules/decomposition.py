@@ -15,8 +15,9 @@ import numpy as np
 
 from tracer.rules.declare import ZERO, pullback
 from tracer.rules.helpers import normal_axes, reshape_like, restore_axes, shape_of, sum_to
+from tracer.rules.joining import refusal, spread
 from tracer.rules.products import column, ndim, row, swap
-from tracer.rules.reduction import conj, product_of_others
+from tracer.rules.reduction import conj, product_of_others, tally
 
 
 def is_complex(x: Any) -> bool:
@@ -120,8 +121,7 @@ def _(ct, arrays):
             rest = list(arrays[k + 1 :])
             right = np.linalg.multi_dot(rest) if len(rest) > 1 else rest[0]
             grad = _undo_right(grad, right, x)
-        if hasattr(x, "spec"):
-            found.append(reshape_like(grad, x))
+        found.append(spread(reshape_like(grad, x), x))
     return found
 
 
@@ -182,7 +182,7 @@ def _(cts, a, UPLO="L", out=None):
 def _onto_triangle(grad: Any, uplo: str) -> Any:
     """The function reads one triangle only and takes the other for its mirror image."""
     whole = grad + adjoint(grad)
-    unit = np.eye(shape_of(grad)[-1], dtype=grad.real.dtype)
+    unit = np.eye(shape_of(grad)[-1], dtype=grad.dtype.type(0).real.dtype)
     keep = np.tril if uplo == "L" else np.triu
     half = keep(whole, -1 if uplo == "L" else 1)
     return half + unit * np.real(grad) if is_complex(grad) else half + unit * grad
@@ -197,17 +197,15 @@ def _(ct, a, UPLO="L"):
 @pullback(np.linalg.svd)
 def _(cts, a, full_matrices=True, compute_uv=True, hermitian=False, out=None):
     if hermitian:
-        raise NotImplementedError("np.linalg.svd(hermitian=True) has no derivative rule")
+        raise refusal(a, "np.linalg.svd(hermitian=True) has no derivative rule.")
     if not compute_uv:
         u, _, vh = np.linalg.svd(a, full_matrices=False)
         return conj(u) * row(cts) @ conj(vh)
     m, n = shape_of(a)[-2:]
     if full_matrices and m != n and (cts[0] is not ZERO or cts[2] is not ZERO):
-        raise NotImplementedError("np.linalg.svd of a matrix that is not square has a rule for "
-                                  "its vectors only with full_matrices=False")  # fmt: skip
-    u, s, vh = out
-    k = shape_of(s)[-1]
-    u, vh = (u, vh) if m == n or not full_matrices else (u[..., :, :k], vh[..., :k, :])
+        raise refusal(a, "np.linalg.svd has a derivative rule for the vectors of a matrix that "
+                      "is not square only with full_matrices=False.")  # fmt: skip
+    u, s, vh = np.linalg.svd(a, full_matrices=False) if full_matrices and m != n else out
     return _svd_cotangent(cts, u, s, vh)
 
 
@@ -252,7 +250,7 @@ def _(ct, x):
 def _(cts, a, mode="reduced", out=None):
     m, n = shape_of(a)[-2:]
     if mode == "r" or (mode == "complete" and m > n) or mode == "raw":
-        raise NotImplementedError(f"np.linalg.qr(mode={mode!r}) has no derivative rule")
+        raise refusal(a, f"np.linalg.qr(mode={mode!r}) has no derivative rule.")
     q, r = out
     ct_q, ct_r = cts
     if m >= n:
@@ -342,19 +340,14 @@ def phase(x: Any) -> Any:
     return np.conjugate(np.sign(x)) if is_complex(x) else np.sign(x)
 
 
-def _even(hit: Any, axis: Any, dtype: Any) -> Any:
-    """Ones where ``hit``, divided by how many there are."""
-    return hit / np.sum(hit, axis=axis, keepdims=True, dtype=dtype)
-
-
 def vector_norm_cotangent(ct: Any, x: Any, out: Any, order: Any, axis: Any, keepdims: bool) -> Any:
     """The cotangent of ``x``; at 0 it is 0."""
     ct, out = (restore_axes(value, x, axis, keepdims) for value in (ct, out))
-    real = x.real.dtype
     if order is None or order == 2:
         return ct / never_zero(out) * conj(x)
     if order in (np.inf, -np.inf):
-        return ct * _even(np.abs(x) == out, axis, real) * phase(x)
+        hit = np.abs(x) == out
+        return ct / tally(hit, x, axis) * hit * phase(x)
     if order == 1:
         return ct * phase(x)
     if order == 0:
@@ -380,11 +373,11 @@ def matrix_norm_cotangent(ct: Any, x: Any, out: Any, order: Any, axis: Any, keep
     rows, columns = (0, 1) if axis is None else tuple([at % count for at in axis])
     if ndim(ct) and not keepdims:
         ct, out = (np.expand_dims(value, (rows, columns)) for value in (ct, out))
-    real = x.real.dtype
     if order in (1, -1, np.inf, -np.inf):
         along = rows if order in (1, -1) else columns
         sums = np.sum(np.abs(x), axis=along, keepdims=True)
-        return ct * _even(sums == out, (rows, columns), real) * phase(x)
+        hit = sums == out
+        return ct / tally(hit, x, (rows, columns)) * hit * phase(x)
     last = (rows, columns) == (count - 2, count - 1)
     matrix = x if last else np.moveaxis(x, (rows, columns), (-2, -1))
     u, s, vh = np.linalg.svd(matrix, full_matrices=False)
@@ -392,7 +385,8 @@ def matrix_norm_cotangent(ct: Any, x: Any, out: Any, order: Any, axis: Any, keep
         weights = np.where(s > 0.0, 1.0, 0.0)
     else:
         extreme = np.max(s, axis=-1, keepdims=True) if order == 2 else np.min(s, -1, keepdims=True)
-        weights = _even(s == extreme, -1, real)
+        hit = s == extreme
+        weights = hit / tally(hit, s, -1)
     grad = conj(u) * row(weights) @ conj(vh)
     return ct * (grad if last else np.moveaxis(grad, (-2, -1), (rows, columns)))
 

@@ -11,14 +11,12 @@ from typing import Any
 import numpy as np
 
 from tracer.ops import registry
-from tracer.ops.builder import Symbol, apply
-from tracer.rules.declare import Sparse, multilinear, pullback
+from tracer.ops.builder import apply
+from tracer.rules.declare import Sparse, linear, multilinear, pullback
 from tracer.rules.helpers import reshape_like, shape_of, sum_to, zeros_like
+from tracer.rules.joining import is_array, spread
 
-
-@pullback(registry.GETITEM)
-def _(ct, x, index):
-    return Sparse(index, ct, x)
+linear(registry.GETITEM, lambda ct, x, index: Sparse(index, ct, x))
 
 
 @pullback(registry.SETITEM)
@@ -53,8 +51,7 @@ def _along(index: Any, axis: int, ndim: int) -> Any:
     return (*(slice(None),) * axis, index) if axis else index
 
 
-@pullback(np.take)
-def _(ct, x, indices, axis=None, mode="raise"):
+def _take(ct, x, indices, axis=None, mode="raise"):
     shape = shape_of(x)
     if mode != "raise":
         size = int(np.prod(shape)) if axis is None else shape[axis]
@@ -81,16 +78,14 @@ def along_axis_index(indices: Any, axis: int, shape: tuple) -> tuple:
     return tuple(index)
 
 
-@pullback(np.take_along_axis)
-def _(ct, x, indices, axis=-1):
+def _take_along_axis(ct, x, indices, axis=-1):
     if axis is None:
         flat = apply(registry.SCATTER_ADD, zeros_like(np.ravel(x)), ct, indices)
         return reshape_like(flat, x)
     return Sparse(along_axis_index(indices, axis, shape_of(x)), ct, x)
 
 
-@pullback(np.compress, 1)
-def _(ct, condition, a, axis=None):
+def _compress(ct, condition, a, axis=None):
     condition = np.asarray(condition) if isinstance(condition, (list, tuple)) else condition
     places = np.nonzero(condition)
     places = places[0] if isinstance(places, tuple) else places
@@ -100,13 +95,17 @@ def _(ct, condition, a, axis=None):
     return Sparse(_along(places, axis, len(shape_of(a))), ct, a)
 
 
-@pullback(np.extract, 1)
-def _(ct, condition, arr):
+def _extract(ct, condition, arr):
     mask = np.ravel(np.asarray(condition) if isinstance(condition, (list, tuple)) else condition)
     mask = mask if mask.dtype == np.bool_ else mask != 0
     flat = apply(registry.SETITEM, zeros_like(np.ravel(arr)), ct, mask)
     return reshape_like(flat, arr)
 
+
+linear(np.take, _take)
+linear(np.take_along_axis, _take_along_axis)
+linear(np.compress, _compress, operand=1)
+linear(np.extract, _extract, operand=1)
 
 # -- choices ------------------------------------------------------------------------------------
 @pullback(np.choose, 1)
@@ -117,11 +116,7 @@ def _(ct, a, choices, mode="raise"):
     parts = [np.where(a == k, ct, 0.0) for k in range(count)]
     if not isinstance(choices, (list, tuple)):
         return np.stack([sum_to(part, choices[k]) for k, part in enumerate(parts)])
-    return [sum_to(p, c) for p, c in zip(parts, choices) if _is_array(c)]
-
-
-def _is_array(value: Any) -> bool:
-    return isinstance(value, (Symbol, np.ndarray))
+    return [sum_to(p, c) if is_array(c) else spread(p, c) for p, c in zip(parts, choices)]
 
 
 @pullback(np.select, 1)
@@ -131,8 +126,8 @@ def _(ct, condlist, choicelist, default=0):
     for condition, choice in zip(condlist, choicelist):
         mine = condition if taken is None else condition & ~taken
         taken = condition if taken is None else taken | condition
-        if _is_array(choice):
-            found.append(sum_to(np.where(mine, ct, 0.0), choice))
+        chosen = np.where(mine, ct, 0.0)
+        found.append(sum_to(chosen, choice) if is_array(choice) else spread(chosen, choice))
     return found
 
 

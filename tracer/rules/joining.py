@@ -6,21 +6,53 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
+from tracer.errors import MissingRule
 from tracer.graph.spec import Dim
 from tracer.ops import registry
-from tracer.ops.builder import apply
+from tracer.ops.builder import Symbol, apply
 from tracer.rules.declare import EVERY, ZERO, linear, pullback
 from tracer.rules.helpers import reshape_like, shape_of, zeros_like
 
 
 def is_array(value: Any) -> bool:
     """Whether an argument is an operand rather than a literal."""
-    return hasattr(value, "spec") or isinstance(value, np.ndarray)
+    return isinstance(value, (Symbol, np.ndarray))
+
+
+def refusal(x: Any, message: str) -> MissingRule:
+    """The error for arguments with which a function has no derivative rule."""
+    place = x.builder.origin if isinstance(x, Symbol) else None
+    return MissingRule(message, place, "give it one with tracer.custom_vjp.")
+
+
+def tree_shape(part: Any) -> tuple:
+    """The shape of an array, or of what ``np.asarray`` makes of nested lists of them."""
+    if isinstance(part, (list, tuple)):
+        return (len(part), *(tree_shape(part[0]) if part else ()))
+    return shape_of(part)
+
+
+def spread(ct: Any, template: Any) -> Any:
+    """The cotangent of each array in nested lists, in the same lists; ZERO for literals."""
+    if isinstance(template, (list, tuple)):
+        return [
+            spread(ct[k], item) if isinstance(item, (list, tuple)) or is_array(item) else ZERO
+            for k, item in enumerate(template)
+        ]
+    return ct if is_array(template) else ZERO
+
+
+class _Shaped:
+    """Only a shape, for cutting by the sizes that a part has after it was grown."""
+
+    def __init__(self, shape: tuple):
+        self.shape = shape
 
 
 def slices_along(ct: Any, parts: list[Any], axis: int) -> list[Any]:
@@ -31,7 +63,7 @@ def slices_along(ct: Any, parts: list[Any], axis: int) -> list[Any]:
     start: Any = 0
     pieces = []
     for part in parts:
-        size = shape_of(part)[axis]
+        size = tree_shape(part)[axis]
         stop = start + (apply(registry.SIZE_OF, part, axis) if isinstance(size, Dim) else size)
         begin = None if type(start) is int and start == 0 else start
         pieces.append(ct[(*lead, slice(begin, stop))] if lead else ct[slice(begin, stop)])
@@ -39,31 +71,32 @@ def slices_along(ct: Any, parts: list[Any], axis: int) -> list[Any]:
     return pieces
 
 
-def wanted(pieces: list[Any], parts: list[Any]) -> list[Any]:
-    """A list operand gets a list of cotangents, one per array among its items."""
-    return [piece for piece, part in zip(pieces, parts) if is_array(part)]
+def fitted(pieces: list[Any], parts: list[Any]) -> list[Any]:
+    """The pieces in the shapes of their parts."""
+    found = []
+    for piece, part in zip(pieces, parts):
+        shape = tree_shape(part)
+        if len(shape) != len(shape_of(piece)):
+            piece = reshape_like(piece, part if is_array(part) else _Shaped(shape))
+        found.append(spread(piece, part))
+    return found
 
 
 # -- joining ------------------------------------------------------------------------------------
 def _concatenate(ct, parts, axis=0, dtype=None, casting=None):
     if axis is None:
-        flat = slices_along(ct, [_flat(part) for part in parts], 0)
-        return wanted([reshape_like(a, b) for a, b in zip(flat, parts)], parts)
-    return wanted(slices_along(ct, _as_arrays(parts), axis), parts)
-
-
-def _as_arrays(parts: Any) -> list[Any]:
-    return [part if hasattr(part, "shape") else np.asarray(part) for part in parts]
+        return fitted(slices_along(ct, [_flat(part) for part in parts], 0), parts)
+    return fitted(slices_along(ct, parts, axis), parts)
 
 
 def _flat(part: Any) -> Any:
-    return np.empty(int(np.prod(shape_of(part))))
+    return _Shaped((math.prod(tree_shape(part)),))
 
 
 def _stack(ct, parts, axis=0, dtype=None, casting=None):
     axis = axis % len(shape_of(ct))
     lead = (slice(None),) * axis
-    return wanted([ct[(*lead, k)] if lead else ct[k] for k in range(len(parts))], parts)
+    return fitted([ct[(*lead, k)] if lead else ct[k] for k in range(len(parts))], parts)
 
 
 def _joined(least: int, axis: int):
@@ -71,23 +104,15 @@ def _joined(least: int, axis: int):
 
     def transpose(ct, parts, dtype=None, casting=None):
         grown = [_grown(part, least) for part in parts]
-        at = axis if least != 1 or len(grown[0].shape) > 1 else 0
-        pieces = slices_along(ct, grown, at)
-        return wanted([reshape_like(a, b) for a, b in zip(pieces, parts)], parts)
+        at = axis if least != 1 or len(tree_shape(grown[0])) > 1 else 0
+        return fitted(slices_along(ct, grown, at), parts)
 
     return transpose
 
 
-class _Shaped:
-    """Only a shape, for cutting by the sizes that a part has after it was grown."""
-
-    def __init__(self, shape: tuple):
-        self.shape = shape
-
-
 def _grown(part: Any, least: int) -> Any:
     """The shape that ``np.atleast_1d``, ``_2d`` or ``_3d`` gives."""
-    shape = shape_of(part)
+    shape = tree_shape(part)
     if len(shape) >= least:
         return part
     if least == 3:
@@ -96,11 +121,21 @@ def _grown(part: Any, least: int) -> Any:
 
 
 def _column_stack(ct, parts):
-    grown = [p if len(shape_of(p)) > 1 else _Shaped((*shape_of(p), 1)) for p in parts]
-    pieces = slices_along(ct, grown, 1)
-    return wanted([reshape_like(a, b) for a, b in zip(pieces, parts)], parts)
+    grown = [p if len(tree_shape(p)) > 1 else _Shaped((*tree_shape(p), 1)) for p in parts]
+    return fitted(slices_along(ct, grown, 1), parts)
 
 
+def _array(ct, template, dtype=None, copy=True, order="K", ndmin=0, subok=False):
+    """The cotangents of arrays in nested lists."""
+    shape = tree_shape(template)
+    if len(shape) != len(shape_of(ct)):  # ndmin put axes in front
+        ct = reshape_like(ct, template if is_array(template) else _Shaped(shape))
+    return spread(ct, template)
+
+
+linear(np.array, _array)
+linear(np.asarray, _array)
+linear(np.asanyarray, _array)
 linear(np.concatenate, _concatenate)
 linear(np.stack, _stack)
 linear(np.vstack, _joined(2, 0))
@@ -112,9 +147,8 @@ linear(np.column_stack, _column_stack)
 @pullback(np.append, (0, 1))
 def _(ct, arr, values, axis=None):
     parts = [arr, values]
-    cut = [_flat(part) for part in parts] if axis is None else _as_arrays(parts)
-    pieces = slices_along(ct, cut, 0 if axis is None else axis)
-    return tuple([reshape_like(a, b) for a, b in zip(pieces, parts)])
+    cut = [_flat(part) for part in parts] if axis is None else parts
+    return tuple(fitted(slices_along(ct, cut, 0 if axis is None else axis), parts))
 
 
 def _block(ct, blocks):
@@ -181,28 +215,22 @@ def pieces_of(size: int, sections: Any, axis: int) -> list[tuple]:
     return [(*lead, slice(a, b)) for a, b in pairwise(bounds)]
 
 
-for _function in (np.split, np.array_split):
-    pullback(_function)(_split)
-
-
-@pullback(np.hsplit)
-def _(cts, x, indices_or_sections):
+def _hsplit(cts, x, indices_or_sections):
     return _split(cts, x, indices_or_sections, 0 if len(shape_of(x)) == 1 else 1)
 
 
-@pullback(np.vsplit)
-def _(cts, x, indices_or_sections):
-    return _split(cts, x, indices_or_sections, 0)
+linear(np.split, _split)
+linear(np.array_split, _split)
+linear(np.hsplit, _hsplit)
+linear(np.vsplit, lambda cts, x, indices_or_sections: _split(cts, x, indices_or_sections, 0))
+linear(np.dsplit, lambda cts, x, indices_or_sections: _split(cts, x, indices_or_sections, 2))
 
 
-@pullback(np.dsplit)
-def _(cts, x, indices_or_sections):
-    return _split(cts, x, indices_or_sections, 2)
-
-
-@pullback(np.unstack)
-def _(cts, x, axis=0):
+def _unstack(cts, x, axis=0):
     cts = cts if isinstance(cts, (tuple, list)) else (cts,)
     lead = (slice(None),) * (axis % len(shape_of(x)))
     filled = [zeros_like(x[(*lead, k)]) if ct is ZERO else ct for k, ct in enumerate(cts)]
     return np.stack(filled, axis=axis)
+
+
+linear(np.unstack, _unstack)

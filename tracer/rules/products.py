@@ -12,8 +12,9 @@ import numpy as np
 
 from tracer.ops.builder import Symbol
 from tracer.ops.reduction import einsum_terms, tensordot_axes
-from tracer.rules.declare import multilinear, pullback
+from tracer.rules.declare import linear, multilinear, pullback
 from tracer.rules.helpers import reshape_like, shape_of, sum_to
+from tracer.rules.joining import refusal
 from tracer.rules.reduction import conj
 
 
@@ -197,8 +198,7 @@ def _kron_right(ct, a, b):
 multilinear(np.kron, _kron_left, _kron_right)
 
 
-@pullback(np.trace)
-def _(ct, x, offset=0, axis1=0, axis2=1, dtype=None):
+def _trace(ct, x, offset=0, axis1=0, axis2=1, dtype=None):
     shape = shape_of(x)
     axis1, axis2 = axis1 % len(shape), axis2 % len(shape)
     # eye with the same offset has ones exactly where the trace looked.
@@ -213,6 +213,9 @@ def _(ct, x, offset=0, axis1=0, axis2=1, dtype=None):
     return np.expand_dims(ct, (low, high)) * np.reshape(unit, sizes)
 
 
+linear(np.trace, _trace)
+
+
 def _cross_axes(axisa: int, axisb: int, axisc: int, axis: Any) -> tuple[int, int, int]:
     return (axisa, axisb, axisc) if axis is None else (axis, axis, axis)
 
@@ -220,7 +223,7 @@ def _cross_axes(axisa: int, axisb: int, axisc: int, axis: Any) -> tuple[int, int
 def _cross_rows(a, b, axes):
     last = [_to_last(x, at) for x, at in zip((a, b), axes)]
     if any(shape_of(x)[-1] != 3 for x in last):
-        raise NotImplementedError("np.cross has a derivative rule only for vectors of length 3")
+        raise refusal(a, "np.cross has a derivative rule only for vectors of length 3.")
     return last
 
 

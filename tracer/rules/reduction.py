@@ -24,13 +24,20 @@ def count_of(x: Any, axis: Any = None, where: Any = True) -> Any:
     shape = shape_of(x)
     if where is not True:
         mask = np.broadcast_to(where, shape) if shape_of(where) != shape else where
-        return np.sum(mask, axis=axis, keepdims=True, dtype=x.real.dtype)
+        return tally(mask, x, axis)
     sizes = [shape[at] for at in normal_axes(axis, len(shape))]
     known = math.prod([size for size in sizes if type(size) is int])
     for at in normal_axes(axis, len(shape)):
         if isinstance(shape[at], Dim):
             known = apply(registry.SIZE_OF, x, at) * known
     return known
+
+
+def tally(hit: Any, x: Any, axis: Any) -> Any:
+    """How many of a bool array hold along ``axis``, as a number that keeps the dtype of ``x``."""
+    real = x.dtype.type(0).real.dtype
+    dtype = {} if real == np.float64 else {"dtype": real}
+    return np.sum(hit, axis=axis, keepdims=True, **dtype)
 
 
 def masked(value: Any, where: Any) -> Any:
@@ -113,7 +120,7 @@ def shared(ct: Any, x: Any, out: Any, axis: Any, keepdims: bool, where: Any, may
     """``ct`` divided evenly among the elements of ``x`` that equal the extreme value ``out``."""
     hit = x == restore_axes(out, x, axis, keepdims)
     hit = hit if where is True else np.logical_and(hit, where)
-    ties = np.sum(hit, axis=axis, keepdims=True, dtype=x.real.dtype)
+    ties = tally(hit, x, axis)
     ties = np.maximum(ties, 1.0) if may_miss else ties
     return restore_axes(ct, x, axis, keepdims) / ties * hit
 
@@ -136,9 +143,7 @@ def _(ct, x, axis=None, keepdims=False):
     high, low = np.max(x, axis=axis, keepdims=True), np.min(x, axis=axis, keepdims=True)
     ct = restore_axes(ct, x, axis, keepdims)
     top, bottom = x == high, x == low
-    up = top / np.sum(top, axis=axis, keepdims=True, dtype=x.dtype)
-    down = bottom / np.sum(bottom, axis=axis, keepdims=True, dtype=x.dtype)
-    return ct * (up - down)
+    return ct * (top / tally(top, x, axis) - bottom / tally(bottom, x, axis))
 
 
 # -- variance -----------------------------------------------------------------------------------

@@ -11,11 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from tracer.errors import MissingRule
 from tracer.ops import registry
 from tracer.ops.builder import apply
 from tracer.ops.shape import pad_widths
-from tracer.rules.declare import EVERY, Sparse, linear, no_rule, pullback
+from tracer.rules.declare import EVERY, ZERO, Sparse, linear, no_rule, pullback
 from tracer.rules.helpers import broadcast_like, invert, reshape_like, shape_of, sum_to, zeros_like
+from tracer.rules.joining import is_array, refusal
 
 
 def _back(ct, x, *args, **kwargs):
@@ -31,11 +33,8 @@ for _function in (np.atleast_1d, np.atleast_2d, np.atleast_3d):
 
 def _each_back(cts: Any, arrays: Any) -> Any:
     cts = (cts,) if len(arrays) == 1 and not isinstance(cts, tuple) else cts
-    return tuple([_or_zero(ct, x) for ct, x in zip(cts, arrays)])
-
-
-def _or_zero(ct: Any, x: Any) -> Any:
-    return reshape_like(ct, x) if hasattr(ct, "shape") else ct
+    pairs = [(ct, x) for ct, x in zip(cts, arrays) if is_array(x)]
+    return tuple([ct if ct is ZERO else reshape_like(ct, x) for ct, x in pairs])
 
 
 # -- permutations -------------------------------------------------------------------------------
@@ -55,12 +54,14 @@ linear(np.fliplr, lambda ct, x: np.fliplr(ct))
 linear(np.rot90, lambda ct, x, k=1, axes=(0, 1): np.rot90(ct, -k, axes))
 
 
-@pullback(np.rollaxis)
-def _(ct, x, axis, start=0):
+def _rollaxis(ct, x, axis, start=0):
     ndim = len(shape_of(x))
     axis = axis % ndim
     start = start + ndim if start < 0 else start
     return np.moveaxis(ct, start - 1 if axis < start else start, axis)
+
+
+linear(np.rollaxis, _rollaxis)
 
 
 def _roll(ct, x, shift, axis=None):
@@ -86,37 +87,7 @@ for _function in (np.copy, np.ascontiguousarray, np.asfortranarray, np.require):
 linear(registry.ASTYPE, lambda ct, x, dtype: ct.astype(x.dtype))
 
 
-def _from_template(ct: Any, template: Any, cts: list[Any]) -> None:
-    """Collect the part of ``ct`` for each array in nested lists, in order."""
-    if isinstance(template, (list, tuple)):
-        for position, item in enumerate(template):
-            if isinstance(item, (list, tuple)) or hasattr(item, "spec"):
-                _from_template(ct[position], item, cts)
-    elif hasattr(template, "spec"):
-        cts.append(ct)
-
-
-def _gather(ct, template, *args, **kwargs):
-    cts: list[Any] = []
-    extra = len(shape_of(ct)) - _depth(template)
-    ct = reshape_like(ct, template) if extra and hasattr(template, "spec") else ct
-    _from_template(ct, template, cts)
-    return tuple(cts)
-
-
-def _depth(template: Any) -> int:
-    if isinstance(template, (list, tuple)):
-        return 1 + max([_depth(item) for item in template], default=0)
-    return len(shape_of(template))
-
-
-linear(np.array, _gather, operand=EVERY)
-linear(np.asarray, _gather, operand=EVERY)
-linear(np.asanyarray, _gather, operand=EVERY)
-
-
-@pullback(np.repeat)
-def _(ct, x, repeats, axis=None):
+def _repeat(ct, x, repeats, axis=None):
     shape = shape_of(x) if axis is not None else (_size(x),)
     at = 0 if axis is None else axis % len(shape)
     if isinstance(repeats, (list, tuple)) and len(repeats) == 1:
@@ -137,8 +108,7 @@ def _scatter(zeros: Any, value: Any, index: Any) -> Any:
     return apply(registry.SCATTER_ADD, zeros, value, index)
 
 
-@pullback(np.tile)
-def _(ct, x, reps):
+def _tile(ct, x, reps):
     reps = (reps,) if isinstance(reps, (int, np.integer)) else tuple(reps)
     shape = shape_of(x)
     ndim = max(len(reps), len(shape))
@@ -148,17 +118,17 @@ def _(ct, x, reps):
     return reshape_like(np.sum(np.reshape(ct, split), axis=tuple(range(0, 2 * ndim, 2))), x)
 
 
+linear(np.repeat, _repeat)
+linear(np.tile, _tile)
+
 # -- parts of a matrix --------------------------------------------------------------------------
 linear(np.tril, lambda ct, x, k=0: np.tril(ct, k))
 linear(np.triu, lambda ct, x, k=0: np.triu(ct, k))
 
 
-@pullback(np.diagonal)
-def _(ct, x, offset=0, axis1=0, axis2=1):
-    return diagonal_cotangent(ct, x, offset, axis1, axis2)
-
-
-def diagonal_cotangent(ct: Any, x: Any, offset: int, axis1: int, axis2: int) -> Any:
+def diagonal_cotangent(
+    ct: Any, x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1
+) -> Any:
     """A cotangent that is ``ct`` on a diagonal of ``x`` and zero elsewhere."""
     ndim = len(shape_of(x))
     axis1, axis2 = axis1 % ndim, axis2 % ndim
@@ -178,13 +148,14 @@ def _diagonal_length(rows: int, columns: int, offset: int) -> int:
     return max(min(rows + min(offset, 0), columns - max(offset, 0)), 0)
 
 
-@pullback(np.diag)
-def _(ct, x, k=0):
+def _diag(ct, x, k=0):
     if len(shape_of(x)) == 1:
         return np.diagonal(ct, k)
     return diagonal_cotangent(ct, x, k, 0, 1)
 
 
+linear(np.diagonal, diagonal_cotangent)
+linear(np.diag, _diag)
 linear(np.diagflat, lambda ct, x, k=0: reshape_like(np.diagonal(ct, k), x))
 
 
@@ -197,7 +168,7 @@ def _(ct, x, pad_width, mode="constant", **kwargs):
     if mode in ("constant", "empty"):
         return ct[inner]
     if mode not in ("edge", "wrap", "reflect", "symmetric") or kwargs.get("reflect_type") == "odd":
-        raise NotImplementedError(f"np.pad has no derivative rule for mode={mode!r}")
+        raise refusal(x, f"np.pad has no derivative rule for mode={mode!r}.")
     # Padding copies; where each axis copied from is found by padding its indices.
     for axis, (width, size) in enumerate(zip(widths, shape)):
         if width != (0, 0):
@@ -218,19 +189,18 @@ def _widths(pad_width: Any, ndim: int) -> list[tuple[int, int]]:
         pad_width = pad_width.tolist()
     widths = pad_widths(pad_width, ndim)
     if widths is None:
-        raise NotImplementedError("np.pad has no derivative rule for this form of pad_width")
+        raise MissingRule("np.pad has no derivative rule for this form of pad_width.")
     return [(int(a), int(b)) for a, b in widths]
 
 
 # -- several results ----------------------------------------------------------------------------
-@pullback(np.broadcast_arrays, EVERY)
-def _(cts, *arrays):
+def _broadcast_arrays(cts, *arrays):
     cts = cts if isinstance(cts, tuple) else (cts,)
-    return tuple([sum_to(ct, x) if hasattr(ct, "shape") else ct for ct, x in zip(cts, arrays)])
+    pairs = [(ct, x) for ct, x in zip(cts, arrays) if is_array(x)]
+    return tuple([ct if ct is ZERO else sum_to(ct, x) for ct, x in pairs])
 
 
-@pullback(np.meshgrid, EVERY)
-def _(cts, *arrays, indexing="xy", sparse=False, copy=True):
+def _meshgrid(cts, *arrays, indexing="xy", sparse=False, copy=True):
     cts = cts if isinstance(cts, tuple) else (cts,)
     ndim = len(arrays)
     order = list(range(ndim))
@@ -238,12 +208,16 @@ def _(cts, *arrays, indexing="xy", sparse=False, copy=True):
         order[:2] = [1, 0]
     found = []
     for ct, x, keep in zip(cts, arrays, order):
-        if hasattr(ct, "shape"):
+        if is_array(x) and ct is not ZERO:
             gone = tuple([axis for axis in range(ndim) if axis != keep])
-            ct = np.sum(ct, axis=gone) if gone else ct
-            ct = reshape_like(ct, x)
-        found.append(ct)
+            ct = reshape_like(np.sum(ct, axis=gone) if gone else ct, x)
+        if is_array(x):
+            found.append(ct)
     return tuple(found)
+
+
+linear(np.broadcast_arrays, _broadcast_arrays, operand=EVERY)
+linear(np.meshgrid, _meshgrid, operand=EVERY)
 
 
 no_rule(np.resize, because="it repeats or drops elements as the sizes happen to fit")
