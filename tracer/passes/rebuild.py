@@ -1,0 +1,187 @@
+"""Rebuild: what every pass needs to hand over a changed graph and lose nothing on the way.
+
+>>> work = Rebuild(graph)
+>>> for node in graph.order:
+...     work.keep(node)                   # the node, on the operands' new nodes
+>>> work.finish()                         # outputs, guards, effects, records, roles follow
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tracer.graph.calcgraph import CalcGraph, Effect, Guard, PullbackRecord
+from tracer.graph.node import Node
+from tracer.graph.origin import unite
+
+RegionPass = Callable[[CalcGraph], CalcGraph]
+
+# Ops whose result may share memory with their first operand.
+VIEWS = frozenset(
+    "transpose reshape ravel getitem broadcast_to asarray squeeze expand_dims swapaxes moveaxis "
+    "rollaxis real imag item sum_to broadcast_like reshape_like matrix_transpose permute_dims "
+    "diagonal asanyarray ascontiguousarray atleast_1d atleast_2d atleast_3d flip fliplr flipud "
+    "rot90 astype positive call cond loop split array_split hsplit vsplit dsplit unstack "
+    "broadcast_arrays linalg.diagonal linalg.matrix_transpose real_if_close diag".split()
+)
+
+
+class Rebuild:
+    """Collects the new order and where each old node went.
+
+    Attributes
+    ----------
+    order : list of Node
+        The new nodes, in execution order.
+    moved : dict
+        Old node → new node, only where they differ.
+    """
+
+    def __init__(self, graph: CalcGraph, on_region: RegionPass | None = None):
+        self.graph = graph
+        self.order: list[Node] = []
+        self.moved: dict[Node, Node] = {}
+        self.merged: dict[Node, list[Node]] = {}  # kept new node → old nodes it also stands for
+        self.on_region = on_region
+        self.regions: dict[CalcGraph, CalcGraph] = {}
+
+    def current(self, node: Node) -> Node:
+        """The node on the operands' new nodes; itself if nothing has changed."""
+        moved = self.moved
+        inputs = node.inputs
+        changes: dict = {}
+        if moved:
+            for operand in inputs:
+                if operand in moved:
+                    changes["inputs"] = tuple([moved.get(i, i) for i in inputs])
+                    break
+        if node.regions and self.on_region is not None:
+            regions = tuple([self.region(region) for region in node.regions])
+            if regions != node.regions:
+                changes["regions"] = regions
+        return node.replace(**changes) if changes else node
+
+    def region(self, region: CalcGraph) -> CalcGraph:
+        """What the pass makes of a region; once for regions that are shared."""
+        found = self.regions.get(region)
+        if found is None and self.on_region is not None:
+            found = self.regions[region] = self.on_region(region)
+        return found if found is not None else region
+
+    def keep(self, node: Node) -> Node:
+        new = self.current(node)
+        self.order.append(new)
+        if new is not node:
+            self.moved[node] = new
+        return new
+
+    def merge(self, node: Node, into: Node) -> None:
+        """``node`` goes; the new node ``into`` stands for it."""
+        self.moved[node] = into
+        self.merged.setdefault(into, []).append(node)
+
+    def finish(self) -> CalcGraph:
+        """The new graph; the old one itself if nothing has changed."""
+        graph = self.graph
+        if not self.moved and len(self.order) == len(graph.order):
+            return graph
+        moved = self.moved
+        new = graph.replace(
+            order=self.order,
+            outputs=[moved.get(n, n) for n in graph.outputs],
+            guards=[_moved_guard(g, moved) for g in graph.guards],
+            effects=[_moved_effect(e, moved) for e in graph.effects],
+            records=unite_records(graph.records, moved),
+        )
+        return _named(new, self.merged) if self.merged else new
+
+
+def _moved_guard(guard: Guard, moved: dict[Node, Node]) -> Guard:
+    new = moved.get(guard.node)
+    return guard if new is None else Guard(new, guard.outcome, guard.kind, guard.origin)
+
+
+def _moved_effect(effect: Effect, moved: dict[Node, Node]) -> Effect:
+    target, value = moved.get(effect.target), moved.get(effect.value)
+    if target is None and value is None:
+        return effect
+    return Effect(effect.kind, target or effect.target, value or effect.value)
+
+
+def unite_records(
+    records: tuple[PullbackRecord, ...], moved: dict[Node, Node]
+) -> list[PullbackRecord]:
+    """The records of the new nodes, in order; records of merged nodes become one.
+
+    A record goes when its forward node has become something that no longer reads the operand.
+    """
+    found: dict[tuple[Node, int], PullbackRecord] = {}
+    for record in records:
+        node = moved.get(record.node, record.node)
+        slot = record.slot
+        if node is not record.node:
+            operand = record.node.inputs[slot]
+            operand = moved.get(operand, operand)
+            if slot >= len(node.inputs) or node.inputs[slot] is not operand:
+                if operand not in node.inputs:
+                    continue
+                slot = node.inputs.index(operand)
+        backward = tuple(dict.fromkeys([moved.get(n, n) for n in record.backward]))
+        before = found.get((node, slot))
+        if before is not None:
+            backward = tuple(dict.fromkeys([*before.backward, *backward]))
+            record = before
+        elif node is record.node and slot == record.slot and backward == record.backward:
+            found[node, slot] = record
+            continue
+        found[node, slot] = PullbackRecord(
+            node, slot, record.formula, record.cotangent, record.result, backward, record.math
+        )
+    return list(found.values())
+
+
+def _named(graph: CalcGraph, merged: dict[Node, list[Node]]) -> CalcGraph:
+    """Give the nodes that stand for others their names and origins.
+
+    A name from the user's code wins over none, the earliest over later ones; inputs stay.
+    """
+    work = Rebuild(graph)
+    for node in graph.order:
+        new = work.current(node)
+        gone = merged.get(node)
+        if gone and node.op.name != "input":
+            name, origin = new.name, new.origin
+            for other in gone:
+                name = name or other.name
+                origin = unite(origin, other.origin)
+            if name != new.name or origin is not new.origin:
+                new = new.replace(name=name, origin=origin)
+        work.order.append(new)
+        if new is not node:
+            work.moved[node] = new
+    return work.finish()
+
+
+def escaping(graph: CalcGraph) -> set[Node]:
+    """Array values whose memory a caller may get hold of: outputs and what they are views of.
+
+    What plain NumPy returns fresh must not become another array by a rewrite or a merge.
+    """
+    found: set[Node] = set()
+    waiting = [*graph.outputs, *[effect.value for effect in graph.effects]]
+    while waiting:
+        node = waiting.pop()
+        if node not in found and any(spec.kind == "array" for spec in node.specs):
+            found.add(node)
+            if node.op.name in VIEWS:
+                waiting += node.inputs
+    return found
+
+
+def is_pure(node: Node) -> bool:
+    """Whether two such nodes on the same operands are one value, its regions included."""
+    return node.op.is_pure and all(region_is_pure(region) for region in node.regions)
+
+
+def region_is_pure(region: CalcGraph) -> bool:
+    return not region.effects and all(map(is_pure, region.order))

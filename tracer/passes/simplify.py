@@ -1,0 +1,90 @@
+"""simplify: the rewrite tables, applied bottom up in one sweep.
+
+>>> simplify(graph)                       # exact rewrites alone: the bits stay
+>>> simplify_fast(graph)                  # also reassociating ones, in what derivatives add
+"""
+
+from __future__ import annotations
+
+from tracer.graph.calcgraph import CalcGraph
+from tracer.graph.node import Node
+from tracer.passes.algebra import ALGEBRA
+from tracer.passes.rebuild import VIEWS, Rebuild, RegionPass, escaping
+from tracer.passes.rewrite import Rewriter
+from tracer.passes.shapes import SHAPES
+
+TABLE = (*ALGEBRA, *SHAPES)
+OWNERS = VIEWS - {"astype", "call", "cond", "loop", "diag", "positive"}  # never copy
+VALUE_ROLES = ("value", "residual")
+
+
+def simplify(graph: CalcGraph) -> CalcGraph:
+    """The graph after every exact rewrite that applies."""
+    return _simplify(graph, set(graph.order), simplify)
+
+
+def simplify_fast(graph: CalcGraph) -> CalcGraph:
+    """The graph after every rewrite; values, guards and effects keep their bits."""
+    return _simplify(graph, forward_part(graph), simplify_fast)
+
+
+def _simplify(graph: CalcGraph, exact: set[Node], again: RegionPass) -> CalcGraph:
+    work = Rebuild(graph, again)
+    rewriter = Rewriter(TABLE)
+    uses = rewriter.uses
+    for node in graph.order:
+        for operand in node.inputs:
+            uses[operand] = uses.get(operand, 0) + 1
+    apart = escaping(graph)
+    for node in graph.order:
+        new = work.current(node)
+        if new is not node:
+            uses[new] = uses.get(node, 0)
+        if not rewriter.lookup(new):
+            result, made = new, []
+        else:
+            made = []
+            result = rewriter.simplify(new, node in exact, 0, made)
+            if result is not new and node in apart and not _may_replace(new, result, made):
+                result, made = new, []
+        if result is new:
+            work.order.append(new)
+            if new is not node:
+                work.moved[node] = new
+            continue
+        work.order += made
+        uses[result] = uses.get(result, 0) + uses.get(node, 0)
+        if made and result is made[-1] and not result.name:
+            result.name = node.name  # ours since a moment, nobody else has seen it
+            work.moved[node] = result
+        else:
+            work.merge(node, result)
+    return work.finish()
+
+
+def _may_replace(node: Node, result: Node, made: list[Node]) -> bool:
+    """Whether the caller gets memory of the same owner as before, or fresh memory."""
+    owner = _owner(result)
+    return owner is _owner(node) or owner in made
+
+
+def _owner(node: Node) -> Node:
+    while node.op.name in OWNERS and node.inputs and node.specs[0].kind == "array":
+        node = node.inputs[0]
+    return node
+
+
+def forward_part(graph: CalcGraph) -> set[Node]:
+    """The nodes whose bits are promised: what values, guards and effects are made from."""
+    found: set[Node] = {guard.node for guard in graph.guards}
+    found.update([effect.value for effect in graph.effects])
+    start = 0
+    for role, count in graph.roles.items():
+        if role in VALUE_ROLES and len(graph.roles) > 1:
+            found.update(graph.outputs[start : start + count])
+        start += count
+    if found:
+        for node in reversed(graph.order):
+            if node in found:
+                found.update(node.inputs)
+    return found
