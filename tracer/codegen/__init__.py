@@ -1,0 +1,1 @@
+"""From graphs to Python source: names, programs, and one folder per form of the code."""

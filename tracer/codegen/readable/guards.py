@@ -1,0 +1,72 @@
+"""Guards as Python: an ``if`` or a ``try`` that leaves when another program is the right one.
+
+>>> guard_lines(Text("size.max() > 1.0", COMPARE), 0, guard, constants, "    ", "live")
+['    if not size.max() > 1.0:', '        raise GuardMiss(0, False)']
+"""
+
+from __future__ import annotations
+
+import builtins
+
+import numpy as np
+
+from tracer.codegen.literals import Constants
+from tracer.codegen.readable.comments import harmless
+from tracer.codegen.readable.expressions import ATOM, COMPARE, UNARY, Text
+from tracer.graph.calcgraph import Guard
+
+
+def condition(text: Text, guard: Guard, constants: Constants) -> tuple[str, str]:
+    """``(what holds when the guard misses, what the value is then)``."""
+    if guard.kind == "dtype":
+        found = f"{text.at(ATOM)}.dtype"
+        return f"{found} != {constants.text(guard.node.dtype)}", found
+    if guard.outcome in (True, False) and guard.node.dtype.kind == "b":
+        if guard.outcome:
+            return f"not {text.text}", "False"
+        return text.text, "True"
+    return f"{text.at(COMPARE + 1)} != {constants.text(guard.outcome)}", text.text
+
+
+def guard_lines(
+    text: Text, position: int, guard: Guard, constants: Constants, indent: str, misses: str
+) -> list[str]:
+    """An ``if`` that raises when the guard does not hold."""
+    missed, value = condition(text, guard, constants)
+    return [f"{indent}if {missed}:", f"{indent}    {miss(position, value, guard, misses)}"]
+
+
+def try_lines(
+    text: str, position: int, guard: Guard, constants: Constants, indent: str, misses: str
+) -> list[str]:
+    """A ``try`` that raises when nothing is raised."""
+    return [
+        f"{indent}try:",
+        f"{indent}    {text}",
+        f"{indent}except {exception_name(guard.outcome, constants)}:",
+        f"{indent}    pass",
+        f"{indent}else:",
+        f"{indent}    {miss(position, 'None', guard, misses)}",
+    ]
+
+
+def exception_name(kind: type, constants: Constants) -> str:
+    """How generated code names an exception class."""
+    if getattr(builtins, kind.__name__, None) is kind:
+        return kind.__name__
+    if kind is np.linalg.LinAlgError:
+        return "np.linalg.LinAlgError"
+    return constants.reference(kind, kind.__name__)
+
+
+def miss(position: int, value: str, guard: Guard, misses: str) -> str:
+    """The statement that leaves: for the dispatcher, or in a saved module for a person."""
+    if misses == "live":
+        return f"raise GuardMiss({position}, {value})"
+    place = guard.origin or guard.node.origin
+    where = harmless(f"{place.statement.strip()}  ({place})" if place else "a condition")
+    text = f"not seen when this program was made: {where}"
+    return f"raise NotImplementedError({ascii(text[:120])})"
+
+
+__all__ = ["UNARY", "condition", "exception_name", "guard_lines", "miss", "try_lines"]
