@@ -29,7 +29,7 @@ from tracer.errors import CheckFailed, CliError, TracerError
 EPILOG = """\
 TARGET is pkg.module:function or path/to/file.py:function.
 SPEC is name=value, one per argument:
-  x=f8[3,4]      random numbers of a dtype and shape (f8, f64 and float64 are one dtype)
+  x=f8[3,4]      random numbers; the dtype as NumPy's code (f8), in bits (f64) or float64
   n=3  rate=0.5  a Python literal
   x=@data.npy    an array from a file
   params.w=f8[3] an entry of a dict
@@ -273,9 +273,10 @@ def _value(value: str, text: str, generator: np.random.Generator) -> Any:
 def _dtype(code: str, text: str) -> np.dtype:
     from tracer.graph.spec import LONG_DTYPES
 
-    for name in (LONG_DTYPES.get(code, ""), code):
+    for name in (code, LONG_DTYPES.get(code)):
         try:
-            return np.dtype(name) if name else np.dtype(code)
+            if name is not None:
+                return np.dtype(name)
         except TypeError:
             continue
     raise CliError(f"--arg {text!r}: {code!r} is no dtype", fix="f8, f4, c16, i8, bool …")
