@@ -124,6 +124,7 @@ def _public_names() -> dict[Any, str]:
     for prefix, module in (("", np), ("linalg.", np.linalg), ("fft.", np.fft), ("emath.", np.emath)):
         for name in dir(module):
             function = getattr(module, name)
+            function = getattr(function, "__tracer_original__", function)  # a trace is open
             if name.startswith("_") or not callable(function) or isinstance(function, type):
                 continue
             preferred = getattr(function, "__name__", name)
@@ -148,7 +149,7 @@ def name_of(function: Any) -> str:
 def op_of(function: Any) -> Op:
     """The op of a NumPy (or SciPy) callable, made on first use."""
     found = BY_CALLABLE.get(function)
-    return found if found is not None else _make(function)
+    return found if found is not None else _make(getattr(function, "__tracer_original__", function))
 
 
 def _make(function: Any) -> Op:
@@ -259,6 +260,7 @@ RESHAPE_LIKE = register(Op("reshape_like", SHAPE, _reshape_like))  # (%0, like)
 ZEROS_OF = register(Op("zeros_of", CREATION, _zeros_of))  # (like, dtype=…)
 SIZE_OF = register(Op("size_of", STRUCTURAL, _size_of))  # (%0, axis): a weak int
 SAME_SIZE = register(Op("same_size", STRUCTURAL, _same_size))  # (%0, %1, axis, axis): a bool
+STOP_GRADIENT = register(Op("stop_gradient", ELEMENTWISE, _constant))  # the operand, as it is
 ASTYPE = register(Op("astype", ELEMENTWISE, _astype))  # (%0, dtype)
 CALL = register(Op("call", REGION, _call))  # regions: (body,)
 POW = register(Op("pow", ELEMENTWISE, operator.pow, "", "**", operator.pow))

@@ -22,7 +22,7 @@ from tracer.graph.spec import Shape
 from tracer.ops import registry
 from tracer.ops.builder import Builder, Symbol
 from tracer.rules.declare import Sparse
-from tracer.rules.helpers import zeros_like
+from tracer.rules.helpers import broadcast_like, is_static, zeros_like
 
 Key = tuple[int, ...]
 MANY = 16  # pieces with irregular indices are compared pairwise up to this many
@@ -89,9 +89,11 @@ class Buffer:
             self.dense = self.settle(builder)
             self.punched, self.punched_irregular = {}, []
             self.pieces, self.irregular = {}, []
+        if self.dense is not None and self.dense.shape not in ((), shape):
+            self._fill(builder)
         parts: list[Symbol] = []
         if self.dense is not None and not (key is not None and key in self.punched):
-            parts.append(self.dense[index])
+            parts.append(self.dense if self.dense.shape == () else self.dense[index])
         if key is not None:
             parts += [piece.value for piece in self.pieces.pop(key, ())]
         if self.dense is not None:
@@ -122,10 +124,22 @@ class Buffer:
         shape = self.like.shape
         if self.punched and len(self.punched) == shape[0] and len(next(iter(self.punched))) == 1:
             self.dense = None
+        self._fill(builder)
         for index in [*runs(self.punched, self.punched.values()), *self.punched_irregular]:
             if self.dense is not None:
                 self.dense = builder.emit(registry.SETITEM, (self.dense, 0.0, index))
         self.punched, self.punched_irregular = {}, []
+
+    def _fill(self, builder: Builder) -> None:
+        """Give a small dense value the full shape, in memory of its own."""
+        value, shape = self.dense, self.like.shape
+        if value is None or value.shape == shape:
+            return
+        like = Symbol(builder, self.like)
+        if value.shape == () and is_static(shape):
+            self.dense = builder.emit(registry.op_of(np.full), (shape, value), {})
+        else:
+            self.dense = np.copy(broadcast_like(value, like))
 
     def settle(self, builder: Builder) -> Symbol:
         """The whole as one Symbol: zeros, filled piece by piece, or the dense value and additions."""

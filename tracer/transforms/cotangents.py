@@ -123,9 +123,13 @@ def dense(builder: Builder, value: Cotangent, node: Node) -> Symbol:
 def add(builder: Builder, left: Symbol, right: Symbol) -> Symbol:
     """``left + right``, written as a difference where one is a negation."""
     if right.node.op is NEGATIVE:
-        return builder.emit(SUBTRACT, (left, Symbol(builder, right.node.inputs[0])), None, "operator")
+        return builder.emit(
+            SUBTRACT, (left, Symbol(builder, right.node.inputs[0])), None, "operator"
+        )
     if left.node.op is NEGATIVE:
-        return builder.emit(SUBTRACT, (right, Symbol(builder, left.node.inputs[0])), None, "operator")
+        return builder.emit(
+            SUBTRACT, (right, Symbol(builder, left.node.inputs[0])), None, "operator"
+        )
     return builder.emit(ADD, (left, right), None, "operator")
 
 
@@ -166,5 +170,3 @@ def _pair(contributions: Sequence[Cotangent]) -> list[Cotangent]:
             waiting[condition.node, keep] = len(result)
         result.append(value)
     return result
-
-

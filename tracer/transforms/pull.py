@@ -15,7 +15,7 @@ from tracer.errors import MissingRule
 from tracer.graph.node import Hole, Node, map_structure
 from tracer.ops import registry
 from tracer.ops.builder import Builder, Symbol
-from tracer.rules.declare import EVERY, ZERO, By, Mask, Pull, Rule, Sparse, rule_for
+from tracer.rules.declare import EVERY, ZERO, By, Mask, Pull, Rule, rule_for
 from tracer.transforms.buffers import Buffer
 from tracer.transforms.cotangents import LOUD, QUIET, Masked, cast, dense, reduce_to, settled
 from tracer.transforms.regions import pull_back_region
@@ -212,11 +212,7 @@ def _run_partials(
 ) -> Iterator[Contribution]:  # fmt: skip
     if type(ct) is list:
         raise missing(node)
-    if type(ct) in (Sparse, Buffer):
-        ct = settled(builder, ct, node)
-    value, masks, loud = (
-        (ct.value, ct.masks, ct.loud) if type(ct) is Masked else (ct, (), False)
-    )
+    value, masks, loud = (ct.value, ct.masks, ct.loud) if type(ct) is Masked else (ct, (), False)
     if kwargs and type(kwargs.get("where")) is Symbol:
         masks = (*masks, (kwargs["where"], True))
     mark = len(builder.nodes)
@@ -269,7 +265,7 @@ def scale(builder: Builder, ct: Any, partial: Any, mark: int = 0) -> Any:
     if len(args) == 2 and type(args[0]) in (int, float) and len(node.inputs) == 1:
         other = Symbol(builder, node.inputs[0])
         if node.op is DIVIDE:
-            return (ct if args[0] == 1 else ct * args[0]) / other
+            return scale(builder, ct, args[0]) / other
         if node.op is MULTIPLY and ct.ndim < other.ndim:
             return ct * args[0] * other
     return ct * partial
@@ -288,7 +284,7 @@ def _pull_setitem(builder: Builder, node: Node, ct: Any, active: Any) -> Iterato
         buffer = ct
     else:
         buffer = Buffer(node)
-        buffer.add_dense(builder, dense(builder, ct, node))
+        buffer.add_dense(builder, settled(builder, ct, node))
     part = buffer.write(builder, index)
     if type(value) is Hole and node.inputs[value.slot] in active and part is not None:
         target = Symbol(builder, node.inputs[value.slot])
@@ -306,9 +302,7 @@ def _fit(part: Symbol, target: Symbol) -> Symbol:
     return reduce_to(part, part, target)
 
 
-def _pull_scatter_add(
-    builder: Builder, node: Node, ct: Any, active: Any
-) -> Iterator[Contribution]:
+def _pull_scatter_add(builder: Builder, node: Node, ct: Any, active: Any) -> Iterator[Contribution]:
     """What is added to an array leaves the array's own cotangent as it is."""
     base, value = node.params.args[:2]
     index = symbols_of(builder, node)[0][2]

@@ -175,9 +175,9 @@ class Printer:
             return f"out{node.params.args[1]}"
         if node.name and node in self.own:
             return node.name
-        if node in self.own:
-            return self._generic(node)
         name, inputs, args = node.op.name, node.inputs, node.params.args
+        if node in self.own and not (name in COMPARE and depth):
+            return self._generic(node)
         if name == "constant":
             return node.name or _number(getattr(args[0], "value", args[0]))
         if depth == 0 or not inputs:

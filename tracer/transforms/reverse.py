@@ -19,8 +19,9 @@ from tracer.graph.node import Node
 from tracer.graph.spec import array_spec, scalar_spec
 from tracer.ops import registry
 from tracer.ops.builder import Builder, Symbol
-from tracer.rules.declare import ZERO, rule_for
+from tracer.rules.declare import ZERO, Sparse, rule_for
 from tracer.rules.helpers import broadcast_like, is_static, zeros_like
+from tracer.transforms.buffers import Buffer
 from tracer.transforms.cotangents import Cotangent, cast, combine, settled
 from tracer.transforms.pull import pull_back
 from tracer.transforms.records import Records
@@ -134,7 +135,10 @@ def sweep(
             continue
         ct = contributions
         if len(node.specs) == 1:
-            ct = name_cotangent(combine(builder, node, contributions), node, own)
+            ct = combine(builder, node, contributions)
+            if type(ct) in (Sparse, Buffer) and node.op is not registry.SETITEM:
+                ct = settled(builder, ct, node)
+            name_cotangent(ct, node, own)
         if records is not None:
             records.begin(node, ct)
         for slot, contribution in pull_back(builder, node, ct, active):
