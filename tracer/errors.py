@@ -1,6 +1,13 @@
 """The exception tree: each class says what happened, where in the user's code, and what to do.
 
 >>> raise MissingRule("np.unwrap has no derivative rule.", origin, fix="wrap it in stop_gradient")
+MissingRule: np.unwrap has no derivative rule.
+  File "model.py", line 16, in model
+    phase = np.unwrap(angle) * 2
+            ^^^^^^^^^^^^^^^^
+Fix: wrap it in stop_gradient
+
+Each docstring is an entry of ``docs/errors.md``: what it means, code that raises it, the fix.
 """
 
 from __future__ import annotations
@@ -61,64 +68,164 @@ def locate(place: Place) -> str:
 
 
 class LeakError(TracerError, TypeError):
-    """Untraced code tried to read a traced value's memory; the number would have been lost."""
+    """Untraced code tried to read a traced value's memory; the number would have been lost.
+
+    Raised when a function that NumPy does not dispatch, such as a C extension, receives a traced
+    array. The error is raised again when the traced function returns, even if a library has
+    caught it: a program that went on without the number would be silently wrong.
+
+    >>> @trace
+    ... def f(x):
+    ...     return struct.pack("d", x[0])
+
+    Fix: do that step outside the traced function, or give it a rule with ``custom_vjp``.
+    """
 
 
 class ConversionError(LeakError):
-    """A traced float was turned into a Python number, which would drop its gradient."""
+    """A traced float was turned into a Python number, which would drop its gradient.
+
+    >>> @trace
+    ... def f(x):
+    ...     return float(x.sum()) * x
+
+    Fix: leave ``float()`` away, NumPy's scalars calculate like Python's; use ``x.item()`` where a
+    Python scalar is needed, it stays traced.
+    """
 
 
 class CaptureMutationError(LeakError):
-    """A traced value was written into an array that was made outside the trace."""
+    """A traced value was written into an array that was made outside the trace.
+
+    The write would happen while tracing and never again.
+
+    >>> history = np.zeros(3)
+    >>> @trace
+    ... def f(x):
+    ...     history[0] = x.sum()
+
+    Fix: make the array inside the function, and return it.
+    """
 
 
 class MissingRule(TracerError, NotImplementedError):
-    """A function has no derivative rule, or none for these arguments; zero is never assumed."""
+    """A function has no derivative rule, or none for these arguments; zero is never assumed.
+
+    >>> grad(lambda x: np.unwrap(x).sum())(np.ones(3))
+
+    Fix: write it with functions that have one (``tracer.coverage()`` lists them), give it one
+    with ``custom_vjp``, or say that it is constant with ``stop_gradient``.
+    """
 
 
 class NonScalarOutput(TracerError, TypeError):
-    """``grad`` of a function whose result is not one number."""
+    """``grad`` of a function whose result is not one number.
+
+    >>> grad(np.sin)(np.ones(3))
+
+    Fix: reduce the result (``.sum()``), or ask for ``jacobian``, ``vjp`` or ``elementwise_grad``.
+    """
 
 
 class IntegerArgument(TracerError, TypeError):
-    """A derivative with respect to integers or bools, which do not vary continuously."""
+    """A derivative with respect to integers or bools, which do not vary continuously.
+
+    >>> grad(np.square)(3)
+
+    Fix: pass a float (``3.0``, ``x.astype(float)``), or choose other arguments with ``argnums``.
+    """
 
 
 class ArgnumsError(TracerError, ValueError):
-    """``argnums`` names no argument of the function."""
+    """``argnums`` names no argument of the function.
+
+    >>> grad(np.sin, argnums=1)(1.0)
+
+    Fix: count positional arguments from 0.
+    """
 
 
 class UserShapeError(TracerError, ValueError):
-    """NumPy refused the shapes inside the user's function."""
+    """NumPy refused the shapes inside the user's function.
+
+    The message is NumPy's own, with the line of the function and the shapes of the operands.
+
+    >>> trace(np.matmul)(np.ones((2, 3)), np.ones((2, 3)))
+
+    Fix: the shapes on that line.
+    """
 
 
 class UnsupportedType(TracerError, TypeError):
-    """An argument of a type that can't be traced: masked, object, structured, sparse, pandas."""
+    """An argument of a type that can't be traced: masked, object, structured, sparse, pandas.
+
+    Converting it silently would lose the mask, the labels or the sparsity.
+
+    >>> trace(np.sum)(np.ma.masked_array([1.0, 2.0], mask=[True, False]))
+
+    Fix: pass plain arrays: ``.filled(0)``, ``.toarray()``, ``.to_numpy()``.
+    """
 
 
 class RecursiveTrace(TracerError, RecursionError):
-    """A traced function calls itself without end."""
+    """A traced function calls itself without end.
+
+    A recursion that ends is fine: it is unrolled.
+
+    Fix: give the recursion a condition that does not depend on traced floats alone.
+    """
 
 
 class NoLayoutEngine(TracerError, RuntimeError):
-    """No Graphviz engine could lay out the picture."""
+    """No Graphviz engine could lay out the picture.
+
+    ``$TRACER_DOT``, ``dot`` on the path and ``graphviz-pure`` are tried in this order.
+
+    Fix: ``pip install graphviz-pure``, or write the ``.dot`` text and lay it out elsewhere.
+    """
 
 
 class GraphError(TracerError, ValueError):
-    """A CalcGraph breaks one of its invariants; a defect of a pass, not of the user."""
+    """A CalcGraph breaks one of its invariants; a defect of a pass, not of the user.
+
+    Fix: report it with the function; ``settings.using(optimise=False)`` leaves the passes out.
+    """
 
 
 class CheckFailed(TracerError, AssertionError):
-    """The traced program and the plain function differ."""
+    """The traced program and the plain function differ.
+
+    Raised by ``trace(check=True)`` when a call's value or gradient differs from what the plain
+    function gives, and by ``tracer.testing.check_grads``.
+
+    Fix: look for what tracing sees only once: the time, a file, a counter, a number made from
+    formatted text. If ``check_grads`` raised it, correct the rule it names.
+    """
 
 
 class ArgumentWrite(TracerError, ValueError):
-    """A function that writes to its argument was differentiated."""
+    """A function that writes to its argument was differentiated.
+
+    Its gradient would be that of which values, those before the write or those after?
+
+    >>> def f(x):
+    ...     x *= 2
+    ...     return x.sum()
+    >>> grad(f)(np.ones(3))
+
+    Fix: ``x = x.copy()`` first.
+    """
 
 
 class SpecMismatch(TracerError, ValueError):
-    """A saved program was called with other shapes or dtypes than it was made for."""
+    """A saved program was called with other shapes or dtypes than it was made for.
+
+    Fix: save one for these shapes, or with ``free={"x": (0,)}`` for sizes that vary.
+    """
 
 
 class CliError(TracerError, ValueError):
-    """The command line could not understand its arguments."""
+    """The command line could not understand its arguments; the exit code is 2.
+
+    Fix: ``tracer COMMAND --help`` shows the forms.
+    """

@@ -1,0 +1,115 @@
+"""Keeps the documents true: runs their code, compares what it prints, and regenerates lists.
+
+$ python -m tests.documents            # exit code 1 if a page is stale
+$ python -m tests.documents --write    # bring them up to date
+
+On a page, the ``python`` blocks are one program. A ``text`` block right after one holds what it
+prints; ``<!-- file: samples/x.py -->`` before a block makes it the text of that file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import io
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+FENCE = re.compile(
+    r"(?P<open>(?:<!-- (?P<how>file|run): ?(?P<what>.*?) -->\n)?```(?P<kind>\w+)\n)"
+    r"(?P<body>.*?)(?P<close>^```$)",
+    re.DOTALL | re.MULTILINE,
+)
+
+
+def pages() -> list[Path]:
+    return [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def renewed(page: Path) -> str:
+    """The page as it must be: blocks of files and outputs renewed, code run on the way."""
+    if page.name == "errors.md":
+        return error_catalogue()
+    text = page.read_text(encoding="utf-8")
+    scope: dict = {"__name__": "__page__"}
+    printed: str | None = None
+    made, end = [], 0
+    for block in FENCE.finditer(text):
+        body = block["body"]
+        if block["how"] == "file":
+            body = cut(block["what"])
+        if block["kind"] == "python" and block["how"] != "file":
+            printed = run(body, scope, page, text[: block.start("body")].count("\n"))
+        elif block["kind"] == "text" and printed and text[end : block.start()].strip() == "":
+            body = printed
+        made += [text[end : block.start()], block["open"], body, block["close"]]
+        end = block.end()
+    return "".join([*made, text[end:]])
+
+
+def cut(what: str) -> str:
+    """A file's text; ``path:name`` is one function of it, ``path:3-9`` its lines."""
+    path, _, part = what.partition(":")
+    text = (ROOT / path).read_text(encoding="utf-8")
+    if not part:
+        return text
+    if match := re.fullmatch(r"(\d+)-(\d+)", part):
+        return "\n".join(text.splitlines()[int(match[1]) - 1 : int(match[2])]) + "\n"
+    found = re.search(rf"^((?:@.*\n)*def {part}\(.*?)(?=^\S|\Z)", text, re.DOTALL | re.MULTILINE)
+    assert found, what
+    return found[1].rstrip() + "\n"
+
+
+def run(body: str, scope: dict, page: Path, line: int) -> str:
+    """Execute a block; its code is known to linecache under the page's name and lines."""
+    import linecache
+
+    name = f"{page.stem}-{line}.py"
+    lines = body.splitlines(keepends=True)
+    linecache.cache[name] = (len(body), None, lines, name)
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        exec(compile(body, name, "exec"), scope)
+    return out.getvalue()
+
+
+def error_catalogue() -> str:
+    """``docs/errors.md`` from the docstrings of the exception classes."""
+    from tracer import errors
+
+    parts = [
+        "# Errors\n\n"
+        "Every error says what happened, where in your code, and what to do. All derive from\n"
+        "`tracer.errors.TracerError` and from the built-in exception that fits.\n"
+    ]
+    for name, kind in vars(errors).items():
+        if not inspect.isclass(kind) or not issubclass(kind, errors.TracerError):
+            continue
+        if kind is errors.TracerError:
+            continue
+        bases = ", ".join(f"`{base.__name__}`" for base in kind.__bases__)
+        text = (inspect.getdoc(kind) or "").replace("``", "`")
+        code = re.compile(r"^(?:>>>|\.\.\.).*(?:\n(?:>>>|\.\.\.).*)*", re.MULTILINE)
+        text = code.sub(lambda found: "```pycon\n" + found[0] + "\n```", text)
+        text = re.sub(r"^Fix: ", "**Fix:** ", text, flags=re.MULTILINE)
+        parts.append(f"\n## {name}\n\n*{bases}*\n\n{text.strip()}\n")
+    return "".join(parts)
+
+
+def main(arguments: list[str]) -> int:
+    stale = []
+    for page in pages():
+        text = renewed(page)
+        if not page.exists() or page.read_text(encoding="utf-8") != text:
+            stale.append(page)
+            if "--write" in arguments:
+                page.write_text(text, encoding="utf-8")
+    names = ", ".join(str(page.relative_to(ROOT)) for page in stale)
+    print(f"renewed: {names}" if stale else "documents are up to date")
+    return 1 if stale and "--write" not in arguments else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,50 @@
+"""Errors say what, where and what to do; each docstring is complete enough to be its page."""
+
+import inspect
+import pickle
+
+import pytest
+
+from tests.documents import ROOT, error_catalogue
+from tracer import errors
+from tracer.graph.origin import Origin
+
+CLASSES = [
+    kind
+    for kind in vars(errors).values()
+    if inspect.isclass(kind) and issubclass(kind, errors.TracerError)
+]
+
+
+def test_the_message_names_the_line_and_the_fix():
+    place = Origin(
+        "model.py", 16, 8, 24, "np.unwrap(angle)", "phase = np.unwrap(angle) * 2", 16, "model"
+    )
+    error = errors.MissingRule("np.unwrap has no derivative rule.", place, fix="use stop_gradient")
+    assert str(error).splitlines() == [
+        "np.unwrap has no derivative rule.",
+        '  File "model.py", line 16, in model',
+        "    phase = np.unwrap(angle) * 2",
+        "            ^^^^^^^^^^^^^^^^",
+        "Fix: use stop_gradient",
+    ]
+    assert (error.message, error.place, error.fix) == (error.args[0], place, "use stop_gradient")
+
+
+def test_without_a_place_only_the_message():
+    assert str(errors.GraphError("inputs come first")) == "inputs come first"
+
+
+@pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
+def test_every_class_is_documented_and_builtin(kind):
+    builtin = [base for base in kind.__mro__ if base.__module__ == "builtins"]
+    assert len(builtin) >= 3  # Exception, BaseException, object and, but for the root, one that fits
+    if kind is not errors.TracerError:
+        assert "Fix:" in (inspect.getdoc(kind) or "")
+    again = pickle.loads(pickle.dumps(kind("what", None, "fix")))
+    assert str(again).startswith("what")
+
+
+def test_the_catalogue_is_up_to_date():
+    page = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
+    assert page == error_catalogue(), "python -m tests.documents --write"
