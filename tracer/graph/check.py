@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NoReturn
 
 import numpy as np
 
@@ -37,26 +38,27 @@ def check(graph: CalcGraph, after: str = "", infer: Infer | None = None) -> Calc
         What made it, for the message: ``"simplify"``.
     infer : callable, optional
         ``infer(op, params, operand_specs, spelling)``; the recorded specs are then compared with
-        what it says. Ops that it cannot infer (``NotImplementedError``, ``KeyError``) are passed by.
+        what it says. Ops that it cannot infer (it raises ``NotImplementedError``) are passed by.
 
     Raises
     ------
     GraphError
         Naming the node, its op and the user's line.
     """
-    _Check(after, infer).graph(graph, ())
+    _Check(after, infer, set()).graph(graph, ())
     return graph
 
 
 class _Check:
     """One run of ``check``: what to say in messages, and the regions already seen."""
 
-    def __init__(self, after: str, infer: Infer | None):
+    def __init__(self, after: str, infer: Infer | None, regions: set[CalcGraph]):
         self.after = after
         self.infer = infer
-        self.regions: set[CalcGraph] = set()
+        self.regions = regions
+        self.raising: set[Node] = set()
 
-    def fail(self, message: str, node: Node | None = None) -> None:
+    def fail(self, message: str, node: Node | None = None) -> NoReturn:
         after = f" after {self.after}" if self.after else ""
         op = f"{node.op.name}: " if node is not None else ""
         raise GraphError(f"graph broken{after}: {op}{message}", node.origin if node else None)
@@ -65,6 +67,7 @@ class _Check:
         if any(graph is outer for outer in path):
             self.fail("a region contains itself")
         self.inputs(graph)
+        self.raising = {guard.node for guard in graph.guards if guard.kind == "raises"}
         seen: set[Node] = set()
         for node in graph.order:
             if node in seen:
@@ -81,7 +84,7 @@ class _Check:
             self.node(node)
             for region in node.regions:
                 if region not in self.regions:
-                    self.graph(region, (*path, graph))
+                    _Check(self.after, self.infer, self.regions).graph(region, (*path, graph))
                     self.regions.add(region)
         self.ends(graph, seen)
 
@@ -142,7 +145,7 @@ class _Check:
             self.item(node)
         elif any(len(operand.specs) != 1 for operand in node.inputs):
             self.fail("it reads a node of several values without an item", node)
-        elif self.infer is not None and not node.regions:
+        elif self.infer is not None and not node.regions and node not in self.raising:
             self.inferred(node)
 
     def spec(self, spec: ArraySpec, node: Node) -> None:
@@ -190,8 +193,10 @@ class _Check:
         given = tuple([operand.specs[0] for operand in node.inputs])
         try:
             said = tuple(self.infer(node.op, node.params, given, node.spelling))
-        except (NotImplementedError, KeyError):
+        except NotImplementedError:
             return
+        except (ValueError, TypeError, IndexError) as error:
+            self.fail(f"NumPy refuses its operands {given}: {error}", node)
         if len(said) != len(node.specs) or not all(map(agree, said, node.specs)):
             self.fail(f"recorded {node.specs}, inferred {said}", node)
 

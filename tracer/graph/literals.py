@@ -23,7 +23,9 @@ WORDS: dict[str, Any] = {
 DTYPES: dict[str, np.dtype] = {
     short: np.dtype(long) for short, long in LONG_DTYPES.items() if hasattr(np, long)
 }
-TYPES: dict[str, type] = {f"np.{name}": np.dtype(name).type for name in SHORT_DTYPES if hasattr(np, name)}
+TYPES: dict[str, type] = {
+    f"np.{name}": np.dtype(name).type for name in SHORT_DTYPES if hasattr(np, name)
+}
 WORDS |= {"np.bool": np.bool_, "builtins.bool": bool}
 _WORD_OF = {float: "float", int: "int", complex: "complex", str: "str", bool: "builtins.bool"}
 

@@ -9,6 +9,7 @@ Exact lines keep NaN's sign and -0.0 too; the others are for derivative programs
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -70,7 +71,7 @@ def is_constant(node: Node) -> bool:
     return scalar_of(node) is not None
 
 
-HELPERS = {"minus": minus, "product": product, "ratio": ratio}
+HELPERS: dict[str, Callable[..., Any]] = {"minus": minus, "product": product, "ratio": ratio}
 
 ALGEBRA: tuple[Rewrite, ...] = (
     # -- exact: identities ----------------------------------------------------------------------

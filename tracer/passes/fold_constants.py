@@ -15,16 +15,14 @@ from tracer.graph.evaluate import run_node
 from tracer.graph.node import Node, Params, Ref
 from tracer.graph.spec import ArraySpec, spec_of
 from tracer.ops import registry
-from tracer.passes.rebuild import Rebuild, escaping
+from tracer.passes.rebuild import Rebuild, escaping, words
 
 LARGEST = 1000  # elements; what is larger stays creation code
 # Creation code that is its own best form: a buffer to fill, or one number in many places.
-FILLED = frozenset("zeros ones empty full zeros_like ones_like empty_like full_like zeros_of".split())
+FILLED = words("zeros ones empty full zeros_like ones_like empty_like full_like zeros_of")
 # Ops whose code is shorter than their result.
-CODE = frozenset("broadcast_to broadcast_like tile repeat setitem scatter_add copy array".split())
-FOLDED_SCHEMAS = frozenset(
-    {"elementwise", "reduction", "gufunc", "contraction", "shape", "indexing"}
-)
+CODE = words("broadcast_to broadcast_like tile repeat setitem scatter_add copy array")
+FOLDED_SCHEMAS = words("elementwise reduction gufunc contraction shape indexing")
 
 
 def fold_constants(graph: CalcGraph) -> CalcGraph:
@@ -75,12 +73,12 @@ def _fold(node: Node, known: dict[Node, Any]) -> Node | None:
     elif op.name in ("size_of", "same_size"):
         value = known_size(node)
         return None if value is None else _constant(node, value, known)
-    elif not all([operand in known for operand in node.inputs]):
+    elif not all(operand in known for operand in node.inputs):
         return None
     if op.schema.kind not in FOLDED_SCHEMAS or op.name in CODE or op.effects or not _is_small(node):
         return None
     operands = [known[operand] for operand in node.inputs]
-    if node.shape and not any([np.ndim(operand) for operand in operands]):
+    if node.shape and not any(np.ndim(operand) for operand in operands):
         return None  # one number in a larger shape: broadcasting says it better
     value = _value(node, operands)
     return None if value is None else _constant(node, value, known)
@@ -112,12 +110,13 @@ def _value(node: Node, operands: Any) -> Any:
         with np.errstate(all="raise"):
             value = run_node(node.replace(context=None) if node.context else node, operands)
         return value if _spec(value) == node.specs[0] else None
-    except Exception:  # noqa: BLE001 - whatever it raises, the program shall raise when it runs
+    except Exception:
         return None
 
 
 def _spec(value: Any) -> ArraySpec | None:
-    return spec_of(value) if isinstance(value, (np.ndarray, np.generic, int, float, complex)) else None
+    known = isinstance(value, (np.ndarray, np.generic, int, float, complex))
+    return spec_of(value) if known else None
 
 
 def _constant(node: Node, value: Any, known: dict[Node, Any]) -> Node:

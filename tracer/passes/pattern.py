@@ -133,7 +133,7 @@ def match(pattern: Call, node: Node, found: dict[str, Any]) -> dict[str, Any] | 
 def _match(part: Pattern, argument: Any, reader: Node, found: dict[str, Any]) -> bool:
     """Whether one argument fits; binds variables."""
     operand = reader.inputs[argument.slot] if type(argument) is Hole else None
-    if type(part) is Variable:
+    if isinstance(part, Variable):
         value = argument if operand is None else operand
         if part.is_operand != (operand is not None) or (operand is None and has_holes(argument)):
             return False
@@ -142,9 +142,9 @@ def _match(part: Pattern, argument: Any, reader: Node, found: dict[str, Any]) ->
             return True
         before = found[part.name]
         return before is value if operand is not None else typed(before) == typed(value)
-    if type(part) is Literal:
+    if isinstance(part, Literal):
         return same_literal(part.value, argument if operand is None else scalar_of(operand))
-    if operand is None or type(part) is not Call:
+    if operand is None or not isinstance(part, Call):
         return False
     if part.name != operand.op.name or operand.context != reader.context:
         return False

@@ -16,13 +16,19 @@ from tracer.graph.origin import unite
 
 RegionPass = Callable[[CalcGraph], CalcGraph]
 
+
+def words(text: str) -> frozenset[str]:
+    """A set of names, written as a line of text."""
+    return frozenset(text.split())
+
+
 # Ops whose result may share memory with their first operand.
-VIEWS = frozenset(
+VIEWS = words(
     "transpose reshape ravel getitem broadcast_to asarray squeeze expand_dims swapaxes moveaxis "
     "rollaxis real imag item sum_to broadcast_like reshape_like matrix_transpose permute_dims "
     "diagonal asanyarray ascontiguousarray atleast_1d atleast_2d atleast_3d flip fliplr flipud "
     "rot90 astype positive call cond loop split array_split hsplit vsplit dsplit unstack "
-    "broadcast_arrays linalg.diagonal linalg.matrix_transpose real_if_close diag".split()
+    "broadcast_arrays linalg.diagonal linalg.matrix_transpose real_if_close diag"
 )
 
 

@@ -18,7 +18,15 @@ from tracer.graph.node import Hole, Node, Params, hole, map_structure
 from tracer.graph.spec import ArraySpec
 from tracer.ops.infer import infer
 from tracer.ops.registry import op_named
-from tracer.passes.pattern import ANY_ELEMENTWISE, Call, Literal, Pattern, Variable, match, read_pattern
+from tracer.passes.pattern import (
+    ANY_ELEMENTWISE,
+    Call,
+    Literal,
+    Pattern,
+    Variable,
+    match,
+    read_pattern,
+)
 
 DEEPEST = 12  # rewrites of what a rewrite has made
 
@@ -68,7 +76,7 @@ def rewrite(
     frame = sys._getframe(1)
     place = f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}"
     pattern = read_pattern(before)
-    if type(pattern) is not Call:
+    if not isinstance(pattern, Call):
         raise ValueError(f"{before} is not a call or an operator")
     if isinstance(to, str):
         after, build = to, _builder(read_pattern(to), helpers or {})
@@ -89,9 +97,9 @@ def _builder(tree: Pattern, helpers: dict[str, Callable[..., Any]]) -> Callable[
     """A function that builds what the right side says."""
 
     def build(part: Pattern, make: Make, found: dict[str, Any]) -> Any:
-        if type(part) is Variable:
+        if isinstance(part, Variable):
             return found[part.name]
-        if type(part) is Literal:
+        if isinstance(part, Literal):
             return part.value
         args = [build(argument, make, found) for argument in part.args]
         args += found[part.star] if part.star else ()
@@ -120,7 +128,7 @@ class Make:
         The new nodes, in order.
     """
 
-    __slots__ = ("rewriter", "root", "exact", "depth", "made")
+    __slots__ = ("depth", "exact", "made", "rewriter", "root")
 
     def __init__(self, rewriter: Rewriter, root: Node, exact: bool, depth: int, made: list[Node]):
         self.rewriter = rewriter
@@ -132,7 +140,9 @@ class Make:
     def __call__(self, name: str, *args: Any, spelling: str = "", **kwargs: Any) -> Node:
         return self.node(op_named(name), args, kwargs, spelling)
 
-    def node(self, op: Any, args: Sequence[Any], kwargs: dict[str, Any], spelling: str = "") -> Node:
+    def node(
+        self, op: Any, args: Sequence[Any], kwargs: dict[str, Any], spelling: str = ""
+    ) -> Node:
         inputs: list[Node] = []
 
         def place(leaf: Any) -> Any:
@@ -162,7 +172,7 @@ class Make:
     ) -> tuple[ArraySpec, ...]:
         try:
             return tuple(infer(op, params, tuple([i.specs[0] for i in inputs]), spelling))
-        except Exception as error:  # noqa: BLE001 - NumPy refuses such operands
+        except Exception as error:
             raise Refused from error
 
 
@@ -229,7 +239,7 @@ class Rewriter:
     def is_single(self, pattern: Call, node: Node) -> bool:
         """Whether every inner node of a match has one reader."""
         for part, argument in zip(pattern.args, node.params.args, strict=False):
-            if type(part) is Call and type(argument) is Hole:
+            if isinstance(part, Call) and type(argument) is Hole:
                 inner = node.inputs[argument.slot]
                 if self.uses.get(inner, 1) > 1 or not self.is_single(part, inner):
                     return False
@@ -239,8 +249,8 @@ class Rewriter:
 def _may_fit(part: Pattern, kind: Any) -> bool:
     """Whether an argument of this op (or this literal type) can match a part at all."""
     is_operand = hasattr(kind, "schema")
-    if type(part) is Variable:
+    if isinstance(part, Variable):
         return part.is_operand == is_operand
-    if type(part) is Literal:
+    if isinstance(part, Literal):
         return not is_operand or kind.name == "constant"
     return is_operand and kind.name == part.name

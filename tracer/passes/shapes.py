@@ -81,7 +81,7 @@ def to_known_shape(name: str):
 
 def known_zeros(make: Make, x: Node, k: dict[str, Any]) -> Node:
     dtype = make.root.dtype
-    kwargs = {} if dtype == np.float64 else {"dtype": dtype}
+    kwargs: dict[str, Any] = {} if dtype == np.float64 else {"dtype": dtype}
     return make("zeros", x.shape, **kwargs)
 
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.node import Node
-from tracer.passes.rebuild import Rebuild, escaping, is_pure
+from tracer.passes.rebuild import Rebuild, escaping, is_pure, words
 
 # Fresh buffers that may be written to in place: sharing one would only force a copy.
-BUFFERS = frozenset(
-    "zeros ones empty full zeros_like ones_like empty_like full_like zeros_of copy array".split()
+BUFFERS = words(
+    "zeros ones empty full zeros_like ones_like empty_like full_like zeros_of copy array"
 )
 
 

@@ -40,13 +40,10 @@ def _simplify(graph: CalcGraph, exact: set[Node], again: RegionPass) -> CalcGrap
         new = work.current(node)
         if new is not node:
             uses[new] = uses.get(node, 0)
-        if not rewriter.lookup(new):
-            result, made = new, []
-        else:
-            made = []
-            result = rewriter.simplify(new, node in exact, 0, made)
-            if result is not new and node in apart and not _may_replace(new, result, made):
-                result, made = new, []
+        made: list[Node] = []
+        result = rewriter.simplify(new, node in exact, 0, made) if rewriter.lookup(new) else new
+        if result is not new and node in apart and not _may_replace(new, result, made):
+            result = new
         if result is new:
             work.order.append(new)
             if new is not node:
