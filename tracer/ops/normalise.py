@@ -19,18 +19,18 @@ from tracer.graph.op import Op
 from tracer.ops.registry import op_of
 
 # Parameters that stay positional because they are operands or read better so; the rest go by name.
-POSITIONAL_COUNT = {
-    "clip": 3, "where": 3, "reshape": 2, "transpose": 2, "swapaxes": 3, "moveaxis": 3, "dot": 2, "vdot": 2,
-    "inner": 2, "outer": 2, "kron": 2, "tensordot": 2, "linalg.solve": 2, "expand_dims": 2, "cross": 2,
-    "broadcast_to": 2, "split": 2, "array_split": 2, "hsplit": 2, "vsplit": 2, "dsplit": 2, "pad": 2, "roll": 2,
-    "repeat": 2, "tile": 2, "take": 2, "full": 2, "take_along_axis": 2, "append": 2, "searchsorted": 2,
-    "percentile": 2, "quantile": 2, "interp": 3, "convolve": 2, "correlate": 2, "isin": 2, "isclose": 2,
-    "allclose": 2, "array_equal": 2, "delete": 2, "insert": 3, "digitize": 2, "polyval": 2, "linalg.lstsq": 2,
-    "linalg.matrix_power": 2, "compress": 2, "extract": 2, "choose": 2, "select": 2, "arange": 4, "linspace": 3,
-    "nanpercentile": 2, "nanquantile": 2, "union1d": 2, "intersect1d": 2, "setdiff1d": 2, "resize": 2,
-    "full_like": 2, "partition": 2, "argpartition": 2, "put_along_axis": 3, "linalg.tensorsolve": 2,
-    "linalg.vecdot": 2, "linalg.cross": 2, "linalg.outer": 2, "linalg.matmul": 2, "linalg.tensordot": 2,
-}  # fmt: skip
+_POSITIONAL = {
+    2: """reshape transpose dot vdot inner outer kron tensordot linalg.solve expand_dims cross
+        broadcast_to split array_split hsplit vsplit dsplit pad roll repeat tile take full
+        take_along_axis append searchsorted percentile quantile convolve correlate isin isclose
+        allclose array_equal delete digitize polyval linalg.lstsq linalg.matrix_power compress
+        extract choose select nanpercentile nanquantile union1d intersect1d setdiff1d resize
+        full_like partition argpartition linalg.tensorsolve linalg.vecdot linalg.cross
+        linalg.outer linalg.matmul linalg.tensordot""",
+    3: "clip where swapaxes moveaxis interp insert linspace put_along_axis",
+    4: "arange",
+}
+POSITIONAL_COUNT = {name: count for count, names in _POSITIONAL.items() for name in names.split()}
 NO_VALUE = np._NoValue  # type: ignore[attr-defined]
 
 
@@ -49,47 +49,137 @@ def normalise(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> tup
 
     A call that does not fit the signature is left as it is: NumPy will say what is wrong.
     """
-    op = op_of(function)
     if isinstance(function, np.ufunc):
-        return op, tuple(args), {k: v for k, v in kwargs.items() if v is not None} if kwargs else {}
-    owner = getattr(function, "__self__", None)
-    if isinstance(owner, np.ufunc) and function.__name__ == "reduce" and op.evaluate is not function:
-        names = ("array", "axis", "dtype", "out", "keepdims", "initial", "where")
-        bound = {"axis": 0} | dict(zip(names, args, strict=False)) | kwargs
-        array = bound.pop("array")
-        bound = {k: v for k, v in bound.items() if not _is_default(k, v)}
-        return op, (array,), bound
+        return op_of(function), tuple(args), _without(kwargs, UFUNC_DEFAULTS) if kwargs else {}
+    if isinstance(getattr(function, "__self__", None), np.ufunc):
+        return _normalise_method(function, args, kwargs)
+    renamed = RENAMED.get(function)
+    if renamed is not None:
+        function, added = renamed
+        return normalise(function, args, {**kwargs, **added})
+    op = op_of(function)
     if len(args) == 1 and not kwargs:
         return op, tuple(args), {}
+    if op.name == "einsum":
+        args = _with_subscripts(args)
     known = parameters(op.evaluate)
     if known is None or any(kind == inspect.Parameter.VAR_POSITIONAL for _, kind, _ in known):
-        return op, tuple(args), dict(kwargs)
+        return op, tuple(args), _without(kwargs, VARIADIC_DEFAULTS)
     names = [name for name, kind, _ in known if kind != inspect.Parameter.VAR_KEYWORD]
     if len(args) > len(names):
         return op, tuple(args), dict(kwargs)
-    bound = dict(zip(names, args, strict=False)) | kwargs
-    defaults = {name: default for name, _, default in known}
-    count = POSITIONAL_COUNT.get(op.name, 1)
+    bound = dict(zip(names, args)) | kwargs
+    return op, *_arranged(op, names, {name: default for name, _, default in known}, bound)
+
+
+def _arranged(op: Op, names: list[str], defaults: dict, bound: dict) -> tuple[tuple, dict]:
+    """Operands by position, the rest by name in the signature's order, without defaults."""
     positional: list[Any] = []
-    for name in names[:count]:
+    for name in names[: POSITIONAL_COUNT.get(op.name, 1)]:
         if name not in bound:
             break
         positional.append(bound.pop(name))
-    named = {
-        name: bound[name] for name in names if name in bound and not _same(bound[name], defaults[name])
-    }  # fmt: skip
+    named = {}
+    for name in names:
+        if name in bound and not _is_default(name, bound[name], defaults[name]):
+            named[name] = bound[name]
     named |= {name: value for name, value in bound.items() if name not in defaults}
     while len(positional) > 1 and _same(positional[-1], defaults[names[len(positional) - 1]]):
         positional.pop()
-    return op, tuple(positional), named
+    return tuple(positional), named
 
 
-def _is_default(name: str, value: Any) -> bool:
-    if value is None and name in ("axis", "dtype", "out"):
+# -- methods of ufuncs ----------------------------------------------------------------------------
+RUNNING = {np.add: np.cumsum, np.multiply: np.cumprod}  # the names of np.add.accumulate …
+METHOD_PARAMETERS = {
+    "reduce": ("array", "axis", "dtype", "out", "keepdims", "initial", "where"),
+    "accumulate": ("array", "axis", "dtype", "out"),
+    "reduceat": ("array", "indices", "axis", "dtype", "out"),
+}
+
+
+def _normalise_method(
+    function: Any, args: Sequence[Any], kwargs: dict[str, Any]
+) -> tuple[Op, tuple, dict]:
+    """``np.add.reduce`` is ``np.sum``, ``np.add.accumulate`` is ``np.cumsum``; others stay."""
+    method = function.__name__
+    running = RUNNING.get(function.__self__) if method == "accumulate" else None
+    op = op_of(running if running is not None else function)
+    names = METHOD_PARAMETERS.get(method)
+    if names is None or len(args) > len(names):
+        return op, tuple(args), _without(kwargs, UFUNC_DEFAULTS)
+    bound: dict[str, Any] = {"axis": 0} | dict(zip(names, args)) | kwargs
+    if "array" not in bound:
+        return op, tuple(args), dict(kwargs)
+    positional = [bound.pop("array")]
+    if method == "reduceat" and "indices" in bound:
+        positional.append(bound.pop("indices"))
+    own = op.name.endswith((".reduce", ".accumulate", ".reduceat"))
+    if own and _same(bound["axis"], 0):  # their default, where np.sum's is None
+        del bound["axis"]
+    kept = {
+        name: value
+        for name, value in bound.items()
+        if (own and name == "axis") or not _is_default(name, value, NO_VALUE)
+    }
+    return op, tuple(positional), kept
+
+
+# -- other spellings of one function ------------------------------------------------------------
+_LAST = {"axis1": -2, "axis2": -1}
+RENAMED: dict[Any, tuple[Any, dict[str, Any]]] = {
+    np.amax: (np.max, {}),
+    np.amin: (np.min, {}),
+    np.around: (np.round, {}),
+    np.linalg.matmul: (np.matmul, {}),
+    np.linalg.vecdot: (np.vecdot, {}),
+    np.linalg.tensordot: (np.tensordot, {}),
+    np.linalg.matrix_transpose: (np.matrix_transpose, {}),
+    np.linalg.trace: (np.trace, _LAST),
+    np.linalg.diagonal: (np.diagonal, _LAST),
+}
+RENAMED = {old: new for old, new in RENAMED.items() if old is not new[0]}
+
+
+def _with_subscripts(args: Sequence[Any]) -> Sequence[Any]:
+    """``einsum(a, [0, 1], b, [1, 2], [0, 2])`` with its subscripts as a string."""
+    if not args or isinstance(args[0], str):
+        return args
+    operands, lists = args[0 : len(args) // 2 * 2 : 2], args[1::2]
+    text = ",".join(_letters(places) for places in lists)
+    if len(args) % 2:
+        text += "->" + _letters(args[-1])
+    return (text, *operands)
+
+
+def _letters(places: Sequence[Any]) -> str:
+    return "".join("..." if place is Ellipsis else ALPHABET[int(place)] for place in places)
+
+
+# -- defaults -----------------------------------------------------------------------------------
+ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+UFUNC_DEFAULTS = {
+    "out": None, "where": True, "casting": "same_kind", "order": "K", "dtype": None, "subok": True,
+    "signature": None, "axes": None, "axis": None,
+}  # fmt: skip
+VARIADIC_DEFAULTS = {"out": None, "optimize": False, "dtype": None}
+QUIET_DEFAULTS = {"keepdims": False, "where": True, "axis": None, "dtype": None, "out": None}
+
+
+def _without(kwargs: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: value
+        for name, value in kwargs.items()
+        if name not in defaults or not _same(value, defaults[name])
+    }
+
+
+def _is_default(name: str, value: Any, default: Any) -> bool:
+    """Whether leaving the argument out means the same."""
+    if _same(value, default):
         return True
-    return value is NO_VALUE or (name in ("keepdims",) and value is False) or (
-        name == "where" and value is True
-    )
+    # Reductions declare "no value" as the default where False, True or None means the same.
+    return default is NO_VALUE and name in QUIET_DEFAULTS and _same(value, QUIET_DEFAULTS[name])
 
 
 def _same(value: Any, default: Any) -> bool:

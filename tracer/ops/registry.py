@@ -158,7 +158,10 @@ def _make(function: Any) -> Op:
     if not name:
         module = getattr(function, "__module__", None) or type(function).__module__
         label = getattr(function, "__qualname__", None) or getattr(function, "__name__", "function")
-        if isinstance(function, np.ufunc) or module.startswith("scipy.special"):
+        if isinstance(getattr(function, "__self__", None), np.ufunc):
+            owner = op_of(function.__self__)
+            name, printed = f"{owner.name}.{function.__name__}", f"{owner.printed}.{function.__name__}"
+        elif isinstance(function, np.ufunc) or module.startswith("scipy.special"):
             name, printed = f"special.{function.__name__}", f"special.{function.__name__}"
         else:
             name, printed = f"{module}.{label}", f"{module}.{label}"

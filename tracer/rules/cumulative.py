@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from tracer.rules.declare import linear, pullback
+from tracer.rules.declare import Sparse, linear, pullback
 from tracer.rules.helpers import reshape_like, shape_of
+from tracer.rules.indexing import along_axis_index
 
 
 def sum_from_here(ct: Any, axis: int) -> Any:
@@ -69,5 +70,16 @@ def _(ct, x, axis=None, dtype=None, include_initial=False, out=None):
     return product_slope(ct, x, out, axis)
 
 
+def _running_extreme(ct, x, axis=0, dtype=None, out=None):
+    """All goes to the latest element that made the running extreme."""
+    shape = shape_of(x)
+    at = axis % len(shape)
+    places = np.reshape(np.arange(shape[at]), (-1,) + (1,) * (len(shape) - at - 1))
+    source = np.maximum.accumulate(np.where(x == out, places, 0), axis=at)
+    return Sparse(source if len(shape) == 1 else along_axis_index(source, at, shape), ct, x)
+
+
+for _ufunc in (np.maximum, np.minimum, np.fmax, np.fmin):
+    pullback(_ufunc.accumulate)(_running_extreme)
 linear(np.cumsum, _cumsum)
 linear(np.cumulative_sum, _cumulative_sum)

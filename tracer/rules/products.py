@@ -142,6 +142,41 @@ if hasattr(np, "matvec"):
         return sum_to(left, a), sum_to(column(conj(a)) * row(ct), b)
 
 
+def _outer_left(factor: Any):
+    """The transpose of an outer table ``f(a[..., None], b)`` in ``a``."""
+
+    def transpose(ct, a, b):
+        ct = factor(ct, a, b)
+        last = tuple(range(ndim(a), ndim(a) + ndim(b)))
+        return np.sum(ct, axis=last) if last else ct
+
+    return transpose
+
+
+def _outer_right(factor: Any):
+    def transpose(ct, a, b):
+        ct = factor(ct, a, b)
+        return np.sum(ct, axis=tuple(range(ndim(a)))) if ndim(a) else ct
+
+    return transpose
+
+
+def beside(a: Any, b: Any) -> Any:
+    """``a`` with an axis of length 1 for each axis of ``b``."""
+    return np.expand_dims(a, tuple(range(ndim(a), ndim(a) + ndim(b)))) if ndim(b) else a
+
+
+OUTER = {
+    np.add: (lambda ct, a, b: ct, lambda ct, a, b: ct),
+    np.subtract: (lambda ct, a, b: ct, lambda ct, a, b: -ct),
+    np.multiply: (lambda ct, a, b: ct * b, lambda ct, a, b: ct * beside(a, b)),
+    np.divide: (lambda ct, a, b: ct / b, lambda ct, a, b: -ct * beside(a, b) / b**2),
+}
+for _ufunc, (_left, _right) in OUTER.items():
+    pullback(_ufunc.outer, 0)(_outer_left(_left))
+    pullback(_ufunc.outer, 1)(_outer_right(_right))
+
+
 # -- tensordot, kron, trace, cross --------------------------------------------------------------
 def _free(x: Any, axes: list[int]) -> list[int]:
     return [axis for axis in range(ndim(x)) if axis not in axes]

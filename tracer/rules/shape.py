@@ -20,13 +20,24 @@ from tracer.rules.helpers import broadcast_like, invert, reshape_like, shape_of,
 from tracer.rules.joining import is_array, refusal
 
 
-def _back(ct, x, *args, **kwargs):
+def _back(ct, x, axis=None):
     return reshape_like(ct, x)
 
 
+def in_order(ct: Any, x: Any, order: str) -> Any:
+    """``ct`` in the shape of ``x``, its elements laid out in ``order``."""
+    if order == "C":
+        return reshape_like(ct, x)
+    if order != "F":
+        raise refusal(x, f"A reshape with order={order!r} has no derivative rule.")
+    return np.reshape(ct, shape_of(x), order="F")
+
+
 # -- the same elements in another shape ---------------------------------------------------------
-for _function in (np.reshape, np.ravel, np.expand_dims, np.squeeze):
-    linear(_function, _back)
+linear(np.reshape, lambda ct, x, shape, order="C", copy=None: in_order(ct, x, order))
+linear(np.ravel, lambda ct, x, order="C": in_order(ct, x, order))
+linear(np.expand_dims, _back)
+linear(np.squeeze, _back)
 for _function in (np.atleast_1d, np.atleast_2d, np.atleast_3d):
     linear(_function, lambda ct, *arrays: _each_back(ct, arrays), operand=EVERY)
 
@@ -78,12 +89,8 @@ linear(registry.SUM_TO, lambda ct, x, like: broadcast_like(ct, x))
 linear(registry.RESHAPE_LIKE, lambda ct, x, like: reshape_like(ct, x))
 
 
-def _same(ct, x, *args, **kwargs):
-    return ct
-
-
-for _function in (np.copy, np.ascontiguousarray, np.asfortranarray, np.require):
-    linear(_function, _same)
+for _function in (np.copy, np.ascontiguousarray, np.asfortranarray):
+    linear(_function, lambda ct, x, order="K", subok=False, dtype=None: reshape_like(ct, x))
 linear(registry.ASTYPE, lambda ct, x, dtype: ct.astype(x.dtype))
 
 
