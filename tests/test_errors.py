@@ -42,7 +42,7 @@ def test_every_class_is_documented_and_builtin(kind):
     if kind is not errors.TracerError:
         assert "Fix:" in (inspect.getdoc(kind) or "")
     again = pickle.loads(pickle.dumps(kind("what", None, "fix")))
-    assert str(again).startswith("what")
+    assert str(again) == "what\nFix: fix"
 
 
 def test_the_catalogue_is_up_to_date():

@@ -46,6 +46,9 @@ class TracerError(Exception):
         self.fix = fix
         super().__init__(message)
 
+    def __reduce__(self):
+        return type(self), (self.message, self.place, self.fix)
+
     def __str__(self) -> str:
         lines = [self.message]
         if self.place is not None:
