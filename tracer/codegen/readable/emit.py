@@ -74,6 +74,7 @@ class Function:
         self._before_commit: dict[Node, str] = {}
         self._chunks = len(draft.order) > CHUNK
         self._statements = 0
+        self._nested_until = -1
         self._home: dict[Node, int] = {}
         self._chunk = 0
         self._loads: list[dict[str, None]] = [{}]
@@ -91,10 +92,12 @@ class Function:
             self.names.give(node)
             self._home[node] = 0
         self._starts.append(0)
-        for node in draft.order:
+        for place, node in enumerate(draft.order):
             self._node(node)
             for position, guard in draft.guards.get(node, ()):
                 self._guard(position, guard)
+            if self._chunks and self._statements >= CHUNK and place >= self._nested_until:
+                self._next_chunk()
         for node in draft.guards.keys() & set(draft.parameters):
             for position, guard in draft.guards[node]:
                 self._guard(position, guard)
@@ -167,6 +170,7 @@ class Function:
             return
         if node in draft.into and isinstance(draft.into[node], Node):
             self._texts[node] = self._fitting(node, len(self.indent) + 12)
+            self._nested_until = max(self._nested_until, draft.place[node])
             return
         self._open(node)
         if any(guard.kind == "raises" for _, guard in draft.guards.get(node, ())):
@@ -185,10 +189,7 @@ class Function:
 
     def _open(self, node: Node) -> None:
         """Quote the user's line and enter its errstate, where they change."""
-        if self._chunks:
-            if self._statements >= CHUNK:
-                self._next_chunk()
-            self._statements += 1
+        self._statements += 1
         if node.context != self._context:
             self._close_context()
             if node.context:
@@ -285,6 +286,8 @@ class Function:
         outside = [*draft.outputs, *(self.residuals or ())]
         for node in dict.fromkeys([*outside, *[effect.value for effect in writes]]):
             real = draft.real(node)
+            if node in outside and real in targets:
+                continue  # the argument itself is returned, as plain NumPy does
             if targets & set(draft.arrays.get(real, (real,))) and real.spec.kind == "array":
                 name = self.names.fresh(f"{self._lookup(real).text}_before")
                 self._put(f"{self.indent}{name} = {self._lookup(real).at(ATOM)}.copy()")
