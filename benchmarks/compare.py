@@ -69,7 +69,8 @@ def main() -> int:
         json.dump(results, sys.stdout, indent=1)
         return 0
     names = list(next(iter(results.values())))
-    print("| value and gradient | by hand | " + " | ".join(f"{n} ÷ by hand" for n in names[1:]), "|")
+    ratios = " | ".join([f"{name} ÷ by hand" for name in names[1:]])
+    print(f"| value and gradient | by hand | {ratios} |")
     print("|---|" + "---:|" * len(names))
     for name, row in results.items():
         hand = row["by hand"]
