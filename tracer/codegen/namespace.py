@@ -93,6 +93,15 @@ class Namespace:
         name = self._names[node] = self._names[other]
         return name
 
+    def claim(self, *names: str) -> None:
+        """Keep names for functions."""
+        self._taken.update(names)
+
+    def alike(self, node: Node, other: Node) -> None:
+        """Call ``node`` like ``other``, of which it is the same value in another function."""
+        if other in self._names:
+            self._names[node] = self._names[other]
+
     def give(self, node: Node, hint: str = "") -> str:
         """The node's name, made on first use from ``hint``, its own hint, or its op."""
         found = self._names.get(node)

@@ -10,18 +10,16 @@ from __future__ import annotations
 
 import itertools
 import linecache
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
-from tracer.codegen.literals import Constants
-from tracer.codegen.namespace import Namespace
-from tracer.codegen.readable.emit import Function
-from tracer.codegen.readable.schedule import Draft, schedule
+from tracer.codegen.readable.text import Text, add_backward, add_forward, draft_of, names_for
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.evaluate import GuardMiss
 from tracer.graph.node import Node
+from tracer.transforms.partition import Partition
 
 _numbers = itertools.count(1)
 
@@ -76,25 +74,6 @@ class _Loader:
         return self.program.source
 
 
-def names_for(graph: CalcGraph) -> Namespace:
-    """An empty Namespace that keeps the users' names of a graph for their nodes."""
-    return Namespace(dict.fromkeys([node.name for node in graph.order if node.name]))
-
-
-def derived_nodes(graph: CalcGraph) -> set[Node]:
-    """The nodes that a transform added: those that no value, guard or effect needs."""
-    values = graph.roles.get("value", len(graph.outputs))
-    if values >= len(graph.outputs):
-        return set()
-    own = set(graph.outputs[:values])
-    own.update(guard.node for guard in graph.guards)
-    own.update(effect.value for effect in graph.effects)
-    for node in reversed(graph.order):
-        if node in own:
-            own.update(node.inputs)
-    return {node for node in graph.order if node not in own}
-
-
 def compile_graph(graph: CalcGraph, name: str = "forward", header: str = "") -> Program:
     """Compile a graph to a Program.
 
@@ -113,31 +92,28 @@ def compile_graph(graph: CalcGraph, name: str = "forward", header: str = "") -> 
         ``run(*flat_inputs)`` returns a tuple of the outputs and raises
         ``GuardMiss(position, outcome)`` when a guard does not hold.
     """
-    names = names_for(graph)
-    constants = Constants(names)
-    draft = schedule(
-        Draft(
-            graph.inputs, graph.order, graph.outputs, enumerate(graph.guards), graph.effects,
-            derived_nodes(graph),
-        )
-    )  # fmt: skip
-    function = Function(name, draft, names, constants)
-    function.write()
-    return assemble(name, header, [function], constants)
+    text = Text(names_for(graph), header)
+    text.add(name, draft_of(graph))
+    return program_of(text, name)
 
 
-def assemble(
-    name: str, header: str, functions: Sequence[Function], constants: Constants
-) -> Program:
-    """One Program from the functions of one text; ``run`` is the function called ``name``."""
-    lines = [f'"""{header}"""'] if header else []
-    lines = "\n".join(lines).split("\n") if lines else []
-    lines.append("import numpy as np")
-    if any(function.speller.special for function in functions):
-        lines.append("from scipy import special")
-    line_of: dict[Node, int] = {}
-    for function in functions:
-        lines += ["", ""]
-        line_of |= {node: line + len(lines) for node, line in function.line_of.items()}
-        lines += function.lines
-    return Program(name, "\n".join(lines) + "\n", line_of, constants.values)
+def program_of(text: Text, name: str) -> Program:
+    """The Program that runs one function of a text."""
+    return Program(name, text.source(), text.lines, text.constants.values)
+
+
+def compile_pair(parts: Partition, header: str = "") -> tuple[Program, Program]:
+    """Compile a partition to its two programs.
+
+    Returns
+    -------
+    forward, backward : Program
+        ``forward.run(*inputs)`` returns the outputs and then the tuple of residuals;
+        ``backward.run(residuals, *seeds)`` returns the tuple of gradients. Both know their lines
+        by the nodes of the joint graph.
+    """
+    names = names_for(parts.joint)
+    forward, backward = Text(names, header), Text(names, header)
+    add_forward(forward, parts)
+    add_backward(backward, parts)
+    return program_of(forward, "forward"), program_of(backward, "backward")

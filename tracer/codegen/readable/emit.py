@@ -39,8 +39,8 @@ class Function:
         Shared by the functions of one module.
     returns : str
         How the results are returned: ``"tuple"`` always as a tuple, ``"value"`` a single one bare.
-    residuals : sequence of Node or None
-        Returned as one tuple after the outputs.
+    residuals : int or None
+        So many of the last outputs are returned as one tuple.
     saved : sequence of Node or None
         Arrive as one tuple in the first parameter, ``residuals``.
     """
@@ -52,7 +52,7 @@ class Function:
         names: Namespace,
         constants: Constants,
         returns: str = "tuple",
-        residuals: Sequence[Node] | None = None,
+        residuals: int | None = None,
         saved: Sequence[Node] | None = None,
         misses: str = "live",
     ):
@@ -143,8 +143,9 @@ class Function:
     def _returned(self) -> str:
         values = [self._result(node) for node in self.draft.outputs]
         if self.residuals is not None:
-            kept = ", ".join([self._result(node) for node in self.residuals])
-            values.append(f"({kept},)" if len(self.residuals) == 1 else f"({kept})")
+            first = len(values) - self.residuals
+            kept = ", ".join(values[first:])
+            values[first:] = [f"({kept},)" if self.residuals == 1 else f"({kept})"]
         if len(values) == 1:
             return values[0] if self.returns == "value" else f"({values[0]},)"
         text = ", ".join(values)
@@ -283,8 +284,8 @@ class Function:
         if not writes:
             return
         targets = {draft.real(effect.target) for effect in writes}
-        outside = [*draft.outputs, *(self.residuals or ())]
-        for node in dict.fromkeys([*outside, *[effect.value for effect in writes]]):
+        outside = set(draft.outputs)
+        for node in dict.fromkeys([*draft.outputs, *[effect.value for effect in writes]]):
             real = draft.real(node)
             if node in outside and real in targets:
                 continue  # the argument itself is returned, as plain NumPy does

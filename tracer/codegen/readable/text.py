@@ -1,0 +1,131 @@
+"""The text of one module: its header, imports, constants and functions.
+
+>>> text = Text(names_for(joint), "Value and gradient of loss(x).")
+>>> text.add("value_and_grad", draft_of(joint), returns="value")
+>>> print(text.source())
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from tracer.codegen.literals import Constants
+from tracer.codegen.namespace import Namespace
+from tracer.codegen.readable.comments import harmless
+from tracer.codegen.readable.emit import Function
+from tracer.codegen.readable.schedule import Draft, schedule
+from tracer.graph.calcgraph import CalcGraph
+from tracer.graph.node import Node
+
+if TYPE_CHECKING:
+    from tracer.transforms.partition import Partition
+
+
+class Text:
+    """Functions of one module, in order, with the line of every node.
+
+    Parameters
+    ----------
+    names : Namespace
+        Shared by all functions, so that a value has one name everywhere.
+    header : str
+        The module's docstring, or ``""``.
+    misses : str
+        ``"live"``: a guard that does not hold raises GuardMiss; ``"saved"``: an error for people.
+    """
+
+    def __init__(self, names: Namespace, header: str = "", misses: str = "live"):
+        self.names = names
+        self.constants = Constants(names)
+        self.header = header
+        self.misses = misses
+        self.functions: list[tuple[Function, dict[Node, Node]]] = []
+        self.lines: dict[Node, int] = {}
+        names.claim("forward", "backward", "value_and_grad", "CONSTANTS")
+
+    def add(
+        self, name: str, draft: Draft, stand_for: dict[Node, Node] | None = None, **options: Any
+    ) -> Function:
+        """Write one more function; ``stand_for`` maps its nodes to those that lines are kept for."""
+        function = Function(
+            name, schedule(draft), self.names, self.constants, misses=self.misses, **options
+        )
+        function.write()
+        self.functions.append((function, stand_for or {}))
+        return function
+
+    def source(self, definitions: Iterable[str] = ()) -> str:
+        """The whole text; ``definitions`` are lines that make the constants."""
+        lines = docstring(self.header)
+        lines.append("import numpy as np")
+        if any(function.speller.special for function, _ in self.functions):
+            lines.append("from scipy import special")
+        definitions = list(definitions)
+        if definitions:
+            lines += ["", *definitions]
+        for function, stand_for in self.functions:
+            lines += ["", ""]
+            for node, line in function.line_of.items():
+                self.lines[stand_for.get(node, node)] = line + len(lines)
+            lines += function.lines
+        return "\n".join(lines) + "\n"
+
+
+def docstring(header: str) -> list[str]:
+    """The lines of a docstring that nothing in the text can end."""
+    if not header:
+        return []
+    lines = [harmless(line).rstrip() for line in header.replace("\\", "/").split("\n")]
+    lines = [line.replace('"""', "'''") for line in lines]
+    if len(lines) == 1 and not lines[0].endswith('"'):
+        return [f'"""{lines[0]}"""']
+    return [f'"""{lines[0]}', *lines[1:], '"""']
+
+
+def names_for(graph: CalcGraph) -> Namespace:
+    """An empty Namespace that keeps the users' names of a graph for their nodes."""
+    return Namespace(dict.fromkeys([node.name for node in graph.order if node.name]))
+
+
+def derived_nodes(graph: CalcGraph) -> set[Node]:
+    """The nodes that a transform added: those that no value, guard or effect needs."""
+    values = graph.roles.get("value", 0)
+    if values == len(graph.outputs):
+        return set()
+    own = set(graph.outputs[:values])
+    own.update(guard.node for guard in graph.guards)
+    own.update(effect.value for effect in graph.effects)
+    for node in reversed(graph.order):
+        if node in own:
+            own.update(node.inputs)
+    return {node for node in graph.order if node not in own}
+
+
+def draft_of(graph: CalcGraph) -> Draft:
+    """A function for a whole graph."""
+    return Draft(
+        graph.inputs, graph.order, graph.outputs, enumerate(graph.guards), graph.effects,
+        derived_nodes(graph),
+    )  # fmt: skip
+
+
+def add_forward(text: Text, parts: Partition, **options: Any) -> None:
+    """``forward(...) -> (outputs, residuals)``."""
+    graph = parts.forward
+    draft = Draft(
+        graph.inputs, graph.order, graph.outputs, enumerate(graph.guards), graph.effects
+    )
+    text.add("forward", draft, residuals=len(parts.residuals), **options)
+
+
+def add_backward(text: Text, parts: Partition, **options: Any) -> None:
+    """``backward(residuals, g_out) -> gradients``; values are called as in ``forward``."""
+    graph, joint_node = parts.backward, parts.stand_ins | parts.copies
+    for node, original in joint_node.items():
+        text.names.alike(node, original)
+    saved = graph.inputs[: len(parts.residuals)]
+    seeds = graph.inputs[len(parts.residuals) :]
+    order = [node for node in graph.order if node not in set(saved)]
+    draft = Draft(seeds, order, graph.outputs, derived=set(graph.order))
+    text.add("backward", draft, joint_node, saved=saved, **options)
