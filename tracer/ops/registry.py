@@ -251,6 +251,12 @@ def _call(node: Any, operands: Any) -> Any:
     return tuple(results) if len(node.specs) > 1 else results[0]
 
 
+def _custom(node: Any, operands: Any) -> Any:
+    first, count = node.params.kwargs["operands"], node.params.kwargs["outputs"]
+    results = tuple(operands[first : first + count])
+    return results if len(node.specs) > 1 else results[0]
+
+
 INPUT = register(Op("input", STRUCTURAL, _never))
 CONSTANT = register(Op("constant", STRUCTURAL, _constant))  # params: (Ref(value),) or a Python scalar
 ITEM = register(Op("item", STRUCTURAL, operator.getitem))  # params: (%0, k)
@@ -266,6 +272,8 @@ SAME_SIZE = register(Op("same_size", STRUCTURAL, _same_size))  # (%0, %1, axis, 
 STOP_GRADIENT = register(Op("stop_gradient", ELEMENTWISE, _constant))  # the operand, as it is
 ASTYPE = register(Op("astype", ELEMENTWISE, _astype))  # (%0, dtype)
 CALL = register(Op("call", REGION, _call))  # regions: (body,)
+# (operands, results, residuals): the results, with the user's own derivative in regions[0]
+CUSTOM = register(Op("custom", REGION, _custom))
 POW = register(Op("pow", ELEMENTWISE, operator.pow, "", "**", operator.pow))
 
 # Operands of which only the shape is read: never saved as residuals.

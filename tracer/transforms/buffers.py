@@ -142,7 +142,7 @@ class Buffer:
             self.dense = np.copy(broadcast_like(value, like))
 
     def settle(self, builder: Builder) -> Symbol:
-        """The whole as one Symbol: zeros, filled piece by piece, or the dense value and additions."""
+        """The whole as one Symbol: zeros or the dense value, and the pieces."""
         self._close(builder)
         total = self.dense
         like = Symbol(builder, self.like)
@@ -150,7 +150,7 @@ class Buffer:
         fresh = total is None
         if total is None:
             total = zeros_like(like)
-        regular = [pieces for pieces in self.pieces.values()]
+        regular = list(self.pieces.values())
         simple = not self.irregular
         for pieces in regular:
             for number, piece in enumerate(pieces):

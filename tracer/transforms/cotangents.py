@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from tracer.graph.node import Node
-from tracer.graph.spec import ArraySpec, Shape
+from tracer.graph.spec import ArraySpec
 from tracer.ops import registry
 from tracer.ops.builder import Builder, Symbol
 from tracer.rules.declare import Sparse

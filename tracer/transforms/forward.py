@@ -9,22 +9,22 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from tracer.errors import MissingRule
 from tracer.graph.calcgraph import CalcGraph
-from tracer.graph.node import Node, map_structure
+from tracer.graph.node import Node, Params, map_structure
 from tracer.graph.spec import array_spec, scalar_spec
 from tracer.ops import registry
 from tracer.ops.builder import Builder, Symbol
-from tracer.rules.declare import EVERY, ZERO, Mask, Pull, Rule
-from tracer.rules.helpers import broadcast_like, zeros_like
-from tracer.transforms.cotangents import cast
-from tracer.transforms.pull import missing, scale, symbols_of, the_rule
-from tracer.transforms.regions import custom_tangent, emit_call, output_symbol, values_of
+from tracer.rules.declare import EVERY, ZERO, Mask, Rule, Sparse
+from tracer.rules.helpers import broadcast_like, sum_to
+from tracer.transforms.cotangents import cast, combine, dense, settled
+from tracer.transforms.pull import missing, pull_back, scale, slots_of, symbols_of, the_rule
+from tracer.transforms.regions import emit_call, output_symbol, push_custom, zero
 from tracer.transforms.reverse import active_nodes, needed, sweep
 
 Tangents = dict[Node, Any]
@@ -66,10 +66,10 @@ def forward(graph: CalcGraph, wrt: Sequence[Node | int]) -> CalcGraph:
         for output in graph.outputs
         if output.specs[0].is_inexact
     ]
-    kept = needed(builder.nodes, ends) | needed(graph.order, graph.roots()) | {*graph.order}
+    kept = needed(builder.nodes, ends) | set(graph.order) | set(inputs)
     return graph.replace(
         inputs=inputs,
-        order=[node for node in builder.nodes if node in kept or node in inputs],
+        order=[node for node in builder.nodes if node in kept],
         outputs=(*graph.outputs, *ends),
         records=(),
         roles={"value": len(graph.outputs), "tangent": len(ends)},
@@ -107,12 +107,14 @@ def push_forward(builder: Builder, node: Node, tangents: Tangents) -> Any:
     args, kwargs = symbols_of(builder, node)
     if rule.kind == "elementwise" and rule.pushforward is None:
         return _push_elementwise(builder, node, rule, args, kwargs, tangents)
-    moved_args, moved_kwargs = node.params.fill(
-        [_full(builder, operand, tangents) for operand in node.inputs]
-    )
+    moved_args, _ = node.params.fill([_full(builder, operand, tangents) for operand in node.inputs])
     if rule.pushforward is not None:
         values = {**kwargs, **({"out": _out(builder, node)} if _names_out(rule) else {})}
-        return rule.pushforward(list(moved_args), *args, **values)
+        # A literal does not move.
+        templates = node.params.args
+        pairs = zip(moved_args, templates, strict=True)
+        moved = [m if Params((t,)).slots() else ZERO for m, t in pairs]
+        return rule.pushforward(moved, *args, **values)
     if rule.kind == "linear":
         return _push_linear(builder, node, rule, args, kwargs, tangents)
     if rule.kind == "multilinear":
@@ -121,8 +123,6 @@ def push_forward(builder: Builder, node: Node, tangents: Tangents) -> Any:
 
 
 def _names_out(rule: Rule) -> bool:
-    import inspect
-
     assert rule.pushforward is not None
     return "out" in inspect.signature(rule.pushforward).parameters
 
@@ -142,10 +142,7 @@ def _full(builder: Builder, operand: Node, tangents: Tangents) -> Any:
 
 
 def _zero(builder: Builder, operand: Node) -> Symbol:
-    spec = operand.specs[0]
-    if spec.shape == ():
-        return builder.constant(spec.dtype.type(0))
-    return zeros_like(Symbol(builder, operand))
+    return zero(builder, Symbol(builder, operand))
 
 
 def _push_elementwise(
@@ -216,8 +213,6 @@ def _only(node: Node, moving: list[Node], operand: Any) -> None:
     """Refuse a tangent in an operand in which a linear op is not declared linear."""
     if operand == EVERY:
         return
-    from tracer.transforms.pull import slots_of
-
     slots: list[int] = []
     map_structure(
         lambda leaf: slots.append(leaf.slot) if hasattr(leaf, "slot") else None,
@@ -244,8 +239,6 @@ def _push_multilinear(builder: Builder, node: Node, tangents: Tangents) -> Any:
 
 def _push_transposed(builder: Builder, node: Node, tangents: Tangents) -> Any:
     """The transpose, in the cotangent, of the node's pullback; which is linear in it."""
-    from tracer.transforms.pull import pull_back
-
     moving = {o for o in node.inputs if tangents.get(o, ZERO) is not ZERO}
     cts = [
         builder.input(array_spec(spec.shape, spec.dtype)) if spec.is_inexact else ZERO
@@ -269,13 +262,9 @@ def _seed_transpose(
     builder: Builder, operand: Node, contribution: Any, tangents: Tangents, seeds: dict
 ) -> None:
     """The tangent of an operand is the cotangent of the pullback's result for it."""
-    from tracer.transforms.cotangents import Sparse, dense
-
     tangent = _full(builder, operand, tangents)
     if type(contribution) is Sparse:
         target, value = contribution.value, tangent[contribution.index]
-        from tracer.rules.helpers import sum_to
-
         value = sum_to(value, target)
     else:
         target = dense(builder, contribution, operand)
@@ -284,8 +273,6 @@ def _seed_transpose(
 
 
 def _collect(builder: Builder, ct: Any, seeds: dict) -> Any:
-    from tracer.transforms.cotangents import combine, settled
-
     if ct is ZERO or ct.node not in seeds:
         return ZERO
     return settled(builder, combine(builder, ct.node, seeds[ct.node]), ct.node)
@@ -318,30 +305,26 @@ def _push_cast(builder: Builder, node: Node, tangents: Tangents) -> Any:
 
 
 def _push_call(builder: Builder, node: Node, tangents: Tangents) -> Any:
-    """A call of the body's JVP, which computes the body again; or of the user's own."""
+    """A call of the body's JVP, which computes the body again."""
     slots = [s for s, o in enumerate(node.inputs) if tangents.get(o, ZERO) is not ZERO]
+    body = forward(node.regions[0], slots)
+    ends = body.outputs[len(node.specs) :]
+    body = body.replace(outputs=ends, roles={"tangent": len(ends)})
     operands = [Symbol(builder, operand) for operand in node.inputs]
-    rule = node.params.kwargs.get("rule")
-    if rule == "vjp":
-        text = "has a custom VJP and no JVP: forward mode can't pass it"
-        raise MissingRule(f"call {text}.", node.origin, "use custom_jvp, which serves both modes.")
-    values = values_of(node)
-    if rule == "jvp":
-        body = custom_tangent(node)
-        moving = [slot for slot, o in enumerate(node.inputs) if o.specs[0].is_inexact]
-    else:
-        body = forward(node.regions[0], slots)
-        moving = slots
-        ends = body.outputs[values:]
-        body = body.replace(outputs=ends, roles={"tangent": len(ends)})
-    moved = [_full(builder, node.inputs[slot], tangents) for slot in moving]
-    moved = [
-        _zero(builder, node.inputs[slot]) if tangent is ZERO else tangent
-        for slot, tangent in zip(moving, moved, strict=True)
-    ]
-    results = iter(emit_call(builder, body, [*operands, *moved]))
-    found = [next(results) if spec.is_inexact else ZERO for spec in node.specs[:values]]
-    return found[0] if len(node.specs) == 1 else tuple(found)
+    moved = [_full(builder, node.inputs[slot], tangents) for slot in slots]
+    return _by_output(node, emit_call(builder, body, [*operands, *moved]))
+
+
+def _push_custom(builder: Builder, node: Node, tangents: Tangents) -> Any:
+    moved = [_full(builder, operand, tangents) for operand in node.inputs]
+    return _by_output(node, push_custom(builder, node, moved))
+
+
+def _by_output(node: Node, results: Sequence[Any]) -> Any:
+    """One tangent per output from those of the inexact ones."""
+    left = iter(results)
+    found = [next(left) if spec.is_inexact else ZERO for spec in node.specs]
+    return found[0] if len(found) == 1 else tuple(found)
 
 
 SPECIAL: dict[Any, Any] = {
@@ -350,6 +333,7 @@ SPECIAL: dict[Any, Any] = {
     registry.SCATTER_ADD: _push_write,
     registry.ASTYPE: _push_cast,
     registry.CALL: _push_call,
+    registry.CUSTOM: _push_custom,
 }
 
 

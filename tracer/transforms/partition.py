@@ -64,9 +64,7 @@ def partition(joint: CalcGraph) -> Partition:
     seeds = seeds_of(joint, own)
     wanted = needed(joint.order, gradients)
     later = [
-        node
-        for node in joint.order
-        if node in wanted and node not in own and node not in seeds
+        node for node in joint.order if node in wanted and node not in own and node not in seeds
     ]
     cut = Cut(own, seeds, later, gradients)
     residuals = tuple(sorted(cut.saved, key=_position(joint)))

@@ -18,7 +18,7 @@ from tracer.ops.builder import Builder, Symbol
 from tracer.rules.declare import EVERY, ZERO, By, Mask, Pull, Rule, rule_for
 from tracer.transforms.buffers import Buffer
 from tracer.transforms.cotangents import LOUD, QUIET, Masked, cast, dense, reduce_to, settled
-from tracer.transforms.regions import pull_back_region
+from tracer.transforms.regions import pull_back_call, pull_back_custom
 
 Contribution = tuple[int, Any]
 DIVIDE, MULTIPLY = registry.op_of(np.divide), registry.op_of(np.multiply)
@@ -323,5 +323,6 @@ SPECIAL: dict[Any, Any] = {
     registry.SETITEM: _pull_setitem,
     registry.SCATTER_ADD: _pull_scatter_add,
     registry.ASTYPE: _pull_cast,
-    registry.CALL: pull_back_region,
+    registry.CALL: pull_back_call,
+    registry.CUSTOM: pull_back_custom,
 }

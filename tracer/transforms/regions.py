@@ -1,9 +1,11 @@
-"""Derivatives of ``call`` nodes: of their body, or the ones that the user attached to them.
+"""Derivatives of nodes with regions: calls of a body, and marks of the user's own derivatives.
 
-A custom rule is a region too: ``regions[1]`` of the call, marked by ``rule=`` in its params.
+A ``custom`` node passes on results that were computed beside it; its region is the derivative:
+cotangents of the operands from residuals and cotangents, or tangents from operands and tangents.
 
->>> list(pull_back_region(builder, call, ct, active))
+>>> list(pull_back_call(builder, call, ct, active))
 [(0, Symbol(<f64[3] = item(%0, 0)>)), (1, Symbol(<f64[3] = item(%0, 1)>))]
+>>> lower(graph)                # neither calls nor marks: what code is written from
 """
 
 from __future__ import annotations
@@ -11,93 +13,65 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import numpy as np
-
-from tracer.graph.calcgraph import CalcGraph
+from tracer.errors import MissingRule
+from tracer.graph.calcgraph import CalcGraph, Effect, Guard
 from tracer.graph.node import HOLES, Node, Params, hole
-from tracer.graph.spec import ArraySpec
 from tracer.ops import registry
 from tracer.ops.builder import Builder, Symbol
 from tracer.rules.declare import ZERO
 from tracer.rules.helpers import broadcast_like, zeros_like
 from tracer.transforms.cotangents import cast, settled
 
+Contribution = tuple[int, Any]
 
-def emit_call(
-    builder: Builder, body: CalcGraph, operands: Sequence[Symbol], name: str = "",
-    regions: tuple[CalcGraph, ...] = (), kwargs: dict[str, Any] | None = None,
-) -> tuple[Symbol, ...]:  # fmt: skip
-    """Append a call of ``body`` (and its further regions); one Symbol per output."""
+
+def emit_call(builder: Builder, body: CalcGraph, operands: Sequence[Symbol]) -> tuple[Symbol, ...]:
+    """Append a call of ``body``; one Symbol per output."""
     specs = tuple([output.specs[0] for output in body.outputs])
-    params = Params([hole(slot) for slot in range(len(operands))], kwargs)
-    node = Node(
-        registry.CALL, tuple([symbol.node for symbol in operands]), params, specs,
-        builder.origin, name, "", None, (body, *regions),
-    )  # fmt: skip
-    builder.append(node)
-    made = builder.unpack(node)
+    params = Params([hole(slot) for slot in range(len(operands))])
+    inputs = tuple([symbol.node for symbol in operands])
+    node = Node(registry.CALL, inputs, params, specs, builder.origin, regions=(body,))
+    made = builder.unpack(builder.append(node))
     return made if type(made) is tuple else (made,)
 
 
-def values_of(node: Node) -> int:
-    """How many outputs of a call are the user's; the rest are residuals of a custom rule."""
-    return node.params.kwargs.get("values", len(node.specs))
-
-
-def cotangents_of(builder: Builder, node: Node, ct: Any) -> list[Symbol]:
-    """One full cotangent for each inexact value of a call."""
-    several = ct if type(ct) is list else [settled(builder, ct, node)]
-    found = []
-    for number in range(values_of(node)):
-        spec = node.specs[number]
-        if not spec.is_inexact:
-            continue
-        value = several[number]
-        like = output_symbol(builder, node, number)
-        if value is ZERO:
-            value = zeros_like(like) if spec.shape else builder.constant(spec.dtype.type(0))
-        else:
-            value = cast(broadcast_like(settled(builder, value, node), like), spec)
-        found.append(value)
-    return found
+def inline(builder: Builder, body: CalcGraph, operands: Sequence[Symbol]) -> tuple[Symbol, ...]:
+    """Append the nodes of ``body`` with its inputs replaced; one Symbol per output."""
+    here = {i: symbol.node for i, symbol in zip(body.inputs, operands, strict=True)}
+    for node in body.order:
+        if node not in here:
+            inputs = tuple([here[operand] for operand in node.inputs])
+            here[node] = builder.append(node.replace(inputs=inputs))
+    return tuple([Symbol(builder, here[output]) for output in body.outputs])
 
 
 def output_symbol(builder: Builder, node: Node, number: int) -> Symbol:
-    """The Symbol of one output."""
+    """The Symbol of one output of a node."""
     if len(node.specs) == 1:
         return Symbol(builder, node)
     item = Node(registry.ITEM, (node,), Params((HOLES[0], number)), (node.specs[number],))
     return Symbol(builder, builder.append(item))
 
 
-def pull_back_region(
-    builder: Builder, node: Node, ct: Any, active: Any
-) -> Iterator[tuple[int, Any]]:
-    """Contributions of a call: a call of its body's gradients, which computes the body again."""
-    rule = node.params.kwargs.get("rule")
-    cts = cotangents_of(builder, node, ct)
-    slots = [slot for slot, operand in enumerate(node.inputs) if operand in active]
-    if rule == "vjp":
-        residuals = [
-            output_symbol(builder, node, number)
-            for number in range(values_of(node), len(node.specs))
-        ]
-        results = emit_call(builder, node.regions[1], [*residuals, *cts])
-        inexact = [slot for slot, o in enumerate(node.inputs) if o.specs[0].is_inexact]
-        given = dict(zip(inexact, results, strict=True))
-    else:
-        from tracer.transforms.reverse import reverse
+def zero(builder: Builder, like: Symbol) -> Symbol:
+    """The zero of a value: a number or an array."""
+    if like.shape == ():
+        return builder.constant(like.dtype.type(0))
+    return zeros_like(like)
 
-        body = custom_tangent(node) if rule == "jvp" else None
-        if body is not None:
-            given = transpose_tangent(builder, node, body, cts, slots)
-        else:
-            gradients = gradients_only(reverse(node.regions[0], slots))
-            operands = [Symbol(builder, operand) for operand in node.inputs]
-            results = emit_call(builder, gradients, [*operands, *cts])
-            given = dict(zip(slots, results, strict=True))
-    for slot in slots:
-        yield slot, cast(given[slot], node.inputs[slot].specs[0])
+
+def cotangents_of(builder: Builder, node: Node, ct: Any) -> list[Symbol]:
+    """One full cotangent for each inexact output."""
+    several = ct if type(ct) is list else [settled(builder, ct, node)]
+    found = []
+    for number, spec in enumerate(node.specs):
+        if spec.is_inexact:
+            like, value = output_symbol(builder, node, number), several[number]
+            if value is ZERO:
+                found.append(zero(builder, like))
+            else:
+                found.append(cast(broadcast_like(value, like), spec))
+    return found
 
 
 def gradients_only(joint: CalcGraph) -> CalcGraph:
@@ -107,27 +81,119 @@ def gradients_only(joint: CalcGraph) -> CalcGraph:
     return joint.replace(outputs=ends, roles={"gradient": count}, records=())
 
 
-def custom_tangent(node: Node) -> CalcGraph:
-    """The user's JVP of a call: inputs are the operands, then tangents of the inexact ones."""
-    return node.regions[1]
-
-
-def transpose_tangent(
-    builder: Builder, node: Node, tangent: CalcGraph, cts: list[Symbol], slots: list[int]
-) -> dict[int, Symbol]:
-    """The VJP that belongs to a custom JVP: its transpose in the tangents."""
+def pull_back_call(builder: Builder, node: Node, ct: Any, active: Any) -> Iterator[Contribution]:
+    """Contributions of a call: a call of its body's gradients, which computes the body again."""
     from tracer.transforms.reverse import reverse
 
-    count = len(node.inputs)
-    inexact = [slot for slot, operand in enumerate(node.inputs) if operand.specs[0].is_inexact]
-    positions = [count + inexact.index(slot) for slot in slots]
-    gradients = gradients_only(reverse(tangent, positions))
+    slots = [slot for slot, operand in enumerate(node.inputs) if operand in active]
+    gradients = gradients_only(reverse(node.regions[0], slots))
     operands = [Symbol(builder, operand) for operand in node.inputs]
-    # The body is linear in the tangents, so any value serves for them: zeros.
-    zeros = [_zero(builder, node.inputs[slot].specs[0], operands[slot]) for slot in inexact]
-    results = emit_call(builder, gradients, [*operands, *zeros, *cts])
-    return dict(zip(slots, results, strict=True))
+    results = emit_call(builder, gradients, [*operands, *cotangents_of(builder, node, ct)])
+    for slot, value in zip(slots, results, strict=True):
+        yield slot, cast(value, node.inputs[slot].specs[0])
 
 
-def _zero(builder: Builder, spec: ArraySpec, like: Symbol) -> Symbol:
-    return zeros_like(like) if spec.shape else builder.constant(np.dtype(spec.dtype).type(0))
+# -- the user's own derivatives -----------------------------------------------------------------
+class Parts:
+    """The inputs of a ``custom`` node by their role.
+
+    ``residuals`` go into a VJP region before the cotangents, ``extras`` (what the region's
+    function captured) after them; a JVP region takes operands, tangents, extras.
+    """
+
+    def __init__(self, node: Node):
+        told = node.params.kwargs
+        first, results = told["operands"], told["outputs"]
+        last = len(node.inputs) - told["extras"]
+        self.mode: str = told["rule"]
+        self.name: str = told["name"]
+        self.operands = node.inputs[:first]
+        self.residuals = node.inputs[first + results : last]
+        self.extras = node.inputs[last:]
+        self.inexact = [k for k, operand in enumerate(self.operands) if operand.specs[0].is_inexact]
+
+
+def pull_back_custom(builder: Builder, node: Node, ct: Any, active: Any) -> Iterator[Contribution]:
+    """Contributions by the user's VJP, or by the transpose of the user's JVP."""
+    parts = Parts(node)
+    cts = cotangents_of(builder, node, ct)
+    extras = [Symbol(builder, extra) for extra in parts.extras]
+    if parts.mode == "vjp":
+        saved = [Symbol(builder, residual) for residual in parts.residuals]
+        results = inline(builder, node.regions[0], [*saved, *cts, *extras])
+    else:
+        from tracer.transforms.reverse import reverse
+
+        operands = [Symbol(builder, operand) for operand in parts.operands]
+        count = len(operands)
+        moving = [count + k for k in range(len(parts.inexact))]
+        gradients = gradients_only(reverse(node.regions[0], moving))
+        # The region is linear in the tangents: their values don't matter.
+        zeros = [zero(builder, operands[slot]) for slot in parts.inexact]
+        results = inline(builder, gradients, [*operands, *zeros, *extras, *cts])
+    for slot, value in zip(parts.inexact, results, strict=True):
+        if value.node.name.startswith("g_t_"):  # named after the region's tangent
+            value.node.name = ""
+        if node.inputs[slot] in active:
+            yield slot, cast(value, node.inputs[slot].specs[0])
+
+
+def push_custom(builder: Builder, node: Node, moved: Sequence[Any]) -> list[Symbol]:
+    """Tangents of the inexact outputs by the user's JVP; ``moved`` are the inputs' tangents."""
+    parts = Parts(node)
+    if parts.mode == "vjp":
+        raise MissingRule(
+            f"{parts.name} has a custom VJP and no JVP: forward mode can't pass it.",
+            node.origin,
+            "use custom_jvp, which serves both modes.",
+        )
+    operands = [Symbol(builder, operand) for operand in parts.operands]
+    tangents = [
+        zero(builder, operands[slot]) if moved[slot] is ZERO else moved[slot]
+        for slot in parts.inexact
+    ]
+    extras = [Symbol(builder, extra) for extra in parts.extras]
+    return list(inline(builder, node.regions[0], [*operands, *tangents, *extras]))
+
+
+# -- lowering -----------------------------------------------------------------------------------
+def lower(graph: CalcGraph) -> CalcGraph:
+    """The graph without calls, custom marks and gradient stops, for writing code.
+
+    To be run when nothing is to be differentiated any more.
+    """
+    marked = (registry.CALL, registry.CUSTOM, registry.STOP_GRADIENT)
+    if not any(node.op in marked for node in graph.order):
+        return graph
+    builder = Builder()
+    here: dict[Node, Node] = {}
+    several: dict[Node, list[Node]] = {}
+    for node in graph.order:
+        inputs = tuple([here[operand] if operand in here else operand for operand in node.inputs])
+        found: list[Node] | None = None
+        if node.op is registry.ITEM and node.inputs[0] in several:
+            here[node] = several[node.inputs[0]][node.params.args[1]]
+            continue
+        if node.op is registry.CALL:
+            body = lower(node.regions[0])
+            operands = [Symbol(builder, operand) for operand in inputs]
+            found = [symbol.node for symbol in inline(builder, body, operands)]
+        elif node.op is registry.CUSTOM:
+            first = node.params.kwargs["operands"]
+            found = list(inputs[first : first + len(node.specs)])
+        elif node.op is registry.STOP_GRADIENT:
+            found = [inputs[0]]
+        if found is None:
+            here[node] = node if inputs == node.inputs else node.replace(inputs=inputs)
+            builder.append(here[node])
+        elif len(node.specs) > 1:
+            several[node] = found
+        else:
+            here[node] = found[0]
+    return graph.replace(
+        order=builder.nodes,
+        outputs=[here[node] for node in graph.outputs],
+        guards=[Guard(here[g.node], g.outcome, g.kind, g.origin) for g in graph.guards],
+        effects=[Effect(e.kind, here[e.target], here[e.value]) for e in graph.effects],
+        records=(),
+    )

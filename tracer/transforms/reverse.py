@@ -73,7 +73,7 @@ def reverse(graph: CalcGraph, wrt: Sequence[Node | int], seed: str = "input") ->
 
 
 def active_nodes(order: Iterable[Node], leaves: Iterable[Node]) -> set[Node]:
-    """The nodes through which a gradient can flow from ``leaves``: inexact and depending on them."""
+    """The inexact nodes that depend on ``leaves``: a gradient can flow through them."""
     active = {leaf for leaf in leaves if leaf.specs[0].is_inexact}
     for node in order:
         inputs = node.inputs
