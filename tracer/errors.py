@@ -18,13 +18,20 @@ from typing import Protocol
 class Place(Protocol):
     """What an error needs to know of an Origin."""
 
-    file: str
-    line: int
-    column: int
-    end_column: int
-    expression: str
-    statement: str
-    function: str
+    @property
+    def file(self) -> str: ...
+    @property
+    def line(self) -> int: ...
+    @property
+    def column(self) -> int: ...
+    @property
+    def end_column(self) -> int: ...
+    @property
+    def expression(self) -> str: ...
+    @property
+    def statement(self) -> str: ...
+    @property
+    def function(self) -> str: ...
 
 
 class TracerError(Exception):

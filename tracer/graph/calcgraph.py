@@ -80,7 +80,7 @@ class PullbackRecord:
 
 
 class OrderedNodes(NodeView):
-    """networkx's view of the nodes, in execution order and reversible, without filling adjacency."""
+    """networkx's view of the nodes, in execution order, reversible; it does not fill adjacency."""
 
     __slots__ = ("_graph",)
 
@@ -161,7 +161,7 @@ class CalcGraph(nx.DiGraph):
             self.__dict__["_store"] = store
         return store
 
-    def _table(name: str, key: str | None = None):  # noqa: N805 - builds the four properties below
+    def _table(name: str, key: str | None = None):  # builds the four properties below
         def get(self):
             own = self.__dict__.get("own" + name)
             return own if own is not None else self._fill()[key or name]
@@ -210,7 +210,7 @@ class CalcGraph(nx.DiGraph):
         return list(dict.fromkeys(kept))
 
     def key(self) -> tuple:
-        """Structural identity: ops, typed params, operand numbers and specs; no names, no origins."""
+        """Structural identity: ops, typed params, operand numbers, specs; no names, no origins."""
         numbers = {node: number for number, node in enumerate(self.order)}
         rows = [
             (

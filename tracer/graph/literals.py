@@ -82,5 +82,5 @@ def make_scalar(short: str, parts: list[str]) -> np.generic:
         real = np.empty(0, dtype).real.dtype.type
         out = np.zeros((), dtype)
         out.real, out.imag = real(parts[0]), real(parts[1])
-        return out[()]
+        return dtype.type(out[()])
     return dtype.type(parts[0])

@@ -118,7 +118,7 @@ class Params:
         self._flat = not self.kwargs and all(
             type(a) is Hole and a.slot == i for i, a in enumerate(self.args)
         )
-        self._key = None
+        self._key: tuple | None = None
 
     def fill(self, operands: Sequence[Any]) -> tuple[Sequence[Any], dict[str, Any]]:
         """The call's ``(args, kwargs)`` with the operands in their holes."""
@@ -177,7 +177,7 @@ class Node:
         Hint from the user's assignment target; ``""`` for intermediate values.
     spelling : str
         ``""`` (function), ``"operator"``, ``"method"`` or ``"attribute"``: how the emitter
-        writes it. It never changes the bits, except that ``"operator"`` on Python scalars is Python's.
+        writes it. It never changes the bits, but ``"operator"`` on Python scalars is Python's.
     context : tuple or None
         The ``np.errstate`` settings in force: sorted ``(key, value)`` pairs.
     regions : tuple of CalcGraph

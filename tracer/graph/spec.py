@@ -76,7 +76,7 @@ class ArraySpec:
     @property
     def seen_shape(self) -> tuple[int, ...]:
         """The shape while tracing: each Dim stands for the size it was seen with."""
-        return tuple([size if type(size) is int else size.seen for size in self.shape])
+        return tuple([size.seen if isinstance(size, Dim) else size for size in self.shape])
 
     @property
     def is_inexact(self) -> bool:
@@ -94,7 +94,7 @@ class ArraySpec:
             return f"weak {short}"
         if self.kind == "scalar":
             return f"scalar {short}"
-        sizes = ",".join(str(s) if type(s) is int else f"?{s.seen}" for s in self.shape)
+        sizes = ",".join(f"?{s.seen}" if isinstance(s, Dim) else str(s) for s in self.shape)
         return f"{short}[{sizes}]"
 
 

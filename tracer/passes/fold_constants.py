@@ -99,7 +99,7 @@ def known_size(node: Node) -> int | bool | None:
 
 def _is_small(node: Node) -> bool:
     spec = node.specs[0]
-    return len(node.specs) == 1 and spec.is_static and math.prod(spec.shape) <= LARGEST
+    return len(node.specs) == 1 and spec.is_static and math.prod(spec.seen_shape) <= LARGEST
 
 
 def _value(node: Node, operands: Any) -> Any:

@@ -92,7 +92,7 @@ def _read(tree: ast.expr) -> Pattern:
 def _read_call(name: str, args: list[ast.expr], keywords: list[ast.keyword]) -> Call:
     star = rest = ""
     if args and isinstance(args[-1], ast.Starred):
-        star = ast.unparse(args.pop().value)
+        star = ast.unparse(args.pop()).lstrip("*")
     if keywords and keywords[-1].arg is None:
         rest = ast.unparse(keywords.pop().value)
     named = tuple([(str(word.arg), _read(word.value)) for word in keywords])

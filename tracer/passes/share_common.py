@@ -32,7 +32,7 @@ def share_common(graph: CalcGraph) -> CalcGraph:
             work.keep(node)
             continue
         new = work.current(node)
-        key = (op, new.inputs, new.params.key(), new.context, new.spelling == "operator")
+        key: tuple = (op, new.inputs, new.params.key(), new.context, new.spelling == "operator")
         if new.regions:
             if not is_pure(new):
                 work.order.append(new)
