@@ -1,0 +1,48 @@
+"""Lookups, writes, choices and sorting, in both modes and to second order."""
+
+import numpy as np
+import pytest
+
+from tests.rules.agreement import agree, reals
+from tracer.ops import registry
+from tracer.ops.builder import apply
+
+A, v, w, s = reals(4, 3, seed=1), reals(3, seed=2), reals(4, seed=3), np.float64(1.5)
+I, MASK = np.array([0, 2, 2]), np.array([1, 0, 1, 1], bool)
+
+
+def write(x, value, index):
+    return apply(registry.SETITEM, x, value, index)
+
+
+CASES = {
+    "row": (lambda x: x[0], A),
+    "element": (lambda x: x[1, -1], A),
+    "slices": (lambda x: x[1:, ::-1], A),
+    "new axis": (lambda x: x[:, None, 1], A),
+    "ellipsis": (lambda x: x[..., 1:], A),
+    "gather": (lambda x: x[I], A),
+    "gather pairs": (lambda x: x[I, I], A),
+    "gather grid": (lambda x: x[np.array([0, 1])[:, None], I], A),
+    "write row": (lambda x, u: write(x, u, 0), A, v),
+    "write number": (lambda x, u: write(x, u, (slice(1, 3), 1)), A, s),
+    "write rows": (lambda x, u: write(x, u, np.array([0, 2])), A, v),
+    "write masked": (lambda x: write(x, 0.0, MASK), A),
+    "scatter_add": (lambda x, u: apply(registry.SCATTER_ADD, x, u, I), A, v),
+    "take": (lambda x: np.take(x, I), A),
+    "take axis": (lambda x: np.take(x, I, axis=1), A),
+    "take wrap": (lambda x: np.take(x, [5, -1], axis=0, mode="wrap"), A),
+    "take one": (lambda x: np.take(x, 1, axis=0), A),
+    "take_along_axis": (lambda x: np.take_along_axis(x, np.argsort(A, axis=1), axis=1), A),
+    "choose": (lambda a, b: np.choose(I, [a, b, a]), v, v * 2),
+    "select": (lambda a, b: np.select([MASK, ~MASK], [a, b]), w, w * 2),
+    "sort": (np.sort, v),
+    "sort axis": (lambda x: np.sort(x, axis=0), A),
+    "sort flat": (lambda x: np.sort(x, axis=None), A),
+    "partition": (lambda x: np.partition(x, 1), A),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_case(name):
+    agree(*CASES[name])
