@@ -58,7 +58,7 @@ def _fill_diagonal(recorder: Recorder, a: Any, val: Any, wrap: bool = False) -> 
 def _put(recorder: Recorder, a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
     target = _target(recorder, a)
     size = target._value.size
-    where = np.asarray(ind)
+    where = np.asarray(ind) if not isinstance(ind, TracedTensor) else ind
     if mode != "raise":
         where = where % size if mode == "wrap" else np.clip(where, 0, size - 1)
     index = np.unravel_index(where, target._value.shape)
@@ -74,7 +74,7 @@ def _putmask(recorder: Recorder, a: Any, mask: Any, values: Any) -> None:
 def _place(recorder: Recorder, arr: Any, mask: Any, vals: Any) -> None:
     target = _target(recorder, arr)
     count = int(np.count_nonzero(mask))
-    target[np.asarray(mask)] = np.resize(vals, (count,))
+    target[recorder.tensor(mask)] = np.resize(vals, (count,))
 
 
 def _put_along_axis(recorder: Recorder, arr: Any, indices: Any, values: Any, axis: Any) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from tracer.recording import functions, methods  # noqa: F401 - their tables hold NumPy's own names
 from tracer.recording.active import ACTIVE
 from tracer.recording.recorder import contains_tensor
 from tracer.recording.whereabouts import LIBRARIES
@@ -78,18 +79,17 @@ def _wrapper(original: Any, name: str) -> Any:
         recorder = ACTIVE.get()
         if recorder is None:
             return original(*args, **kwargs)
-        if not creates and not contains_tensor(args) and not contains_tensor(kwargs):
-            return original(*args, **kwargs)
-        if creates and _called_by_library(sys._getframe(1).f_globals.get("__name__", "")):
-            return original(*args, **kwargs)
+        if not contains_tensor(args) and not contains_tensor(kwargs):
+            if not creates or _is_library(sys._getframe(1).f_globals.get("__name__", "")):
+                return original(*args, **kwargs)
         return recorder.function(original, args, kwargs)
 
     hook.__tracer_original__ = original  # type: ignore[attr-defined]
     return hook
 
 
-def _called_by_library(module: str) -> bool:
-    return module.split(".", 1)[0] in LIBRARIES
+def _is_library(module: str) -> bool:
+    return module.split(".", 1)[0] in LIBRARIES or module.startswith(("tracer.", "viz."))
 
 
 HOOKS = Hooks()

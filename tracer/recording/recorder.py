@@ -41,7 +41,6 @@ VIEW_OPS = frozenset(
     "broadcast_arrays linalg.diagonal linalg.matrix_transpose meshgrid diag nan_to_num astype "
     "real_if_close lib.stride_tricks.sliding_window_view".split()
 )
-DEFAULT_ERRSTATE = None
 
 
 class Recorder:
@@ -51,8 +50,8 @@ class Recorder:
     ----------
     name : str
         Of the traced function.
-    capture : callable or None
-        ``capture(array) -> (label, known)``: what is known of an array from outside the trace.
+    title : str
+        What the graph computes: ``"loss(params, x)"``.
     """
 
     def __init__(self, name: str = "f", title: str = ""):
@@ -63,14 +62,13 @@ class Recorder:
         self.guards: list[Guard] = []
         self.guarded: set[Node] = set()
         self.known_values: dict[int, tuple[Any, TracedTensor]] = {}
-        self.outer: dict[int, tuple[TracedTensor, TracedTensor]] = {}
+        self.outer: dict[int, tuple[TracedTensor, TracedTensor, Node]] = {}
         self.arguments: list[Buffer] = []
         self.locator = Locator(name)
         self.leaked: errors.LeakError | None = None
         self.closed = False
         self.base_errstate = np.geterr()
         self.base_errstate_object = self._errstate_object()
-        self.on_outer: Callable[[TracedTensor], TracedTensor] | None = None
 
     # -- opening and closing ---------------------------------------------------------------
     @contextmanager
@@ -130,7 +128,7 @@ class Recorder:
         tensor._buffer = buffer if buffer is not None else Buffer(node, value)
         tensor._steps = steps
         tensor._version = tensor._buffer.version
-        tensor._known = known
+        tensor._known = tensor._captured = known
         return tensor
 
     def scalar(self, node: Node, value: Any, known: bool = False) -> TracedTensor:
@@ -141,7 +139,7 @@ class Recorder:
         tensor._buffer = None
         tensor._steps = ()
         tensor._version = 0
-        tensor._known = known
+        tensor._known = tensor._captured = known
         return tensor
 
     def constant(self, value: Any, label: str = "") -> Any:
@@ -153,7 +151,7 @@ class Recorder:
         self.nodes.append(node)
         if isinstance(value, np.ndarray):
             tensor = self.array(node, value, Buffer(node, value, None, label or "a constant"))
-            tensor._known = True
+            tensor._known = tensor._captured = True
         else:
             tensor = self.scalar(node, value, True)
         self.known_values[id(value)] = (value, tensor)
@@ -189,7 +187,7 @@ class Recorder:
             value = tensor._value
             name = tensor._node.name
             inner = self.argument(value, name, capture=name or "an outer array")
-            found = self.outer[id(tensor)] = (tensor, inner)
+            found = self.outer[id(tensor)] = (tensor, inner, inner._node)
         return found[1]
 
     # -- nodes -----------------------------------------------------------------------------
@@ -281,7 +279,12 @@ class Recorder:
         result = self._compute(op, params, values, spelling)
         inputs = tuple([self.node_of(t) for t in tensors])
         known = all([t._known for t in tensors]) and op.is_pure
-        return self._record(op, params, inputs, tensors, values, result, spelling, place, known)
+        made = self._record(op, params, inputs, tensors, values, result, spelling, place, known)
+        if not known and all([t._captured for t in tensors]):
+            for tensor in made if isinstance(made, (tuple, list)) else (made,):
+                if isinstance(tensor, TracedTensor):
+                    tensor._captured = True
+        return made
 
     def _template(
         self, args: Sequence[Any], kwargs: dict[str, Any], tensors: list[TracedTensor]
@@ -490,6 +493,7 @@ class Recorder:
         buffer = target._buffer
         assert buffer is not None
         target._known = target._known and known
+        target._captured = target._known
         buffer.node = self._put_back(target, node)
         buffer.version += 1
         target._node = node
@@ -676,11 +680,10 @@ class Recorder:
     def branch(self, tensor: TracedTensor) -> bool:
         """``if tensor``: the outcome becomes a guard."""
         outcome = bool(tensor._value)
-        self._guard(tensor, tensor._value.item() if hasattr(tensor._value, "item") else tensor._value
-                    if tensor._value is not None else outcome, outcome)  # fmt: skip
+        self._guard(tensor, outcome)
         return outcome
 
-    def _guard(self, tensor: TracedTensor, value: Any, outcome: Any) -> None:
+    def _guard(self, tensor: TracedTensor, outcome: Any) -> None:
         if tensor._known:
             return
         node = self.node_of(tensor)
@@ -717,6 +720,10 @@ class Recorder:
             return kind(tensor._value)
         if tensor._node.specs[0].dtype.kind in "biu":
             return kind(self.read_integer(tensor, int(tensor._value)))
+        if tensor._captured:
+            number = kind(tensor._value)
+            self._guard(tensor, number)
+            return number
         raise leak(
             f"{kind.__name__}() of a traced value would drop its gradient.",
             "leave the call out: the value is a number already; or use x.item()",

@@ -34,9 +34,11 @@ class TracedTensor(np.ndarray):
         The memory it looks at; scalars have none.
     _known : bool
         Whether it depends on no run-time input.
+    _captured : bool
+        Whether it depends on captured values alone: reading it drops no gradient.
     """
 
-    __slots__ = ("_buffer", "_known", "_node", "_recorder", "_steps", "_value", "_version")
+    __slots__ = ("_buffer", "_captured", "_known", "_node", "_recorder", "_steps", "_value", "_version")
     __array_priority__ = 1e6
 
     _value: Any
@@ -46,6 +48,7 @@ class TracedTensor(np.ndarray):
     _steps: tuple[Step, ...]
     _version: int
     _known: bool
+    _captured: bool
 
     def __array_finalize__(self, obj: Any) -> None:
         if isinstance(obj, TracedTensor):

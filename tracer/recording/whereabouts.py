@@ -47,10 +47,12 @@ class SourceFile:
         self.targets: dict[Span, Target] = {}
         self.returns: set[Span] = set()
         self.statements: dict[int, tuple[int, str]] = {}
+        self.tree: ast.Module | None = None
         try:
             tree = ast.parse("".join(self.lines))
         except (SyntaxError, ValueError):
             return
+        self.tree = tree if self.lines else None
         for node in ast.walk(tree):
             if isinstance(node, ast.stmt):
                 self._note_statement(node)

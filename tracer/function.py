@@ -1,0 +1,355 @@
+"""TracedFunction: what ``trace`` returns. It has a signature, a cache, and dispatches calls.
+
+>>> f = TracedFunction(loss)
+>>> f(w, x)                       # runs the compiled program
+>>> print(f.source(w, x))
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from types import MethodType
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
+
+import numpy as np
+
+from tracer import errors, settings, trees
+
+if TYPE_CHECKING:
+    from tracer.engine import Leaf
+    from tracer.graph.calcgraph import CalcGraph
+
+P = ParamSpec("P")
+R = TypeVar("R")
+logger = logging.getLogger("tracer")
+
+
+class Call:
+    """The arguments of one call, flat, with the key that says which program fits them."""
+
+    __slots__ = ("key", "leaves", "names", "structure")
+
+    def __init__(self, leaves: list[Any], structure: Any, key: tuple):
+        self.leaves = leaves
+        self.structure = structure
+        self.key = key
+
+
+class TracedFunction(Generic[P, R]):
+    """A function whose calls run compiled programs; made by `trace`.
+
+    Parameters
+    ----------
+    function : callable
+    static : tuple of str
+        Arguments by name that are static although they are numbers: each value has its program.
+    check : bool or None
+        Compare with the plain function now and then; None takes the setting.
+    backend : str or None
+    """
+
+    def __init__(
+        self, function: Callable[P, R], static: Sequence[str] = (), check: bool | None = None,
+        backend: str | None = None,
+    ):  # fmt: skip
+        functools.update_wrapper(self, function)
+        self.__tracer_function__ = function
+        self.static = (static,) if isinstance(static, str) else tuple(static)
+        self.check = check
+        self.backend = backend
+        self.cache = shared_cache(function, self.static)
+
+    # -- Python's protocols ----------------------------------------------------------------
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else MethodType(self, instance)
+
+    def __reduce__(self):
+        return _rebuild, (self.__tracer_function__, self.static, self.check, self.backend)
+
+    def __copy__(self) -> TracedFunction[P, R]:
+        return TracedFunction(self.__tracer_function__, self.static, self.check, self.backend)
+
+    def __deepcopy__(self, memo: Any) -> TracedFunction[P, R]:
+        return self.__copy__()
+
+    def __repr__(self) -> str:
+        return f"<traced {getattr(self, '__qualname__', 'function')}>"
+
+    def __tracer_inline__(self, recorder: Any) -> Any:
+        return self.__tracer_function__
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        from tracer import engine
+
+        return engine.call(self, args, kwargs)
+
+    # -- looking at it ---------------------------------------------------------------------
+    def graph(
+        self, *args: Any, argnums: Any = 0, mode: str = "vjp", **kwargs: Any
+    ) -> CalcGraph:
+        """The CalcGraph of a call.
+
+        Parameters
+        ----------
+        *args, **kwargs
+            As for the call itself.
+        argnums : int, str, or a tuple of them
+            What to differentiate with respect to.
+        mode : {"vjp", "forward", "jvp"}
+            The joint graph of values and gradients, the forward graph, or the tangent's.
+
+        Returns
+        -------
+        CalcGraph
+        """
+        from tracer import engine
+
+        return engine.graph_of(self, args, kwargs, argnums, mode)
+
+    def source(
+        self, *args: Any, argnums: Any = 0, mode: str = "vjp", form: str = "readable", **kwargs: Any
+    ) -> str:
+        """The generated Python source for a call: a module that needs only NumPy.
+
+        Parameters are those of `graph`; ``form`` is ``"readable"``.
+
+        Returns
+        -------
+        str
+        """
+        from tracer import engine
+
+        return engine.source_of(self, args, kwargs, argnums, mode, form)
+
+    def save(self, path: Any, *args: Any, argnums: Any = 0, **kwargs: Any) -> None:
+        """Write `source` as a module that checks its inputs and needs only NumPy.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+            Of the ``.py`` file.
+        """
+        from tracer import engine
+
+        engine.save(self, path, args, kwargs, argnums)
+
+    def explain(self) -> str:
+        """What was compiled and why: signatures, branches, captures, guards."""
+        from tracer import engine
+
+        return engine.explain(self)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        leaf = self.cache.latest()
+        if leaf is None:
+            return {"text/plain": repr(self)}
+        return leaf.trace.graph._repr_mimebundle_(include, exclude)
+
+
+def _rebuild(function: Any, static: Any, check: Any, backend: Any) -> TracedFunction:
+    return TracedFunction(function, static, check, backend)
+
+
+class Cache:
+    """Programs of one function by signature: least recently used ones go first."""
+
+    def __init__(self) -> None:
+        self.entries: OrderedDict[tuple, list[Leaf]] = OrderedDict()
+        self.lock = threading.RLock()
+        self.reasons: list[str] = []
+
+    def leaves(self, key: tuple) -> list[Leaf]:
+        """The ways through the branches of one signature, the last used first."""
+        found = self.entries.get(key)
+        if found is None:
+            return []
+        try:
+            self.entries.move_to_end(key)
+        except KeyError:  # another thread dropped it
+            pass
+        return found
+
+    def add(self, key: tuple, leaf: Leaf, reason: str) -> None:
+        with self.lock:
+            self.entries.setdefault(key, []).insert(0, leaf)
+            self.entries.move_to_end(key)
+            while len(self.entries) > settings.current().cache_size:
+                self.entries.popitem(last=False)
+            self.reasons.append(reason)
+            del self.reasons[:-50]
+
+    def latest(self) -> Leaf | None:
+        for leaves in reversed(self.entries.values()):
+            if leaves:
+                return leaves[0]
+        return None
+
+
+# Functions with one code object share programs: `grad(lambda w: loss(w, batch))` in a loop is free.
+_CACHES: OrderedDict[tuple, tuple[Any, Cache]] = OrderedDict()
+_CACHES_LOCK = threading.Lock()
+CACHES_LIMIT = 1_000
+
+
+def shared_cache(function: Any, static: tuple[str, ...]) -> Cache:
+    """The cache of a function's code object."""
+    plain = _innermost(function)
+    code = getattr(plain, "__code__", None)
+    anchor: Any = code if code is not None else plain
+    table = getattr(plain, "__globals__", None)
+    key = (id(anchor), id(table), static)
+    with _CACHES_LOCK:
+        found = _CACHES.get(key)
+        if found is None or found[0] is not anchor:
+            found = _CACHES[key] = (anchor, Cache())
+            while len(_CACHES) > CACHES_LIMIT:
+                _CACHES.popitem(last=False)
+        else:
+            _CACHES.move_to_end(key)
+        return found[1]
+
+
+def _innermost(function: Any) -> Any:
+    while True:
+        if isinstance(function, MethodType):
+            function = function.__func__
+        elif isinstance(function, TracedFunction):
+            function = function.__tracer_function__
+        else:
+            return function
+
+
+def as_traced(function: Any) -> TracedFunction:
+    """A TracedFunction for any callable (a traced method keeps its instance)."""
+    if isinstance(function, TracedFunction):
+        return function
+    if isinstance(function, MethodType) and isinstance(function.__func__, TracedFunction):
+        inner = function.__func__
+        return TracedFunction(
+            MethodType(inner.__tracer_function__, function.__self__), inner.static, inner.check
+        )
+    if not callable(function):
+        raise TypeError(f"{function!r} is not callable")
+    return TracedFunction(function)
+
+
+@functools.lru_cache(maxsize=4096)
+def _signature(function: Any) -> inspect.Signature | None:
+    try:
+        return inspect.signature(function)
+    except (TypeError, ValueError):
+        return None
+
+
+def signature_of(function: Any) -> inspect.Signature | None:
+    """The signature of a callable, remembered; None if it has none."""
+    try:
+        return _signature(function)
+    except TypeError:  # an unhashable callable object
+        try:
+            return inspect.signature(function)
+        except (TypeError, ValueError):
+            return None
+
+
+def bind(function: TracedFunction, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
+    """Arguments with defaults filled in and keywords made positional where they can be."""
+    signature = signature_of(function.__tracer_function__)
+    if signature is None:
+        return args, kwargs
+    parameters = signature.parameters
+    if not kwargs and len(args) == len(parameters) and not any(
+        p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD, p.KEYWORD_ONLY) for p in parameters.values()
+    ):  # fmt: skip
+        return args, kwargs
+    bound = signature.bind(*args, **kwargs)
+    bound.apply_defaults()
+    return bound.args, bound.kwargs
+
+
+def argument_names(function: TracedFunction, args: tuple, kwargs: dict[str, Any]) -> list[str]:
+    """The name of each positional argument, then of each keyword."""
+    signature = signature_of(function.__tracer_function__)
+    names: list[str] = []
+    if signature is not None:
+        for parameter in signature.parameters.values():
+            if parameter.kind is parameter.VAR_POSITIONAL:
+                rest = len(args) - len(names)
+                names += [f"{parameter.name}[{k}]" for k in range(rest)]
+            elif parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
+                names.append(parameter.name)
+    names = names[: len(args)]
+    names += [f"x{k}" for k in range(len(names), len(args))]
+    return names + list(kwargs)
+
+
+def leaf_key(leaf: Any) -> Any:
+    """What of one leaf selects a program: shape and dtype of arrays, type and value of the rest."""
+    kind = type(leaf)
+    if kind is np.ndarray:
+        return leaf.shape, leaf.dtype
+    if kind is float or kind is complex:
+        return kind
+    if isinstance(leaf, np.ndarray):
+        return kind, leaf.shape, leaf.dtype
+    if isinstance(leaf, np.generic):
+        return kind, leaf.dtype
+    if kind in (int, bool, str, bytes, type(None)):
+        return kind, leaf
+    code = getattr(_innermost(leaf), "__code__", None)
+    if code is not None:
+        return kind, id(code)
+    if isinstance(leaf, type) or callable(leaf):
+        return kind, id(leaf)
+    try:
+        hash(leaf)
+    except TypeError:
+        return kind, id(leaf)
+    if kind.__hash__ is object.__hash__:
+        return (kind,)  # an object: what is read of it is captured by path
+    return kind, leaf
+
+
+def check_argnums(argnums: Any, names: list[str], function: str) -> tuple[tuple[int, ...], bool]:
+    """Positions of the arguments that ``argnums`` means, and whether it was one alone."""
+    alone = not isinstance(argnums, (tuple, list))
+    wanted = (argnums,) if alone else tuple(argnums)
+    positions = []
+    for entry in wanted:
+        if isinstance(entry, str) and entry in names:
+            positions.append(names.index(entry))
+        elif isinstance(entry, (int, np.integer)) and not isinstance(entry, bool) and (
+            -len(names) <= entry < len(names)
+        ):  # fmt: skip
+            positions.append(int(entry) % len(names))
+        else:
+            raise errors.ArgnumsError(
+                f"argnums={argnums!r} names no argument of {function}({', '.join(names)}).", None,
+                "use a position, a name, or a tuple of them",
+            )  # fmt: skip
+    if len(set(positions)) != len(positions):
+        raise errors.ArgnumsError(
+            f"argnums={argnums!r} names an argument twice.", None, "name each argument once"
+        )
+    return tuple(positions), alone
+
+
+def flatten_call(args: tuple, kwargs: dict[str, Any], static: Sequence[int] = ()) -> Call:
+    """The call as leaves and a key."""
+    leaves, structure = trees.flatten((args, kwargs))
+    key = (structure, *[leaf_key(leaf) for leaf in leaves], *_aliases(leaves), settings.current())
+    return Call(leaves, structure, key)
+
+
+def _aliases(leaves: list[Any]) -> list[Any]:
+    """Which arrays are one object: ``f(a, a)`` is another program than ``f(a, b)``."""
+    arrays = [(k, id(leaf)) for k, leaf in enumerate(leaves) if isinstance(leaf, np.ndarray)]
+    if len({identity for _, identity in arrays}) == len(arrays):
+        return []
+    first: dict[int, int] = {}
+    return [("same", k, first[i]) for k, i in arrays if first.setdefault(i, k) != k]

@@ -1,0 +1,206 @@
+"""Captures: what a function reads from outside its arguments, by the path that leads to it.
+
+Arrays and floats at a path (``W``, ``self.k``, ``CFG["scale"]``) become inputs that are read again
+on every call; ints, strings, callables are guarded: another value means another program.
+
+>>> Path("function", None, (("cell", "batch"),)).read(function, leaves)
+"""
+
+from __future__ import annotations
+
+import builtins
+import operator
+from dataclasses import dataclass
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tracer.graph.node import Node
+from tracer.recording.recorder import contains_tensor
+from tracer.recording.tensor import TracedTensor
+
+if TYPE_CHECKING:
+    from tracer.recording.recorder import Recorder
+
+MISSING = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """How to find a value again: a root and steps from it.
+
+    ``root`` is ``"globals"`` (``base`` is the module's dict), ``"function"`` (the traced function
+    itself) or ``"leaf"`` (``base`` is the number of an argument's leaf). A step is ``(kind, key)``
+    with kind ``name``, ``cell``, ``attr``, ``item`` or ``self``.
+    """
+
+    root: str
+    base: Any
+    steps: tuple[tuple[str, Any], ...] = ()
+
+    def then(self, kind: str, key: Any) -> Path:
+        return Path(self.root, self.base, (*self.steps, (kind, key)))
+
+    def read(self, function: Any, leaves: list[Any]) -> Any:
+        """The value now, or MISSING."""
+        value = self.base
+        if self.root == "function":
+            value = function
+        elif self.root == "leaf":
+            value = leaves[self.base]
+        try:
+            for kind, key in self.steps:
+                value = READERS[kind](value, key)
+        except (AttributeError, KeyError, IndexError, TypeError, ValueError):
+            return MISSING
+        return value
+
+    def key(self) -> tuple:
+        return self.root, id(self.base) if self.root == "globals" else self.base, self.steps
+
+    def __str__(self) -> str:
+        text = "" if self.root != "leaf" else f"argument {self.base}"
+        for kind, key in self.steps:
+            if kind in ("name", "cell"):
+                text = str(key)
+            elif kind == "attr":
+                text += f".{key}"
+            elif kind == "item":
+                text += f"[{key!r}]"
+        return text
+
+
+def _read_name(table: dict[str, Any], name: str) -> Any:
+    found = table.get(name, MISSING)
+    return getattr(builtins, name) if found is MISSING else found
+
+
+def _read_cell(function: Any, name: str) -> Any:
+    function = plain_function(function)
+    return function.__closure__[function.__code__.co_freevars.index(name)].cell_contents
+
+
+READERS = {
+    "name": _read_name,
+    "cell": _read_cell,
+    "attr": getattr,
+    "item": operator.getitem,
+    "self": lambda method, _: method.__self__,
+}
+
+
+def plain_function(function: Any) -> Any:
+    """The Python function inside a method or a traced function."""
+    while True:
+        if isinstance(function, MethodType):
+            function = function.__func__
+        elif hasattr(function, "__tracer_function__"):
+            function = function.__tracer_function__
+        else:
+            return function
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Condition:
+    """A static capture: the program holds while ``fingerprint`` of the value stays."""
+
+    path: Path
+    expected: Any
+
+    def holds(self, function: Any, leaves: list[Any]) -> bool:
+        return bool(fingerprint(self.path.read(function, leaves)) == self.expected)
+
+
+def fingerprint(value: Any) -> Any:
+    """What must not change of a static capture."""
+    kind = type(value)
+    if kind in (int, bool, str, bytes, type(None), range):
+        return kind, value
+    if kind in (list, tuple):
+        return kind, len(value)
+    if kind is dict:
+        return kind, tuple(value)
+    inner = plain_function(value)
+    if isinstance(inner, FunctionType):
+        return FunctionType, id(inner.__code__)
+    if isinstance(value, (type, ModuleType, BuiltinFunctionType, np.ufunc)):
+        return kind, id(value)
+    return (kind,)
+
+
+NUMERIC = (float, complex, np.generic, np.ndarray)
+LIBRARY_MODULES = frozenset({"numpy", "scipy", "math", "cmath", "builtins", "operator", "functools"})
+
+
+class Captures:
+    """The captures of one trace, in the order in which they were read."""
+
+    def __init__(self, recorder: Recorder):
+        self.recorder = recorder
+        self.lifted: dict[tuple, tuple[Path, TracedTensor, Node]] = {}
+        self.conditions: dict[tuple, Condition] = {}
+        self.paths: dict[int, tuple[Any, Path]] = {}
+
+    def path_of(self, value: Any) -> Path | None:
+        """A path that led to this very object before."""
+        found = self.paths.get(id(value))
+        return found[1] if found is not None and found[0] is value else None
+
+    def take(self, value: Any, path: Path | None) -> Any:
+        """A value that user code reads through ``path``: lifted, guarded or left as it is."""
+        if path is None or isinstance(value, TracedTensor) or not self._is_open():
+            return value
+        if isinstance(value, NUMERIC):
+            return self._lift(value, path)
+        key = path.key()
+        if key not in self.conditions:
+            self.conditions[key] = Condition(path, fingerprint(value))
+        self.paths.setdefault(id(value), (value, path))
+        return value
+
+    def _is_open(self) -> bool:
+        return not self.recorder.closed
+
+    def _lift(self, value: Any, path: Path) -> Any:
+        if isinstance(value, np.ndarray) and (
+            type(value) is not np.ndarray or value.dtype.kind not in "biufc"
+        ):
+            return value
+        key = path.key()
+        found = self.lifted.get(key)
+        if found is not None:
+            return found[1]
+        name = _last_name(path)
+        tensor = self.recorder.argument(value, name, capture=str(path) or "a captured array")
+        tensor._captured = True
+        self.lifted[key] = (path, tensor, tensor._node)
+        return tensor
+
+    def unpack(self, value: Any) -> Any:
+        """A container at a known path whose numbers are lifted; others as they are."""
+        path = self.path_of(value)
+        if path is None or contains_tensor(value):
+            return value
+        if type(value) in (list, tuple):
+            self.take(value, path)
+            items = [self.take(v, path.then("item", i)) for i, v in enumerate(value)]
+            return items if type(value) is list else tuple(items)
+        if type(value) is dict:
+            self.take(value, path)
+            return {k: self.take(v, path.then("item", k)) for k, v in value.items()}
+        return value
+
+
+def _last_name(path: Path) -> str:
+    for kind, key in reversed(path.steps):
+        if kind in ("name", "cell", "attr") or (kind == "item" and isinstance(key, str)):
+            return str(key)
+    return ""
+
+
+def is_library_module(value: Any) -> bool:
+    """Modules whose constants never change: ``np.pi``, ``math.e``."""
+    return isinstance(value, ModuleType) and value.__name__.split(".", 1)[0] in LIBRARY_MODULES
+
+

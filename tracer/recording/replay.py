@@ -1,0 +1,53 @@
+"""A graph recorded once more inside another trace: how ``grad`` inside a traced function works."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tracer.graph.calcgraph import CalcGraph
+from tracer.graph.node import Node, Ref
+from tracer.ops import registry
+from tracer.recording.recorder import Recorder
+from tracer.recording.tensor import TracedTensor
+
+
+def replay(recorder: Recorder, graph: CalcGraph, inputs: Sequence[Any]) -> list[Any]:
+    """Record the nodes of ``graph`` on Tensors of ``recorder``; the values of its outputs."""
+    values: dict[Node, Any] = {}
+    for node, value in zip(graph.inputs, inputs, strict=True):
+        values[node] = value
+    guards = {}
+    for guard in graph.guards:
+        guards.setdefault(guard.node, []).append(guard)
+    for node in graph.order:
+        if node in values:
+            continue
+        values[node] = _record(recorder, node, [values[i] for i in node.inputs])
+        for guard in guards.get(node, ()):
+            tensor = values[node]
+            if isinstance(tensor, TracedTensor) and guard.kind == "equals":
+                if type(guard.outcome) is bool:
+                    recorder.branch(tensor)
+                else:
+                    recorder.read_integer(tensor, guard.outcome)
+    for effect in graph.effects:
+        if effect.kind == "write":
+            values[effect.target][...] = values[effect.value]
+    return [values[node] for node in graph.outputs]
+
+
+def _record(recorder: Recorder, node: Node, operands: list[Any]) -> Any:
+    if node.op is registry.CONSTANT:
+        value = node.params.args[0]
+        return recorder.constant(value.value) if type(value) is Ref else value
+    if node.op is registry.ITEM:
+        return operands[0][node.params.args[1]]
+    if node.regions:
+        results = replay(recorder, node.regions[0], operands)
+        return tuple(results) if len(node.specs) > 1 else results[0]
+    args, kwargs = node.params.fill(operands)
+    if not any(isinstance(o, TracedTensor) for o in operands):
+        result = recorder._compute(node.op, node.params, operands, node.spelling)
+        return tuple(result) if isinstance(result, list) else result
+    return recorder.call(node.op, args, kwargs, node.spelling)

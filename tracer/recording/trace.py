@@ -1,0 +1,214 @@
+"""One trace: the user's function run once on Tensors, giving a graph and what it captured.
+
+>>> trace = trace_function(f, leaves, structure, names)
+>>> trace.graph
+<CalcGraph loss(w, x): 12 nodes>
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import FunctionType, MethodType
+from typing import Any
+
+import numpy as np
+
+from tracer import errors, trees
+from tracer.graph.calcgraph import CalcGraph
+from tracer.recording.active import ACTIVE
+from tracer.recording.captures import Captures, Condition, Path, plain_function
+from tracer.recording.instrument import Monitor, instrument
+from tracer.recording.recorder import Recorder, refuse_type, run_user_function
+from tracer.recording.tensor import TracedTensor
+
+Static = tuple[int, Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trace:
+    """A forward graph and how to feed it.
+
+    Attributes
+    ----------
+    graph : CalcGraph
+        Its inputs are the dynamic leaves in order, then the captures.
+    dynamic : tuple of int
+        Which leaves of the arguments are inputs.
+    captures : tuple of Path
+        Where to read the other inputs.
+    conditions : tuple of Condition
+        What must hold of static captures.
+    outer : tuple of TracedTensor
+        Tensors of an enclosing trace that the function used, the last inputs.
+    structure : TreeDef
+        Of the result.
+    fixed : tuple of (position, value)
+        Leaves of the result that are no arrays.
+    """
+
+    graph: CalcGraph
+    dynamic: tuple[int, ...]
+    captures: tuple[Path, ...]
+    conditions: tuple[Condition, ...]
+    outer: tuple[TracedTensor, ...]
+    structure: Any
+    fixed: tuple[Static, ...]
+
+    def outputs(self, values: Sequence[Any]) -> Any:
+        """The user's result from the values of the graph's outputs."""
+        leaves = list(values)
+        for position, value in self.fixed:
+            leaves.insert(position, value)
+        return trees.unflatten(self.structure, leaves)
+
+
+def is_dynamic(leaf: Any) -> bool:
+    """Whether an argument's leaf is a run-time input; the rest is static."""
+    if isinstance(leaf, (np.ndarray, np.generic)):
+        if isinstance(leaf, TracedTensor):
+            return True
+        refuse_type(leaf)
+        return True
+    kind = type(leaf)
+    if kind is float or kind is complex:
+        return True
+    if kind.__module__.startswith(("scipy.sparse", "pandas")):
+        raise errors.UnsupportedType(
+            f"A {kind.__module__.split('.')[0]} {kind.__name__} can't be traced.", None,
+            "pass a plain ndarray: x.toarray() or x.to_numpy()",
+        )  # fmt: skip
+    return False
+
+
+def trace_function(
+    function: Callable[..., Any], leaves: Sequence[Any], structure: Any, names: Sequence[str],
+    title: str = "",
+) -> Trace:  # fmt: skip
+    """Run ``function`` once on Tensors.
+
+    Parameters
+    ----------
+    leaves, structure, names
+        Of ``(args, kwargs)``: flat values, their tree, and a name for each leaf.
+
+    Raises
+    ------
+    TracerError
+        For everything that can't be traced soundly, with the user's line.
+    """
+    plain = plain_function(function)
+    refuse_generators(plain)
+    name = getattr(plain, "__name__", "f")
+    name = "result" if not name.isidentifier() or name.startswith("_") else name
+    recorder = Recorder(name, title or name)
+    captures = Captures(recorder)
+    aliases: dict[int, Any] = {}
+    placed = []
+    dynamic = []
+    for number, leaf in enumerate(leaves):
+        if not is_dynamic(leaf):
+            captures.paths.setdefault(id(leaf), (leaf, Path("leaf", number)))
+            placed.append(leaf)
+            continue
+        dynamic.append(number)
+        value = leaf._value if isinstance(leaf, TracedTensor) else leaf
+        own = _private_copy(value, aliases)
+        placed.append(recorder.argument(own, names[number]))
+    args, kwargs = trees.unflatten(structure, placed)
+    try:
+        with recorder.recording():
+            result = run_user_function(_instrumented(function, captures), args, kwargs)
+            refuse_coroutine(result)
+            flat, out_structure = trees.flatten(result)
+            outputs, fixed = [], []
+            for position, leaf in enumerate(flat):
+                if isinstance(leaf, TracedTensor):
+                    recorder.node_of(leaf)
+                    outputs.append(leaf)
+                else:
+                    fixed.append((position, leaf))
+            graph = recorder.graph(outputs)
+    except RecursionError as error:
+        if isinstance(error, errors.TracerError):
+            raise
+        raise errors.RecursiveTrace(
+            f"{name} called itself without end while it was traced.", recorder.where(),
+            "make the recursion end on a value that does not depend on traced data",
+        ) from error  # fmt: skip
+    lifted = [path for path, _, _ in captures.lifted.values()]
+    return _arranged(
+        graph, recorder, captures, tuple(dynamic), tuple(lifted), out_structure, tuple(fixed)
+    )
+
+
+def _arranged(
+    graph: CalcGraph, recorder: Recorder, captures: Captures, dynamic: tuple[int, ...],
+    lifted: tuple[Path, ...], structure: Any, fixed: tuple[Static, ...],
+) -> Trace:  # fmt: skip
+    """Captures and outer Tensors were met in any order; the inputs list them one after the other."""
+    own = list(graph.inputs[: len(dynamic)])
+    captured = [node for _, _, node in captures.lifted.values()]
+    outer = list(recorder.outer.values())
+    inputs = [*own, *captured, *[node for _, _, node in outer]]
+    rest = [node for node in graph.order if node not in set(inputs)]
+    graph = graph.replace(inputs=inputs, order=[*inputs, *rest])
+    conditions = tuple(captures.conditions.values())
+    return Trace(
+        graph, dynamic, lifted, conditions, tuple([tensor for tensor, _, _ in outer]), structure, fixed
+    )
+
+
+def _private_copy(value: Any, aliases: dict[int, Any]) -> Any:
+    """The trace's own memory for an argument; the same array twice stays one array."""
+    if not isinstance(value, np.ndarray):
+        return value
+    found = aliases.get(id(value))
+    if found is None:
+        found = aliases[id(value)] = value.copy(order="K")
+        found.flags.writeable = value.flags.writeable
+    return found
+
+
+def _instrumented(function: Any, captures: Captures) -> Any:
+    """The function with its captures watched; the plain one where there is no source."""
+    plain = plain_function(function)
+    root = Path("function", None)
+    if isinstance(function, MethodType):
+        owner = function.__self__
+        captures.paths.setdefault(id(owner), (owner, root.then("self", None)))
+    if not isinstance(plain, FunctionType):
+        call = getattr(type(plain), "__call__", None)
+        if not isinstance(call, FunctionType):
+            return function
+        captures.paths.setdefault(id(plain), (plain, root))
+        seen = instrument(call, Monitor(captures, call, None))
+        return MethodType(seen, plain) if seen is not None else function
+    seen = instrument(plain, Monitor(captures, plain, root))
+    if seen is None:
+        return function
+    return MethodType(seen, function.__self__) if isinstance(function, MethodType) else seen
+
+
+def refuse_generators(function: Any) -> None:
+    """Generators and async functions run after the trace is over."""
+    if inspect.isgeneratorfunction(function) or inspect.iscoroutinefunction(function):
+        raise errors.UnsupportedType(
+            f"{function.__name__} is a generator or async function, which can't be traced.", None,
+            "trace a plain function that returns its result",
+        )  # fmt: skip
+
+
+def refuse_coroutine(result: Any) -> None:
+    """A generator as the result would run after the trace."""
+    if inspect.isgenerator(result) or inspect.iscoroutine(result):
+        raise errors.UnsupportedType(
+            "The traced function returned a generator, which would run after the trace.", None,
+            "return a list instead",
+        )  # fmt: skip
+
+
+def is_tracing() -> bool:
+    """Whether this thread or task is inside a trace."""
+    return ACTIVE.get() is not None
