@@ -120,7 +120,7 @@ class _FlatFunction:
 def _plain(fn: Callable[..., Any]) -> Callable[..., Any]:
     from tracer.function import TracedFunction
 
-    return fn.__wrapped__ if isinstance(fn, TracedFunction) else fn
+    return fn.__tracer_function__ if isinstance(fn, TracedFunction) else fn
 
 
 def _leaf_names(fn: Callable[..., Any], args: Sequence[Any]) -> list[str]:
@@ -298,7 +298,7 @@ def _pair(cotangents: Sequence[Any], tangents: Sequence[Any]) -> float:
 
 
 # -- comparing ----------------------------------------------------------------------------------
-def _within(ours: np.ndarray, theirs: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
+def _within(ours: np.ndarray, theirs: np.ndarray, limits: tuple[float, float]) -> bool:
     rtol, atol = limits
     largest = np.max(np.abs(theirs), initial=0.0, where=np.isfinite(theirs))
     gap = np.abs(ours - theirs)

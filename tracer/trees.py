@@ -52,7 +52,7 @@ class TreeDef:
         self.keys = keys
         self.children = children
         self.data = data
-        self.leaves = 1 if kind is None else sum([child.leaves for child in children])
+        self.leaves: int = 1 if kind is None else sum([child.leaves for child in children])
         self._hash = hash((kind, keys, children))
 
     def __eq__(self, other: object) -> bool:
@@ -203,7 +203,7 @@ def _build(structure: TreeDef, take: Callable[[], Any]) -> Any:
 
 def _build_dataclass(kind: type, values: dict[str, Any]) -> Any:
     """Set the fields as they were: ``__init__`` may change or refuse them, so it is not run."""
-    made = object.__new__(kind)
+    made: Any = object.__new__(kind)
     for name, value in values.items():
         object.__setattr__(made, name, value)
     return made
