@@ -17,47 +17,33 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tracer import errors, settings, testing, trees
     from tracer.api import (
-        Tensor,
-        checkpoint,
-        cond,
-        coverage,
-        custom_jvp,
-        custom_vjp,
         elementwise_grad,
-        fori_loop,
         grad,
         hessian,
         hvp,
         jacobian,
         jvp,
         linearize,
-        scan,
-        stop_gradient,
         trace,
         value_and_grad,
         vjp,
-        vmap,
-        while_loop,
     )
+    from tracer.recording.eager import Tensor
+    from tracer.transforms.custom import custom_jvp, custom_vjp, stop_gradient
 
 __version__ = "0.1.0"
 __all__ = [
     "Tensor",
-    "checkpoint",
-    "cond",
-    "coverage",
     "custom_jvp",
     "custom_vjp",
     "elementwise_grad",
     "errors",
-    "fori_loop",
     "grad",
     "hessian",
     "hvp",
     "jacobian",
     "jvp",
     "linearize",
-    "scan",
     "settings",
     "stop_gradient",
     "testing",
@@ -65,19 +51,23 @@ __all__ = [
     "trees",
     "value_and_grad",
     "vjp",
-    "vmap",
-    "while_loop",
 ]
 
 _MODULES = frozenset({"errors", "settings", "testing", "trees"})
+_ELSEWHERE = {
+    "Tensor": "tracer.recording.eager",
+    "custom_jvp": "tracer.transforms.custom",
+    "custom_vjp": "tracer.transforms.custom",
+    "stop_gradient": "tracer.transforms.custom",
+}  # the rest is in tracer.api
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'tracer' has no attribute {name!r}")
-    found = import_module(f"tracer.{name}") if name in _MODULES else None
-    if found is None:
-        found = getattr(import_module("tracer.api"), name)
+    if name in _MODULES:
+        return import_module(f"tracer.{name}")
+    found = getattr(import_module(_ELSEWHERE.get(name, "tracer.api")), name)
     globals()[name] = found
     return found
 
