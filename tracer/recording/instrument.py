@@ -4,20 +4,27 @@ Every global, closure, attribute and item that the code loads passes through a M
 arrays and floats to inputs of the program and guards the rest. Positions stay those of the user's
 file; cells and globals are the user's own.
 
->>> seen = instrument(function, monitor)        # None where there is no source to read
+>>> seen = instrument(function, monitor)
+
+A function without source (``python -c``, ``exec``) runs as it was compiled, over globals that tell
+the Monitor of each load; only what it reads through attributes stays unseen there.
 """
 
 from __future__ import annotations
 
 import ast
 import copy
+import dis
 import inspect
+import os
+import random
 import types
 from types import CodeType, FunctionType, MethodType
 from typing import Any
 
 import numpy as np
 
+from tracer.recording.active import leak
 from tracer.recording.captures import Captures, Path, is_library_module
 from tracer.recording.tensor import TracedTensor
 from tracer.recording.whereabouts import is_library, source_file
@@ -84,6 +91,7 @@ class Monitor:
 
     def callee(self, function: Any) -> Any:
         """What is called: user functions run instrumented, too."""
+        refuse_randomness(function)
         plain = function
         if isinstance(function, MethodType):
             plain = function.__func__
@@ -114,30 +122,95 @@ class Monitor:
     def _run(self, function: Any, path: Path | None, otherwise: Any) -> Any:
         if isinstance(function, MethodType) or is_library(function.__code__.co_filename):
             return otherwise
-        seen = instrument(function, Monitor(self.captures, function, path))
-        return otherwise if seen is None else seen
+        return instrument(function, Monitor(self.captures, function, path))
+
+
+RANDOM_SOURCES = (np.random.Generator, np.random.RandomState, random.Random, np.random.BitGenerator)
+
+
+def refuse_randomness(function: Any) -> None:
+    """A number drawn while tracing would be the same in every call.
+
+    Raises
+    ------
+    LeakError
+        For methods of random generators, ``random`` and ``os.urandom``.
+    """
+    owner = getattr(function, "__self__", None)
+    if isinstance(owner, RANDOM_SOURCES) or function is os.urandom:
+        raise leak(
+            f"{getattr(function, '__name__', 'random')}() draws random numbers in a traced function.",
+            "draw them outside and pass them as an argument",
+        )
 
 
 _CODES: dict[int, tuple[CodeType, CodeType | None]] = {}
 
 
-def instrument(function: FunctionType, monitor: Monitor) -> FunctionType | None:
-    """The function with its loads going through ``monitor``; None without source."""
+def instrument(function: FunctionType, monitor: Monitor) -> FunctionType:
+    """The function with its loads going through ``monitor``."""
     code = _instrumented_code(function)
     if code is None:
-        return None
+        return watch(function, monitor)
     cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
     cells[MONITOR] = types.CellType(monitor)
-    try:
-        closure = tuple([cells[name] for name in code.co_freevars])
-    except KeyError:
-        return None
+    closure = tuple([cells[name] for name in code.co_freevars])
     seen = FunctionType(
         code, function.__globals__, function.__name__, function.__defaults__, closure
     )
     seen.__kwdefaults__ = function.__kwdefaults__
     seen.__qualname__ = function.__qualname__
     return seen
+
+
+class WatchedGlobals(dict[str, Any]):
+    """The globals of a function without source: each load goes through a Monitor."""
+
+    def __init__(self, table: dict[str, Any], monitor: Monitor):
+        super().__init__(table)
+        self.monitor = monitor
+
+    def __getitem__(self, name: str) -> Any:
+        value = self.monitor.name(self.monitor.globals[name], name)
+        return self.monitor.callee(value) if callable(value) else value
+
+
+def watch(function: FunctionType, monitor: Monitor) -> FunctionType:
+    """A function without source, with its globals and closure variables seen as they are loaded.
+
+    Raises
+    ------
+    LeakError
+        If it assigns to globals or outer variables, which needs its source.
+    """
+    code = function.__code__
+    stores = {i.argval for i in dis.get_instructions(code) if i.opname in STORES}
+    written = stores & {*code.co_freevars, *code.co_names}
+    if written:
+        raise leak(
+            f"{function.__name__} assigns to {sorted(written)[0]} outside of it and has no source.",
+            "define it in a file, or return the value",
+        )
+    cells = tuple([
+        types.CellType(monitor.name(cell.cell_contents, name)) if _is_number(cell) else cell
+        for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True)
+    ])  # fmt: skip
+    seen = FunctionType(
+        code.replace(co_name=code.co_name), WatchedGlobals(function.__globals__, monitor),
+        function.__name__, function.__defaults__, cells,
+    )  # fmt: skip
+    seen.__kwdefaults__ = function.__kwdefaults__
+    return seen
+
+
+STORES = frozenset({"STORE_GLOBAL", "DELETE_GLOBAL", "STORE_DEREF", "DELETE_DEREF"})
+
+
+def _is_number(cell: types.CellType) -> bool:
+    try:
+        return isinstance(cell.cell_contents, (float, complex, np.generic, np.ndarray, int, str))
+    except ValueError:  # an empty cell
+        return False
 
 
 def _instrumented_code(function: FunctionType) -> CodeType | None:
@@ -180,7 +253,9 @@ def _compile(code: CodeType) -> CodeType | None:
     except (SyntaxError, ValueError, RecursionError):
         return None
     inner = _inner(made, code)
-    if inner is None or inner.co_varnames[: inner.co_argcount] != code.co_varnames[: code.co_argcount]:
+    if inner is None or not set(inner.co_freevars) <= {MONITOR, *code.co_freevars}:
+        return None
+    if inner.co_varnames[: inner.co_argcount] != code.co_varnames[: code.co_argcount]:
         return None
     return inner.replace(co_name=code.co_name, co_qualname=code.co_qualname)
 

@@ -726,7 +726,7 @@ class Recorder:
             return number
         raise leak(
             f"{kind.__name__}() of a traced value would drop its gradient.",
-            "leave the call out: the value is a number already; or use x.item()",
+            "use the NumPy function (np.sqrt for math.sqrt), or leave the conversion out",
             errors.ConversionError,
         )  # fmt: skip
 

@@ -172,7 +172,7 @@ def _private_copy(value: Any, aliases: dict[int, Any]) -> Any:
 
 
 def _instrumented(function: Any, captures: Captures) -> Any:
-    """The function with its captures watched; the plain one where there is no source."""
+    """The function with its captures watched."""
     plain = plain_function(function)
     root = Path("function", None)
     if isinstance(function, MethodType):
@@ -183,11 +183,8 @@ def _instrumented(function: Any, captures: Captures) -> Any:
         if not isinstance(call, FunctionType):
             return function
         captures.paths.setdefault(id(plain), (plain, root))
-        seen = instrument(call, Monitor(captures, call, None))
-        return MethodType(seen, plain) if seen is not None else function
+        return MethodType(instrument(call, Monitor(captures, call, None)), plain)
     seen = instrument(plain, Monitor(captures, plain, root))
-    if seen is None:
-        return function
     return MethodType(seen, function.__self__) if isinstance(function, MethodType) else seen
 
 

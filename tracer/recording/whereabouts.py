@@ -72,9 +72,10 @@ class SourceFile:
             text = text if body is None else text.strip()
         for line_number in range(node.lineno, end + 1):
             known = self.statements.get(line_number)
-            if known is not None and known[0] == node.lineno and known[1] != text:
-                text = f"{known[1]}; {text}"
-            self.statements[line_number] = (node.lineno, text)
+            if known is None or known[0] != node.lineno:
+                self.statements[line_number] = (node.lineno, text)
+            elif text not in known[1]:
+                self.statements[line_number] = (node.lineno, f"{known[1]}; {text}")
 
     def _note_target(self, node: ast.AST) -> None:
         if isinstance(node, ast.Assign):
