@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, fields, replace
@@ -111,7 +111,7 @@ def current() -> Settings:
 
 
 @contextmanager
-def using(**changes: Any) -> Iterator[Settings]:
+def using(**changes: Any) -> Generator[Settings, None, None]:
     """Change settings inside a ``with`` block, in this thread or task only.
 
     Raises
