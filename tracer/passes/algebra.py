@@ -35,6 +35,11 @@ def two_numbers(x: Node, c: Any, d: Any) -> bool:
     )
 
 
+def scales(x: Node, y: Node, c: Any) -> bool:
+    """Whether ``y`` is one number, ``x`` an array of them and ``c`` a literal."""
+    return type(c) in (int, float) and not y.shape and bool(x.shape) and y.dtype.kind in "fc"
+
+
 # -- helpers of the right sides -----------------------------------------------------------------
 def minus(c: Any) -> Any:
     return -c
@@ -123,6 +128,11 @@ ALGEBRA: tuple[Rewrite, ...] = (
     rewrite("x * c / d", to="x * ratio(c, d)", when=two_numbers, exact=False, helpers=HELPERS),
     rewrite("c * x / d", to="x * ratio(c, d)", when=two_numbers, exact=False, helpers=HELPERS),
     rewrite("x / c / d", to="x / product(c, d)", when=two_numbers, exact=False, helpers=HELPERS),
+    # a number that scales an array meets the scalar factor first: one sweep less over the array
+    rewrite("y * (c * x)", to="y * c * x", when=scales, exact=False),
+    rewrite("y * (x * c)", to="y * c * x", when=scales, exact=False),
+    rewrite("c * x * y", to="y * c * x", when=scales, exact=False),
+    rewrite("x * c * y", to="y * c * x", when=scales, exact=False),
     # -- derivative programs: nothing added, or the same twice ----------------------------------
     rewrite("x + 0", to="x", exact=False),
     rewrite("0 + x", to="x", exact=False),

@@ -218,7 +218,6 @@ SHAPES: tuple[Rewrite, ...] = (
     rewrite("broadcast_to(reshape(x, s), t)", to=broadcast_of_leading),
     rewrite("broadcast_to(x, s)", to="x"),
     rewrite("sum_to(x, y)", to="x"),
-    rewrite("sum(x, **k)", to="x"),
     # -- a shape that is known is written out ---------------------------------------------------
     rewrite("broadcast_like(x, y)", to=to_known_shape("broadcast_to"), when=is_known),
     rewrite("reshape_like(x, y)", to=to_known_shape("reshape"), when=is_known),
