@@ -19,13 +19,11 @@ from dataclasses import dataclass
 from types import CodeType, FrameType
 from typing import Any
 
-import tracer
 from tracer.graph.origin import Origin, Scope
 
-OWN_FOLDERS = tuple(
-    os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(tracer.__file__))), name, "")
-    for name in ("tracer", "viz")
-)
+HOME = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+OWN_FOLDERS = tuple([os.path.join(HOME, name, "") for name in ("tracer", "viz")])
+SAMPLES = os.path.join(HOME, "tracer", "samples", "")  # where the demo's user code is installed
 LIBRARIES = frozenset({"numpy", "scipy", "pandas", "networkx", "graphviz", "functools", "contextlib"})
 Target = str | tuple[str, ...]
 Span = tuple[int, int, int, int]
@@ -149,7 +147,7 @@ def is_library(filename: str) -> bool:
     found = _OWN.get(filename)
     if found is None:
         path = os.path.abspath(filename)
-        found = path.startswith(OWN_FOLDERS)
+        found = path.startswith(OWN_FOLDERS) and not path.startswith(SAMPLES)
         if "site-packages" in path or f"{os.sep}lib{os.sep}python" in path:
             parts = set(path.replace("\\", "/").split("/"))
             found = found or bool(parts & LIBRARIES) or os.path.basename(path)[:-3] in LIBRARIES
