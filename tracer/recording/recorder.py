@@ -475,6 +475,10 @@ class Recorder:
         tensors: list[TracedTensor] = []
         params, values = self._template((value, index), {}, tensors)
         (concrete, concrete_index), _ = params.fill(values)
+        if isinstance(value, TracedTensor) and value._buffer is target._buffer and (
+            _is_region(concrete, target._value, concrete_index)
+        ):  # fmt: skip
+            return  # `x[1:3] *= y` ends by storing the view that it has already changed
         target._value[concrete_index] = concrete
         inputs = (old, *[self.node_of(t) for t in tensors])
         shifted = map_structure(_shift, params.args)
@@ -749,6 +753,17 @@ def _spec(value: Any) -> ArraySpec:
     if isinstance(value, np.generic):
         return scalar_spec(value.dtype)
     return WEAK_SPECS[type(value)]
+
+
+def _is_region(value: Any, target: np.ndarray, index: Any) -> bool:
+    """Whether ``value`` is the very memory that ``target[index]`` is."""
+    region = target[index]
+    return isinstance(region, np.ndarray) and isinstance(value, np.ndarray) and (
+        region.__array_interface__["data"] == value.__array_interface__["data"]
+        and region.shape == value.shape
+        and region.strides == value.strides
+        and region.dtype == value.dtype
+    )
 
 
 def _shift(leaf: Any) -> Any:
