@@ -25,11 +25,10 @@ Shapes = tuple[Shape, ...]
 
 def reduced_shape(shape: Shape, axis: Any = None, keepdims: bool = False) -> Shape:
     """The shape that is left of ``shape`` after a reduction over ``axis``."""
-    if axis is None:
+    if axis is None or not shape:  # NumPy takes axis 0 of a number for no axis
         gone = set(range(len(shape)))
     else:
-        axes = np.lib.array_utils.normalize_axis_tuple(axis, len(shape))
-        gone = set(axes)
+        gone = set(np.lib.array_utils.normalize_axis_tuple(axis, len(shape)))
     if keepdims:
         return tuple([1 if at in gone else size for at, size in enumerate(shape)])
     return tuple([size for at, size in enumerate(shape) if at not in gone])

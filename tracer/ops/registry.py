@@ -15,9 +15,19 @@ from typing import Any
 import numpy as np
 
 from tracer.graph.op import (
-    CONTRACTION, ELEMENTWISE, INDEXING, MAY_RAISE, OPAQUE, REDUCTION, REGION, SHAPE, STRUCTURAL, CREATION,
-    Op, Schema,
-)  # fmt: skip
+    CONTRACTION,
+    CREATION,
+    ELEMENTWISE,
+    INDEXING,
+    MAY_RAISE,
+    OPAQUE,
+    REDUCTION,
+    REGION,
+    SHAPE,
+    STRUCTURAL,
+    Op,
+    Schema,
+)
 
 OPS: dict[str, Op] = {}
 BY_CALLABLE: dict[Any, Op] = {}
@@ -63,8 +73,8 @@ SCHEMAS: dict[Schema, str] = {
     "diagflat sort argsort",
     INDEXING: "take take_along_axis put_along_axis compress extract choose select",
     CONTRACTION: "dot vdot inner outer einsum tensordot kron trace cross",
-    CREATION: "zeros ones full empty eye identity arange linspace logspace geomspace tri zeros_like "
-    "ones_like full_like empty_like",
+    CREATION: "zeros ones full empty eye identity arange linspace logspace geomspace tri "
+    "zeros_like ones_like full_like empty_like",
 }  # fmt: skip
 MAY_RAISE_NAMES = frozenset(
     "linalg.inv linalg.solve linalg.cholesky linalg.eig linalg.eigh linalg.eigvals linalg.eigvalsh "
@@ -73,7 +83,8 @@ MAY_RAISE_NAMES = frozenset(
 )
 GUFUNC_SIGNATURES = {
     "linalg.inv": "(m,m)->(m,m)", "linalg.det": "(m,m)->()", "linalg.cholesky": "(m,m)->(m,m)",
-    "linalg.slogdet": "(m,m)->(),()", "linalg.eigvalsh": "(m,m)->(m)", "linalg.eigh": "(m,m)->(m),(m,m)",
+    "linalg.slogdet": "(m,m)->(),()", "linalg.eigvalsh": "(m,m)->(m)",
+    "linalg.eigh": "(m,m)->(m),(m,m)",
 }  # fmt: skip
 # How an op that has several outputs counts them; others have one.
 OUTPUTS = {"linalg.slogdet": 2, "linalg.eigh": 2, "linalg.eig": 2, "linalg.qr": 2, "linalg.svd": 3}
@@ -121,7 +132,8 @@ def _resolve(name: str) -> Any:
 def _public_names() -> dict[Any, str]:
     """Callables of numpy and its linalg and fft, by their first public name."""
     names: dict[Any, str] = {}
-    for prefix, module in (("", np), ("linalg.", np.linalg), ("fft.", np.fft), ("emath.", np.emath)):
+    homes = (("", np), ("linalg.", np.linalg), ("fft.", np.fft), ("emath.", np.emath))
+    for prefix, module in homes:
         for name in dir(module):
             function = getattr(module, name)
             function = getattr(function, "__tracer_original__", function)  # a trace is open
@@ -160,7 +172,8 @@ def _make(function: Any) -> Op:
         label = getattr(function, "__qualname__", None) or getattr(function, "__name__", "function")
         if isinstance(getattr(function, "__self__", None), np.ufunc):
             owner = op_of(function.__self__)
-            name, printed = f"{owner.name}.{function.__name__}", f"{owner.printed}.{function.__name__}"
+            name = f"{owner.name}.{function.__name__}"
+            printed = f"{owner.printed}.{function.__name__}"
         elif isinstance(function, np.ufunc) or module.startswith("scipy.special"):
             name, printed = f"special.{function.__name__}", f"special.{function.__name__}"
         else:
@@ -215,7 +228,7 @@ def _scatter_add(x: Any, value: Any, index: Any) -> Any:
 def _sum_to(x: Any, like: Any) -> Any:
     shape = np.shape(like)
     lead = np.ndim(x) - len(shape)
-    axes = [i for i in range(lead)]
+    axes = list(range(lead))
     axes += [i + lead for i, n in enumerate(shape) if n == 1 and np.shape(x)[i + lead] != 1]
     return np.sum(x, axis=tuple(axes), keepdims=True).reshape(shape) if axes else x
 
@@ -258,7 +271,7 @@ def _custom(node: Any, operands: Any) -> Any:
 
 
 INPUT = register(Op("input", STRUCTURAL, _never))
-CONSTANT = register(Op("constant", STRUCTURAL, _constant))  # params: (Ref(value),) or a Python scalar
+CONSTANT = register(Op("constant", STRUCTURAL, _constant))  # (Ref(value),) or a Python scalar
 ITEM = register(Op("item", STRUCTURAL, operator.getitem))  # params: (%0, k)
 GETITEM = register(Op("getitem", INDEXING, _getitem))  # params: (%0, index)
 SETITEM = register(Op("setitem", INDEXING, _setitem))  # params: (%0, value, index): a new version
@@ -277,8 +290,11 @@ CUSTOM = register(Op("custom", REGION, _custom))
 POW = register(Op("pow", ELEMENTWISE, operator.pow, "", "**", operator.pow))
 
 # Operands of which only the shape is read: never saved as residuals.
-SHAPE_ONLY_SLOTS = {"sum_to": (1,), "broadcast_like": (1,), "reshape_like": (1,), "zeros_of": (0,),
-                    "zeros_like": (0,), "ones_like": (0,), "size_of": (0,), "same_size": (0, 1)}  # fmt: skip
+SHAPE_ONLY_SLOTS = {
+    "sum_to": (1,), "broadcast_like": (1,), "reshape_like": (1,), "zeros_of": (0,),
+    "zeros_like": (0,), "ones_like": (0,), "empty_like": (0,), "full_like": (0,), "size_of": (0,),
+    "same_size": (0, 1),
+}  # fmt: skip
 
 for _reduce, _function in (
     (np.add.reduce, np.sum), (np.multiply.reduce, np.prod), (np.maximum.reduce, np.max),
