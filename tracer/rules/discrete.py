@@ -17,13 +17,14 @@ zero_gradient(
     np.allclose, np.array_equal, np.array_equiv, np.isnan, np.isinf, np.isfinite, np.isneginf,
     np.isposinf, np.isreal, np.iscomplex, np.isrealobj, np.iscomplexobj, np.logical_and,
     np.logical_or, np.logical_not, np.logical_xor, np.any, np.all, np.isin, np.bitwise_and,
-    np.bitwise_or, np.bitwise_xor, np.invert, np.left_shift, np.right_shift,
+    np.bitwise_or, np.bitwise_xor, np.invert, np.left_shift, np.right_shift, np.isnat,
     because="a truth value",
 )  # fmt: skip
 zero_gradient(
     np.argmax, np.argmin, np.nanargmax, np.nanargmin, np.argsort, np.argpartition, np.argwhere,
     np.nonzero, np.flatnonzero, np.count_nonzero, np.searchsorted, np.digitize, np.lexsort,
     np.ravel_multi_index, np.unravel_index, np.result_type,
+    *([np.bitwise_count] if hasattr(np, "bitwise_count") else []),
     because="counts and positions are integers",
 )  # fmt: skip
 zero_gradient(np.spacing, because="a property of the floating-point grid")

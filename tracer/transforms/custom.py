@@ -69,12 +69,11 @@ class _Custom:
 
     def _missing(self, recorder: Recorder) -> MissingRule:
         name = type(self).__name__
-        return MissingRule(
-            f"{self.__name__} is a {name} without a rule.", recorder.where(), f"call its .def{name[7:]}"
-        )
+        message = f"{self.__name__} is a {name} without a rule."
+        return MissingRule(message, recorder.where(), f"call its .def{name[7:]}(...) first.")
 
 
-class custom_vjp(_Custom):  # noqa: N801 - JAX's name, used as a decorator
+class custom_vjp(_Custom):
     """Give a function its own reverse-mode derivative.
 
     ``defvjp(fwd, bwd)``: ``fwd(*args)`` returns ``(out, residuals)``; ``bwd(residuals, ct)``
@@ -121,7 +120,7 @@ class custom_vjp(_Custom):  # noqa: N801 - JAX's name, used as a decorator
         return trees.unflatten(structure, marked)
 
 
-class custom_jvp(_Custom):  # noqa: N801 - JAX's name, used as a decorator
+class custom_jvp(_Custom):
     """Give a function its own derivative for both modes.
 
     ``defjvp(rule)``: ``rule(primals, tangents)`` returns ``(out, tangent_out)`` and is linear in
@@ -235,7 +234,9 @@ class _Call:
 
     def with_tangents(self, fresh: Sequence[Any]) -> tuple:
         left = iter(fresh)
-        flat: list[Any] = [np.zeros(np.shape(leaf)) if _is_array(leaf) else 0.0 for leaf in self.flat]
+        flat: list[Any] = [
+            np.zeros(np.shape(leaf)) if _is_array(leaf) else 0.0 for leaf in self.flat
+        ]
         for place, tensor in zip(self.places, self.operands, strict=True):
             if _inexact(tensor):
                 flat[place] = next(left)
@@ -295,7 +296,8 @@ def _fit(inner: Recorder, value: Any, like: TracedTensor) -> Any:
 
 
 def _trace(
-    recorder: Recorder, name: str, function: Callable[..., Any], examples: list[Any], names: list[str]
+    recorder: Recorder, name: str, function: Callable[..., Any], examples: list[Any],
+    names: list[str],
 ) -> tuple[CalcGraph, list[TracedTensor]]:  # fmt: skip
     """The region of a rule, and the outer Tensors that it captured (its last inputs)."""
     inner = Recorder(name, f"rule of {name}")

@@ -86,7 +86,7 @@ def push(builder: Builder, order: Sequence[Node], active: set[Node], tangents: T
             continue
         if all(tangents.get(operand, ZERO) is ZERO for operand in node.inputs):
             continue
-        builder.origin = node.origin
+        builder.origin, builder.context = node.origin, node.context
         tangent = push_forward(builder, node, tangents)
         if tangent is ZERO:
             continue
@@ -95,7 +95,7 @@ def push(builder: Builder, order: Sequence[Node], active: set[Node], tangents: T
             if node.name and not tangent.node.name and tangent.node not in known:
                 tangent.node.name = f"t_{node.name}"
         tangents[node] = tangent
-    builder.origin = None
+    builder.origin = builder.context = None
 
 
 def push_forward(builder: Builder, node: Node, tangents: Tangents) -> Any:

@@ -245,8 +245,9 @@ def _hush(builder: Builder, mark: int, loud: bool) -> bool:
     fresh = builder.nodes[mark:]
     loud = loud or any(node.op.name in LOUD for node in fresh)
     if loud:
+        quiet = tuple(sorted({**dict(builder.context or ()), **dict(QUIET)}.items()))
         for place in range(mark, len(builder.nodes)):
-            builder.nodes[place].context = QUIET
+            builder.nodes[place].context = quiet
     return loud
 
 

@@ -129,7 +129,7 @@ def sweep(
         contributions = cotangents.pop(node, None)
         if contributions is None:
             continue
-        builder.origin = node.origin
+        builder.origin, builder.context = node.origin, node.context
         if node.op is registry.ITEM:
             _join(builder, cotangents, node, combine(builder, node, contributions))
             continue
@@ -145,7 +145,7 @@ def sweep(
             if records is not None:
                 records.add(slot, contribution)
             cotangents.setdefault(node.inputs[slot], []).append(contribution)
-    builder.origin = None
+    builder.origin = builder.context = None
 
 
 def name_cotangent(ct: Any, node: Node, own: frozenset[Node]) -> Any:
