@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import io
+import linecache
 import re
 import sys
 from pathlib import Path
@@ -34,6 +35,7 @@ def renewed(page: Path) -> str:
         return error_catalogue()
     text = page.read_text(encoding="utf-8")
     scope: dict = {"__name__": "__page__"}
+    program: list[str] = []
     printed: str | None = None
     made, end = [], 0
     for block in FENCE.finditer(text):
@@ -41,9 +43,9 @@ def renewed(page: Path) -> str:
         if block["how"] == "file":
             body = cut(block["what"])
         if block["kind"] == "python" and block["how"] != "file":
-            printed = run(body, scope, page, text[: block.start("body")].count("\n"))
+            printed = run(body, scope, program)
         elif block["kind"] == "text" and printed and text[end : block.start()].strip() == "":
-            body = printed
+            body = printed.rstrip("\n") + "\n"
         made += [text[end : block.start()], block["open"], body, block["close"]]
         end = block.end()
     return "".join([*made, text[end:]])
@@ -62,16 +64,14 @@ def cut(what: str) -> str:
     return found[1].rstrip() + "\n"
 
 
-def run(body: str, scope: dict, page: Path, line: int) -> str:
-    """Execute a block; its code is known to linecache under the page's name and lines."""
-    import linecache
-
-    name = f"{page.stem}-{line}.py"
-    lines = body.splitlines(keepends=True)
-    linecache.cache[name] = (len(body), None, lines, name)
+def run(body: str, scope: dict, program: list[str]) -> str:
+    """Execute a block; to linecache the page's blocks so far are one file, ``example.py``."""
+    offset = len(program)
+    program += body.splitlines(keepends=True)
+    linecache.cache["example.py"] = (0, None, program, "example.py")
     out = io.StringIO()
     with contextlib.redirect_stdout(out):
-        exec(compile(body, name, "exec"), scope)
+        exec(compile("\n" * offset + body, "example.py", "exec"), scope)
     return out.getvalue()
 
 

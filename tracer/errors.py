@@ -198,7 +198,7 @@ class NoLayoutEngine(TracerError, RuntimeError):
 class GraphError(TracerError, ValueError):
     """A CalcGraph breaks one of its invariants; a defect of a pass, not of the user.
 
-    Fix: report it with the function; ``settings.using(optimise=False)`` leaves the passes out.
+    Fix: report it, with the function that was traced.
     """
 
 

@@ -29,10 +29,6 @@ class Settings:
     check : bool
         Compare every traced function with the plain one on the first call, then on calls 2, 4,
         8 …; a difference raises `CheckFailed`.
-    backend : str
-        Which backend compiles programs; ``"numpy"`` is always there.
-    optimise : bool
-        Whether the passes run. Without them the generated code follows the trace op by op.
     cache_size : int
         Programs kept per function; the least recently used one goes first.
     max_branches : int
@@ -43,8 +39,6 @@ class Settings:
 
     numerics: str = "fast"
     check: bool = False
-    backend: str = "numpy"
-    optimise: bool = True
     cache_size: int = 128
     max_branches: int = 64
     log_retraces: bool = False
