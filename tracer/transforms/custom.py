@@ -313,7 +313,7 @@ def _trace(
             f"the rule of {name} branches on a traced value.", graph.guards[0].origin,
             "use np.where in it",
         )  # fmt: skip
-    extras = [outer for outer, _ in inner.outer.values()]
+    extras = [entry[0] for entry in inner.outer.values()]
     return graph, extras
 
 

@@ -1,0 +1,192 @@
+"""custom_vjp, custom_jvp, stop_gradient, calls: graphs carry them, lowering removes them."""
+
+import numpy as np
+import pytest
+
+from tests.rules.harness import build, check, reals
+from tracer.errors import MissingRule, UserShapeError
+from tracer.graph.calcgraph import CalcGraph
+from tracer.graph.evaluate import evaluate
+from tracer.ops import registry
+from tracer.ops.builder import Builder
+from tracer.recording.recorder import Recorder
+from tracer.transforms.custom import custom_jvp, custom_vjp, stop_gradient
+from tracer.transforms.forward import forward
+from tracer.transforms.regions import emit_call, lower
+from tracer.transforms.reverse import reverse
+
+
+def record(function, *arguments):
+    recorder = Recorder("f")
+    traced = [recorder.argument(np.copy(a), name) for a, name in zip(arguments, "xyz")]
+    with recorder.recording():
+        return recorder.graph([function(*traced)])
+
+
+def gradients(function, *arguments):
+    joint = reverse(record(function, *arguments), list(range(len(arguments))), "ones")
+    low = lower(joint)
+    assert not any(node.regions for node in low.order)
+    results = evaluate(joint, list(arguments))
+    for a, b in zip(results, evaluate(low, list(arguments)), strict=True):
+        assert np.array_equal(a, b)
+    return results[1:]
+
+
+def make_tripled():
+    @custom_vjp
+    def scaled(x, y):
+        return np.sin(x) * y
+
+    def fwd(x, y):
+        return scaled(x, y), (x, y, "static")
+
+    def bwd(saved, ct):
+        x, y, word = saved
+        assert word == "static"
+        return 3 * ct * np.cos(x) * y, ct * np.sin(x)
+
+    scaled.defvjp(fwd, bwd)
+    return scaled
+
+
+def test_outside_a_trace_it_is_the_function():
+    scaled = make_tripled()
+    assert scaled(1.0, y=2.0) == np.sin(1.0) * 2.0
+    assert scaled.__name__ == "scaled"
+    assert stop_gradient(2.0) == 2.0
+
+
+def test_custom_vjp():
+    scaled, x, y = make_tripled(), reals(3), reals(3, seed=1)
+    g_x, g_y = gradients(lambda x, y: np.sum(scaled(x, y) * x), x, y)
+    assert np.allclose(g_x, 3 * x * np.cos(x) * y + np.sin(x) * y)
+    assert np.allclose(g_y, np.sin(x) * x)
+
+
+def test_custom_vjp_is_differentiable():
+    scaled, x = make_tripled(), reals(3)
+    graph = record(lambda x: np.sum(scaled(x, x * 1.0)), x)
+    joint = reverse(graph, [0], "ones")
+    again = joint.replace(outputs=joint.outputs[1:], roles=None, records=())
+    second = evaluate(reverse(again, [0]), [x, np.ones(3)])[1]
+    assert np.isfinite(second).all() and not np.allclose(second, 0)
+
+
+def test_custom_vjp_has_no_forward_mode():
+    scaled = make_tripled()
+    graph = record(lambda x: np.sum(scaled(x, 2.0)), reals(3))
+    with pytest.raises(MissingRule, match="custom_jvp"):
+        forward(graph, [0])
+
+
+def test_trees_none_and_captures():
+    @custom_vjp
+    def weighted(params, n):
+        return {"value": params["w"] * n}
+
+    def run(x, y):
+        scale = y * 2
+        weighted.defvjp(
+            lambda params, n: (weighted(params, n), None),
+            lambda saved, ct: ({"w": ct["value"] * scale}, None),
+        )
+        return np.sum(weighted({"w": x}, 5.0)["value"])
+
+    x, y = reals(3), reals(3, seed=1)
+    g_x, g_y = gradients(run, x, y)
+    assert np.allclose(g_x, 2 * y) and np.allclose(g_y, 0)
+
+
+def test_nondiff_argnums():
+    @lambda fn: custom_vjp(fn, nondiff_argnums=(0,))
+    def apply(function, x):
+        return function(x)
+
+    apply.defvjp(lambda f, x: (f(x), x), lambda f, x, ct: (ct * 7,))
+    assert gradients(lambda x: np.sum(apply(np.sin, x)), reals(3))[0].tolist() == [7, 7, 7]
+
+
+def test_clear_errors():
+    @custom_vjp
+    def nothing(x):
+        return x * 2
+
+    with pytest.raises(MissingRule, match="without a rule"):
+        record(nothing, reals(3))
+    nothing.defvjp(lambda x: (x * 2, None), lambda saved, ct: ct)
+    with pytest.raises(UserShapeError, match="tuple of 1"):
+        record(nothing, reals(3))
+    nothing.defvjp(lambda x: (x * 2, None), lambda saved, ct: (ct[:2],))
+    with pytest.raises(UserShapeError, match="shape"):
+        record(nothing, reals(3))
+
+
+def test_custom_jvp_serves_both_modes():
+    @custom_jvp
+    def wave(x, y):
+        return np.sin(x) * y
+
+    @wave.defjvp
+    def _(primals, tangents):
+        (x, y), (t_x, t_y) = primals, tangents
+        return wave(x, y), 2 * t_x * np.cos(x) * y + t_y * np.sin(x)
+
+    x, y = reals(3), reals(3, seed=1)
+    g_x, g_y = gradients(lambda x, y: np.sum(wave(x, y)), x, y)
+    assert np.allclose(g_x, 2 * np.cos(x) * y) and np.allclose(g_y, np.sin(x))
+    jvp = forward(record(lambda x, y: wave(x, y) * 1.0, x, y), [0])
+    tangent = evaluate(jvp, [x, y, np.ones(3)])[1]
+    assert np.allclose(tangent, 2 * np.cos(x) * y)
+
+
+def test_defjvps():
+    @custom_jvp
+    def product(x, y):
+        return x * y
+
+    product.defjvps(lambda t, out, x, y: 5 * t * y, None)
+    g_x, g_y = gradients(lambda x, y: np.sum(product(x, y)), reals(3), reals(3, seed=1))
+    assert np.allclose(g_x, 5 * reals(3, seed=1)) and np.allclose(g_y, 0)
+
+
+def test_stop_gradient():
+    x = reals(3)
+    (g_x,) = gradients(lambda x: np.sum(stop_gradient([x * 2])[0] * x), x)
+    assert np.allclose(g_x, 2 * x)
+
+
+# -- calls --------------------------------------------------------------------------------------
+def called(body, *arguments):
+    """A function of Symbols that calls ``body`` as a region."""
+    graph = build(body, *arguments)
+    return lambda *symbols: emit_call(symbols[0].builder, graph, symbols)
+
+
+def test_calls_have_both_modes():
+    body = called(lambda x, y: (np.sin(x) * y, np.sum(x)), reals(3), reals(3))
+
+    def outer(x, y):
+        one, total = body(x, y)
+        return one * total
+
+    check(outer, reals(3), reals(3, seed=1))
+    check(lambda x, y: body(x, y)[0], reals(3), reals(3, seed=1))
+
+
+def test_nested_calls_are_lowered():
+    inner = called(lambda x: np.exp(x), reals(3))
+    outer = called(lambda x: inner(x)[0] * x, reals(3))
+    graph = build(lambda x: outer(x)[0] + 1.0, reals(3))
+    low = lower(reverse(graph, [0]))
+    assert registry.CALL not in [node.op for node in low.order]
+    got = evaluate(low, [reals(3), np.ones(3)])
+    assert np.allclose(got[1], np.exp(reals(3)) * (1 + reals(3)))
+    assert lower(low) is low
+
+
+def test_builder_and_graph_stay_apart():
+    builder = Builder()
+    x = builder.input(build(lambda x: x, reals(3)).inputs[0].spec, "x")
+    graph = CalcGraph([x.node], builder.nodes, [np.sin(x).node])
+    assert lower(graph) is graph
