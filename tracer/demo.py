@@ -10,6 +10,7 @@ saved module against the traced gradient, and against finite differences.
 from __future__ import annotations
 
 import importlib.util
+import shutil
 import subprocess
 import sys
 import time
@@ -61,14 +62,14 @@ def demo(folder: Path) -> int:
               file=sys.stderr)  # fmt: skip
         return 2
     began = time.perf_counter()
-    digits = sample("digits")
+    folder.mkdir(parents=True, exist_ok=True)
+    digits = sample("digits", folder)
     with progress_display("training") as progress:
         params, accuracy = digits.train(STEPS, progress=progress)
     seconds = time.perf_counter() - began
     print(f"trained 64 → 32 → 10 on handwritten digits in {seconds:.1f} s")
     print(f"accuracy on digits not seen: {accuracy:.1%}")
     (x, labels), _ = digits.load()
-    folder.mkdir(parents=True, exist_ok=True)
     write(folder, digits.loss, params, x, labels)
     done = subprocess.run(
         [sys.executable, "verify.py"], cwd=folder, capture_output=True, text=True, timeout=120
@@ -97,6 +98,7 @@ def write(folder: Path, loss: Any, params: dict[str, Any], x: Any, labels: Any) 
     np.savez(folder / "check.npz", value=value, x=x, labels=labels, **stored)
     (folder / "verify.py").write_text(VERIFY, encoding="utf-8")
     for name, what in (
+        ("digits.py", "the network in plain NumPy"),
         ("loss.svg", "the graph: forward, cotangents and every VJP with its shapes"),
         ("loss_source.py", "the generated forward and backward code"),
         ("loss_gradient.py", "the gradient as a module that needs only NumPy"),
@@ -105,11 +107,17 @@ def write(folder: Path, loss: Any, params: dict[str, Any], x: Any, labels: Any) 
         print(f"  {folder / name!s:30} {what}")
 
 
-def sample(name: str) -> Any:
-    """A sample as a module: from the installed package, else from the checkout."""
+def sample(name: str, folder: Path | None = None) -> Any:
+    """A sample as a module: from the installed package, else from the checkout.
+
+    In ``folder`` it gets a copy, so that what is generated quotes a file that people can see.
+    """
     here = Path(__file__).parent
     path = next(p for p in (here / "samples", here.parent / "samples") if p.is_dir())
-    spec = importlib.util.spec_from_file_location(name, path / f"{name}.py")
+    path = path / f"{name}.py"
+    if folder is not None:
+        path = Path(shutil.copyfile(path, folder / path.name))
+    spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
