@@ -23,6 +23,7 @@ from tracer.rules.declare import ZERO, Sparse, rule_for
 from tracer.rules.helpers import broadcast_like, is_static, zeros_like
 from tracer.transforms.buffers import Buffer
 from tracer.transforms.cotangents import Cotangent, cast, combine, settled
+from tracer.transforms.invariance import inert_shifts
 from tracer.transforms.pull import pull_back
 from tracer.transforms.records import Records
 
@@ -60,7 +61,7 @@ def reverse(graph: CalcGraph, wrt: Sequence[Node | int], seed: str = "input") ->
     leaves = [graph.inputs[entry] if isinstance(entry, int) else entry for entry in wrt]
     builder = Builder(graph.order)
     records = Records(builder, graph.order)
-    active = active_nodes(graph.order, leaves)
+    active = active_nodes(graph.order, leaves) - inert_shifts(graph)
     cotangents: dict[Node, list[Cotangent]] = {}
     seeds = _seed(builder, graph, seed, cotangents)
     own = frozenset([*graph.order, *seeds])
