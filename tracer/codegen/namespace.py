@@ -10,7 +10,7 @@ from __future__ import annotations
 import builtins
 import keyword
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from tracer.graph.node import Node
 
@@ -73,9 +73,12 @@ class Namespace:
     ----------
     wanted : iterable of str
         Names that users chose, in any spelling.
+    suggested : dict of Node to str
+        What some unnamed nodes are.
     """
 
-    def __init__(self, wanted: Iterable[str] = ()):
+    def __init__(self, wanted: Iterable[str] = (), suggested: Mapping[Node, str] | None = None):
+        self.suggested = dict(suggested or {})
         self._names: dict[Node, str] = {}
         self._taken: set[str] = set()
         self._next: dict[str, int] = {}
@@ -101,16 +104,18 @@ class Namespace:
         """Call ``node`` like ``other``, of which it is the same value in another function."""
         if other in self._names:
             self._names[node] = self._names[other]
+        elif other in self.suggested:
+            self.suggested[node] = self.suggested[other]
 
     def give(self, node: Node, hint: str = "") -> str:
         """The node's name, made on first use from ``hint``, its own hint, or its op."""
         found = self._names.get(node)
         if found is None:
             chosen = identifier(hint or node.name)
-            if chosen:
+            if chosen and not (node.name == "g_out" and node in self.suggested):
                 found = self._free(chosen, chosen)
             else:
-                found = self.fresh(noun(node))
+                found = self.fresh(self.suggested.get(node) or noun(node))
             self._names[node] = found
         return found
 
@@ -129,6 +134,11 @@ class Namespace:
         self._next[base] = number + 1
         self._taken.add(name)
         return name
+
+
+def cotangent_noun(node: Node) -> str:
+    """What the cotangent of an unnamed value is called."""
+    return "g_" + (COTANGENT_NOUNS.get(node.op.name) or noun(node))
 
 
 def noun(node: Node) -> str:

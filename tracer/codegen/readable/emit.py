@@ -17,7 +17,7 @@ from tracer.codegen.aliasing import hits_once
 from tracer.codegen.literals import Constants, is_negative_literal
 from tracer.codegen.namespace import Namespace
 from tracer.codegen.readable.comments import WIDTH, quote, with_comment
-from tracer.codegen.readable.expressions import ATOM, UNARY, Speller, Text, shape_comment
+from tracer.codegen.readable.expressions import ATOM, PRODUCT, UNARY, Speller, Text, shape_comment
 from tracer.codegen.readable.guards import guard_lines, try_lines
 from tracer.codegen.readable.schedule import WRITES, Draft
 from tracer.graph.calcgraph import Guard
@@ -258,7 +258,7 @@ class Function:
             self._line(node, f"{self.indent}np.add.at({name}, {where}, {right.text})")
         elif type(value) is not Hole and is_negative_literal(value):
             self._line(node, f"{left} -= {-value!r}")
-        elif right.level == UNARY and right.text.startswith("-"):
+        elif is_negated(right):
             self._line(node, f"{left} -= {right.text[1:]}")
         else:
             self._line(node, f"{left} += {right.text}")
@@ -390,6 +390,13 @@ class Function:
         self.lines += [f"{STEP}{part}({tape})" for part in parts[:-1]]
         self.lines.append(f"{STEP}return {parts[-1]}({tape})")
         self.line_of = {node: line + _shift(shifts, line) for node, line in self.line_of.items()}
+
+
+def is_negated(text: Text) -> bool:
+    """Whether ``x += text`` is ``x -= text[1:]`` to the bit: negation goes through ``*`` and ``/``."""
+    if not text.text.startswith("-") or text.level not in (UNARY, PRODUCT):
+        return False
+    return text.level == UNARY or not ("%" in text.text or "//" in text.text)
 
 
 def _shift(shifts: list[tuple[int, int]], line: int) -> int:

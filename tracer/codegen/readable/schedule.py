@@ -21,6 +21,7 @@ from tracer.graph.node import Hole, Node, map_structure
 DEPTH = 12  # of nesting; a reader's limit, far below the parser's
 UNPACKED = 8  # so many results are unpacked; more are indexed
 WRITES = ("setitem", "scatter_add")
+BROADCASTS = ("broadcast_like", "broadcast_to")
 # Ops whose broadcasting operand must stay: pow has fast paths for scalar exponents.
 NO_FREE_BROADCAST = frozenset({"pow", "power", "float_power"})
 
@@ -113,20 +114,24 @@ def elide(draft: Draft) -> None:
     needed = {*draft.kept(), *draft.guards}
     consumers: dict[Node, list[Node]] = {}
     for node in draft.order:
-        if any(operand.op.name == "broadcast_like" for operand in node.inputs):
+        if any(operand.op.name in BROADCASTS for operand in node.inputs):
             for operand in set(node.inputs):
                 consumers.setdefault(operand, []).append(node)
     for node in draft.order:
         source = stands_for(node)
         if source is not None:
             draft.alias[node] = source
-        elif node.op.name == "broadcast_like" and node not in needed:
+        elif node.op.name in BROADCASTS and node.inputs and node not in needed:
             if all(_broadcasts(draft, node, user) for user in consumers.get(node, ())):
                 draft.alias[node] = node.inputs[0]
 
 
 def _broadcasts(draft: Draft, node: Node, user: Node) -> bool:
     source = node.inputs[0]
+    if user.op.name in WRITES:  # an assignment broadcasts its value
+        args = user.params.args
+        value = type(args[1]) is Hole and user.inputs[args[1].slot] is node
+        return value and source.spec.kind != "weak" and user.inputs.count(node) == 1
     if user.op.schema.kind != "elementwise" or user.op.name in NO_FREE_BROADCAST:
         return False
     if source.spec.kind == "weak" or len(user.inputs) < 2 or user.params.kwargs:
@@ -195,7 +200,7 @@ def nest(draft: Draft) -> None:
         below = 0
         if isinstance(consumer, Node):
             below = depth.get(consumer, 0) + 1
-            if below > DEPTH or not _same_statement(node, consumer):
+            if below > DEPTH or not _same_statement(draft, node, consumer):
                 continue
         if written.between(draft.reads(node), draft.place[node], at):
             continue
@@ -224,9 +229,11 @@ def _may_nest(draft: Draft, node: Node) -> bool:
     return not any(guard.kind == "raises" for _, guard in draft.guards.get(node, ()))
 
 
-def _same_statement(node: Node, consumer: Node) -> bool:
+def _same_statement(draft: Draft, node: Node, consumer: Node) -> bool:
     if node.context != consumer.context:
         return False
+    if consumer.op.name in WRITES and node in draft.derived and consumer in draft.derived:
+        return True  # g_x[1:] -= g_out / n
     if node.origin is None or consumer.origin is None:
         return True
     return node.origin.statement_key == consumer.origin.statement_key

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from tracer.codegen.literals import Constants
-from tracer.codegen.namespace import Namespace
+from tracer.codegen.namespace import Namespace, cotangent_noun
 from tracer.codegen.readable.comments import harmless
 from tracer.codegen.readable.emit import Function
 from tracer.codegen.readable.schedule import Draft, schedule
@@ -85,7 +85,18 @@ def docstring(header: str) -> list[str]:
 
 def names_for(graph: CalcGraph) -> Namespace:
     """An empty Namespace that keeps the users' names of a graph for their nodes."""
-    return Namespace(dict.fromkeys([node.name for node in graph.order if node.name]))
+    wanted = dict.fromkeys([node.name for node in graph.order if node.name])
+    suggested: dict[Node, str] = {}
+    for record in graph.records:
+        operand = record.node.inputs[record.slot]
+        if record.backward and not operand.name:
+            suggested.setdefault(record.backward[-1], cotangent_noun(operand))
+    function = graph.title.partition("(")[0].rpartition(".")[2]
+    values = graph.outputs[: graph.roles.get("value", 0)]
+    if len(values) == 1 and not values[0].name and function.isidentifier():
+        suggested[values[0]] = function
+        suggested |= {node: f"g_{function}" for node in graph.inputs if node.name == "g_out"}
+    return Namespace(wanted, suggested)
 
 
 def derived_nodes(graph: CalcGraph) -> set[Node]:
