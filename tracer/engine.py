@@ -29,6 +29,7 @@ from tracer.recording.tensor import TracedTensor
 from tracer.recording.trace import Trace, trace_function
 from tracer.transforms.forward import forward
 from tracer.transforms.partition import Partition, partition
+from tracer.transforms.regions import lower
 from tracer.transforms.reverse import reverse
 
 
@@ -52,11 +53,11 @@ class Leaf:
     def _make_graph(self, kind: str, wrt: tuple[int, ...]) -> CalcGraph:
         base = self.trace.graph
         if kind == "forward":
-            return optimise(base, numerics="exact")
+            return optimise(lower(base), numerics="exact")
         if kind == "jvp":
-            return optimise(forward(base, wrt), numerics=self.numerics)
+            return optimise(lower(forward(base, wrt)), numerics=self.numerics)
         seed = "ones" if kind == "value_and_grad" else "input"
-        return optimise(reverse(base, wrt, seed), numerics=self.numerics)
+        return optimise(lower(reverse(base, wrt, seed)), numerics=self.numerics)
 
     def partition(self, wrt: tuple[int, ...]) -> Partition:
         found = self.graphs.get(("partition", wrt))

@@ -11,6 +11,7 @@ cotangents of the operands from residuals and cotangents, or tangents from opera
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from tracer.errors import MissingRule
@@ -195,5 +196,13 @@ def lower(graph: CalcGraph) -> CalcGraph:
         outputs=[here[node] for node in graph.outputs],
         guards=[Guard(here[g.node], g.outcome, g.kind, g.origin) for g in graph.guards],
         effects=[Effect(e.kind, here[e.target], here[e.value]) for e in graph.effects],
-        records=(),
+        records=[
+            replace(
+                record,
+                node=here[record.node],
+                backward=tuple([here[node] for node in record.backward if node in here]),
+            )
+            for record in graph.records
+            if record.node in here and here[record.node].op is record.node.op
+        ],
     )
