@@ -1,0 +1,132 @@
+"""The right side of the ladder: cotangent pills, saved values and the seed.
+
+>>> connect_cotangents(rungs)     # op vjp → pill → gradient, one pill per pair of boxes
+>>> connect_saved(rungs)          # dotted: every forward value that a pullback reads
+>>> connect_seeds(rungs)          # ḡ = 1
+"""
+
+from __future__ import annotations
+
+from tracer.graph.calcgraph import PullbackRecord
+from tracer.graph.node import Node
+from viz import wording
+from viz.anatomy import source
+from viz.folding import Cell
+from viz.labels import Row, Run
+from viz.ladder import Ladder, route
+from viz.picture import Box, common
+
+BUSY = 150  # pullbacks from which on a cotangent that passes unchanged has no pill
+
+
+def connect_cotangents(rungs: Ladder) -> None:
+    """One pill per pullback and target, with a row per formula."""
+    groups: dict[tuple[str, str], list[PullbackRecord]] = {}
+    plain: dict[tuple[str, str], None] = {}
+    for record in rungs.parts.records:
+        target = source(record.node.inputs[record.slot])
+        taker, giver = rungs.folding.cell_of[record.node], rungs.cell(target)
+        if giver is None:
+            continue
+        kind, number = route(rungs, target, record.node, record.slot)
+        tail = "v" + rungs.keys[taker][1:]
+        end = _cotangent_box(rungs, giver)
+        if kind == "into":
+            plain[f"j{number}", end] = None
+        elif kind == "carry":
+            groups.setdefault((tail, f"j{number}"), []).append(record)
+            plain[f"k{number}", end] = None
+        elif kind == "out":
+            groups.setdefault((tail, f"k{number}"), []).append(record)
+        elif tail != end:
+            groups.setdefault((tail, end), []).append(record)
+    boxes = rungs.picture.boxes
+    for tail, head in plain:
+        if tail in boxes and head in boxes:
+            rungs.picture.connect(tail, head, "ct", weight=10, upward=True)
+    spined: set[str] = set()
+    for (tail, head), records in groups.items():
+        if tail in boxes and head in boxes:
+            _connect_pill(rungs, tail, head, records, 1 if tail in spined else 10)
+            spined.add(tail)
+
+
+def _cotangent_box(rungs: Ladder, cell: Cell) -> str:
+    key = rungs.keys[cell]
+    return ("g" if key[0] == "a" else "v") + key[1:]
+
+
+def _connect_pill(
+    rungs: Ladder, tail: str, head: str, records: list[PullbackRecord], weight: int
+) -> None:
+    picture = rungs.picture
+    cell = rungs.folding.cell_of[records[0].node]
+    giver = rungs.folding.cell_of[source(records[0].node.inputs[records[0].slot])]
+    is_near = rungs.beside.get(giver) is cell
+    if len(rungs.pulled) > BUSY and all(wording.is_identity(r) for r in records) and not is_near:
+        picture.connect(tail, head, "ct", weight=weight, upward=True)
+        return
+    key = f"p{len(picture.boxes)}"
+    tip = "\n".join(dict.fromkeys(wording.formula_text(record) for record in records[:12]))
+    frame = common(picture.boxes[tail].frame, picture.boxes[head].frame)
+    picture.add(Box(key, "pill", _pill_rows(rungs, records, giver), tip, frame))
+    if is_near:
+        rungs.in_row.setdefault(cell, []).append(key)
+    how = {"weight": 1} if is_near else {"weight": weight, "upward": True}
+    picture.connect(tail, key, "ct", arrow=False, **how)
+    picture.connect(key, head, "ct", **how)
+
+
+def _pill_rows(rungs: Ladder, records: list[PullbackRecord], giver: Cell) -> list[Row]:
+    """One row per different formula; a folded group just says what goes in and what comes out."""
+    first = records[0]
+    cells = {rungs.folding.cell_of[record.node] for record in records}
+    if any(cell.is_group for cell in cells) and len(records) > 2:
+        return [wording.pill_row(records[-1], summary=f"ḡ × {len(records)}")]
+    slots = {record.slot: record for record in reversed(records)}
+    steps = len(records) > len(slots) and len(giver.nodes) == 1
+    texts: dict[str, list[PullbackRecord]] = {}
+    for slot in sorted(slots):
+        texts.setdefault(wording.formula_text(slots[slot]), []).append(slots[slot])
+    rows: list[Row] = []
+    for same in texts.values():
+        prefix = "Σₜ" if steps and first.node in rungs.folding.steps else ""
+        prefix = " ".join(filter(None, (prefix, f"{len(same)} ·" if len(same) > 1 else "")))
+        rows.append(wording.pill_row(same[0], prefix))
+    return [rows[0], *([Run("+ ", 9.5, "ink2", mono=True), *row] for row in rows[1:])]
+
+
+def connect_saved(rungs: Ladder) -> None:
+    """A dotted wire from every forward value that a pullback reads."""
+    known: dict[tuple[str, str], list[Node]] = {}
+    for op, values in rungs.parts.saved.items():
+        taker = rungs.folding.cell_of[op]
+        for value in values:
+            cell = rungs.cell(value)
+            if cell is None or (cell is taker and cell.is_group):
+                continue
+            ends = rungs.keys[cell], "v" + rungs.keys[taker][1:]
+            known.setdefault(ends, []).append(value)
+    for (tail, head), values in known.items():
+        names = dict.fromkeys(wording.saved_name(value, rungs.parts) for value in values)
+        text = ", ".join(list(names)[:2]) + ("…" if len(names) > 2 else "")
+        text = wording.shorten(text, 24)
+        count = f"{len(values)}× " if len(values) > len(names) else ""
+        shape = wording.shape_text(values[0].spec, "")
+        row: Row = [Run(f"{text} {count}{shape}", 9, "res_ink", mono=True)]
+        tip = f"saved for the backward pass: {text} {values[0].spec!r}"
+        own = tail[1:] == head[1:] and tail[0] == "n"
+        rungs.picture.connect(tail, head, "res", free=not own, row=row, tooltip=tip)
+
+
+def connect_seeds(rungs: Ladder) -> None:
+    """The cotangent of each output: 1, or what the caller hands over."""
+    for value, seed in rungs.parts.seeds.items():
+        cell = rungs.cell(value)
+        if cell not in rungs.pulled:
+            continue
+        text = "ḡ = 1" if seed is None else f"ḡ = {wording.leaf_text(seed)}"
+        tip = "the cotangent that the backward pass starts from"
+        row: Row = [Run(text, 10, "bwd_ink", mono=True, bold=True)]
+        key = rungs.keys[cell]
+        rungs.picture.connect(key, "v" + key[1:], "ct", row=row, tooltip=tip)

@@ -1,0 +1,189 @@
+"""What the picture calls things: shapes, ops with their literals, leaves, pills and tooltips.
+
+>>> shape_text(array_spec((32, 256), np.float64))
+'(32, 256)'
+>>> op_text(node)              # x[:, 0]
+'[:, 0]'
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+
+from tracer.graph.calcgraph import PullbackRecord
+from tracer.graph.node import Hole, Node, Ref
+from tracer.graph.spec import SHORT_DTYPES, ArraySpec
+from viz.anatomy import Anatomy
+from viz.labels import Run
+from viz.metrics import shorten
+
+LONGEST_NAME = 28
+LONGEST_PILL = 72
+
+Tokens = list[tuple[str, ArraySpec | None]]
+
+
+def shape_text(spec: ArraySpec, gap: str = " ") -> str:
+    """A shape as NumPy writes it; a size known only at run time as ``~12``."""
+    sizes = [str(size) if type(size) is int else f"~{size.seen}" for size in spec.shape]
+    if len(sizes) == 1:
+        return f"({sizes[0]},)"
+    return f"({f',{gap}'.join(sizes)})"
+
+
+def dtype_text(dtype: np.dtype) -> str:
+    """``f64`` for float64."""
+    return SHORT_DTYPES.get(dtype.name, dtype.name)
+
+
+def specs_text(node: Node, usual: np.dtype | None = None) -> str:
+    """Line 2 of a node: the shapes of what it makes, and the dtype where it is not the usual."""
+    text = " ".join(shape_text(spec) for spec in node.specs)
+    if node.specs[0].kind != "object" and node.specs[0].dtype != usual:
+        text += f" {dtype_text(node.specs[0].dtype)}"
+    return text
+
+
+def index_text(index: Any) -> str:
+    """An index as it is written between brackets."""
+    if type(index) is tuple:
+        return ", ".join(index_text(part) for part in index)
+    if type(index) is slice:
+        start = "" if index.start is None else index_text(index.start)
+        stop = "" if index.stop is None else index_text(index.stop)
+        return f"{start}:{stop}" + ("" if index.step is None else f":{index_text(index.step)}")
+    if index is Ellipsis:
+        return "..."
+    if type(index) is Hole:
+        return "·"
+    return repr(index.value) if isinstance(index, np.generic) else repr(index)
+
+
+def op_text(node: Node, repeated: bool = False) -> str:
+    """What a node does: its op's name, and the literals that stand in the call.
+
+    A repeated node stands for the same op of every step, so its integers are called ``t``.
+    """
+    name, params = node.op.name, node.params
+    if name == "getitem" and len(params.args) == 2:
+        if repeated and type(params.args[1]) is int:
+            return f"{node.inputs[0].name}[t]"
+        return shorten(f"{node.inputs[0].name}[{index_text(params.args[1])}]", LONGEST_NAME)
+    if name in ("setitem", "scatter_add") and len(params.args) == 3:
+        sign = "=" if name == "setitem" else "+="
+        return shorten(f"[{index_text(params.args[2])}] {sign}", LONGEST_NAME)
+    if node.regions and node.regions[0].title:
+        return shorten(f"{name} {node.regions[0].title}", LONGEST_NAME)
+    literals = [f"{a!r}" for a in params.args if type(a) in (int, float, complex, bool)]
+    literals += [f"{k}={v!r}" for k, v in params.kwargs.items() if type(v) in (int, bool, tuple)]
+    return shorten(" ".join([name, *literals]), LONGEST_NAME)
+
+
+def given_name(node: Node, parts: Anatomy) -> str:
+    """What the user called the value: the names of its items where it has several."""
+    names = [item.name for item in parts.items.get(node, ()) if item.name]
+    return shorten(node.name or ", ".join(names), LONGEST_NAME)
+
+
+def saved_name(value: Node, parts: Anatomy) -> str:
+    """What a saved value is called: the user's name, else the op that made it."""
+    if value.op.name in ("input", "constant"):
+        return leaf_text(value)
+    return given_name(value, parts) or op_text(value)
+
+
+def value_text(node: Node) -> str:
+    """What a constant is: its label, its value if it is small, else ``array``."""
+    held = node.params.args[0] if node.params.args else ""
+    if node.name:
+        return node.name
+    value = held.value if type(held) is Ref else held
+    if type(held) is Ref and held.label:
+        return held.label
+    if np.ndim(value) == 0:
+        return shorten(f"{value:g}" if isinstance(value, (float, np.floating)) else f"{value}", 14)
+    return "array"
+
+
+def leaf_text(node: Node) -> str:
+    """The name of an input or constant."""
+    if node.op.name == "constant":
+        return shorten(value_text(node), LONGEST_NAME)
+    return shorten(node.name or "input", LONGEST_NAME)
+
+
+def tokens_of(record: PullbackRecord) -> Tokens:
+    """The formula of a record: hand-written if there is one, else printed from the rule."""
+    if record.math:
+        return [(record.math, None)]
+    if record.formula:
+        return [(text.strip(), spec) for text, spec in record.formula]
+    return [("ḡ", record.cotangent)]
+
+
+def is_identity(record: PullbackRecord) -> bool:
+    """Whether the cotangent passes as it is."""
+    tokens = tokens_of(record)
+    return len(tokens) == 1 and tokens[0][0] == "ḡ" and record.cotangent == record.result
+
+
+def formula_text(record: PullbackRecord) -> str:
+    """A record in one line: ``ḡ (m,n) · Bᵀ (n,k) → (m,k)``."""
+    parts = [
+        text if spec is None else f"{text} {shape_text(spec, '')}"
+        for text, spec in tokens_of(record)
+    ]
+    if not is_identity(record):
+        parts += ["→", shape_text(record.result, "")]
+    return " ".join(parts)
+
+
+def pill_row(record: PullbackRecord, prefix: str = "", summary: str = "") -> list[Run]:
+    """The runs of a pill; long formulas lose their inner shapes first, then their end.
+
+    A ``summary`` stands for the formulas of a whole group of ops.
+    """
+
+    def written(text: str, role: str, bold: bool = False) -> Run:
+        return Run(text, 9.5, role, mono=True, bold=bold)
+
+    tokens = [(summary, record.cotangent)] if summary else tokens_of(record)
+    roomy = len(formula_text(record)) <= LONGEST_PILL
+    runs: list[Run] = [written(f"{prefix} ", "bwd_ink", True)] if prefix else []
+    room = LONGEST_PILL
+    for position, (text, spec) in enumerate(tokens):
+        if room <= 0:
+            runs.append(written("…", "ink2"))
+            break
+        text = shorten(text, max(room, 2))
+        room -= len(text)
+        if spec is None and not (record.math or len(tokens) == 1):
+            runs.append(written(f" {text} ", "ink2"))
+            continue
+        runs.append(written(text, "bwd_ink", True))
+        if spec is not None and (roomy or position == 0):
+            runs.append(written(f" {shape_text(spec, '')}", "shp"))
+    if not is_identity(record) or prefix or summary:
+        runs.append(written(" → ", "ink2"))
+        runs.append(written(shape_text(record.result, ""), "bwd_ink", True))
+    return runs
+
+
+def place_text(file: str, line: int) -> str:
+    """``model.py:12``, without the folders."""
+    return f"{os.path.basename(file)}:{line}"
+
+
+def tooltip(node: Node) -> str:
+    """Everything about a node in a few lines."""
+    lines = [" ".join(filter(None, (node.name, "=" if node.name else "", node.op.name)))]
+    lines[0] += "  " + ", ".join(map(repr, node.specs))
+    if node.origin is not None:
+        lines.append(f"{node.origin.expression or node.origin.statement}")
+        lines.append(f"{place_text(node.origin.file, node.origin.line)} in {node.origin.function}")
+    if node.op.name not in ("input", "constant"):
+        lines.append(f"params {shorten(repr(node.params), 120)}")
+    return "\n".join(line for line in lines if line)
