@@ -265,9 +265,17 @@ class Recorder:
         op, args, kwargs = normalise(function, args, kwargs)
         if "out" in kwargs:
             out = kwargs.pop("out")
+        if op.schema.kind in ("reduction", "elementwise"):
+            args = tuple([self._gathered(a) for a in args])
         if out is not None:
             return self.into(op, args, kwargs, out if isinstance(out, tuple) else (out,))
         return self.call(op, args, kwargs, spelling)
+
+    def _gathered(self, argument: Any) -> Any:
+        """A list of Tensors where NumPy expects one array."""
+        if type(argument) in (list, tuple) and contains_tensor(argument):
+            return self.as_array(argument)
+        return argument
 
     def call(
         self, op: Op, args: Sequence[Any], kwargs: dict[str, Any], spelling: str
