@@ -301,3 +301,9 @@ for _reduce, _function in (
     (np.minimum.reduce, np.min), (np.logical_and.reduce, np.all), (np.logical_or.reduce, np.any),
 ):  # fmt: skip
     BY_CALLABLE[_reduce] = op_of(_function)
+for _alias, _function in (
+    (np.amax, np.max), (np.amin, np.min), (np.around, np.round), (np.linalg.matmul, np.matmul),
+    (np.linalg.vecdot, np.vecdot), (np.linalg.tensordot, np.tensordot),
+    (np.linalg.matrix_transpose, np.matrix_transpose),
+):  # fmt: skip
+    BY_CALLABLE[_alias] = op_of(_function)
