@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+import re
 
 import numpy as np
 import pytest
@@ -35,7 +36,7 @@ def same(graph: CalcGraph) -> CalcGraph:
     check(graph)
     text = print_graph(graph)
     again = check(read_graph(text, find, table_of(graph)))
-    assert print_graph(again) == text
+    assert print_graph(again) == re.sub(r" +# \w+\.py:\d+$", "", text, flags=re.MULTILINE)
     if "dim ?" not in text:
         assert again.key() == graph.key()
     assert (again.title, again.roles) == (graph.title, graph.roles)
