@@ -206,7 +206,18 @@ def trace(params: Params, specs: Specs) -> Shapes | None:
     return (reduced_shape(shape, axes),)
 
 
+def tensorsolve(params: Params, specs: Specs) -> Shapes | None:
+    shapes = pair(params, specs)
+    return None if shapes is None or params.kwargs else (shapes[0][len(shapes[1]) :],)
+
+
+def tensorinv(params: Params, specs: Specs) -> Shapes | None:
+    shape, ind = shape_of(params.args[0], specs), params.kwargs.get("ind", 2)
+    return None if shape is None else (shape[ind:] + shape[:ind],)
+
+
 CONTRACTIONS = {
     "dot": dot, "inner": inner, "outer": outer, "vdot": vdot, "tensordot": tensordot,
-    "einsum": einsum, "trace": trace,
+    "einsum": einsum, "trace": trace, "linalg.tensorsolve": tensorsolve,
+    "linalg.tensorinv": tensorinv,
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Derivatives of linear algebra: inverses, solutions, determinants, factors and norms.
+"""Derivatives of linear algebra: inverses, solutions, determinants and factors.
 
 Formulas: M. Giles, Collected matrix derivative results (2008); S. F. Walter and L. Lehmann (2013)
 for QR. Stacks of matrices work as single ones do.
@@ -9,15 +9,16 @@ for QR. Stacks of matrices work as single ones do.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from tracer.rules.declare import ZERO, pullback
-from tracer.rules.helpers import normal_axes, reshape_like, restore_axes, shape_of, sum_to
+from tracer.rules.helpers import reshape_like, shape_of, sum_to
 from tracer.rules.joining import refusal, spread
 from tracer.rules.products import column, ndim, row, swap
-from tracer.rules.reduction import conj, product_of_others, tally
+from tracer.rules.reduction import conj, product_of_others
 
 
 def is_complex(x: Any) -> bool:
@@ -329,75 +330,59 @@ def _(ct, a):
     return np.linalg.solve(turned, column(ct) * turned)
 
 
-# -- norms --------------------------------------------------------------------------------------
-def never_zero(out: Any) -> Any:
-    """``out`` with inf for 0: a quotient by it is then the subgradient 0."""
-    return np.where(out == 0.0, np.inf, out)
+# -- least squares and tensor equations ---------------------------------------------------------
+@pullback(np.linalg.lstsq, (0, 1))
+def _(cts, a, b, rcond=None, out=None):
+    vector = ndim(b) == 1
+    x, b = (column(out[0]), column(b)) if vector else (out[0], b)
+    residual = b - a @ x
+    g_a: Any = ZERO
+    g_b: Any = ZERO
+    if cts[0] is not ZERO:
+        ct = column(cts[0]) if vector else cts[0]
+        g_a, g_b = _lstsq_solution(ct, a, x, residual)
+    if cts[1] is not ZERO and shape_of(cts[1]) != (0,):
+        scaled = 2.0 * cts[1] * conj(residual)  # by x it does not move: it is a minimum in x
+        g_a = _plus(g_a, -(scaled @ x.T))
+        g_b = _plus(g_b, scaled)
+    if cts[3] is not ZERO:
+        u, _, vh = np.linalg.svd(a, full_matrices=False)
+        g_a = _plus(g_a, conj(u) * row(cts[3]) @ conj(vh))
+    return g_a, g_b[:, 0] if vector and g_b is not ZERO else g_b
 
 
-def phase(x: Any) -> Any:
-    """The slope of the absolute value: the sign, or the conjugate phase of a complex number."""
-    return np.conjugate(np.sign(x)) if is_complex(x) else np.sign(x)
+def _plus(total: Any, term: Any) -> Any:
+    return term if total is ZERO else total + term
 
 
-def vector_norm_cotangent(ct: Any, x: Any, out: Any, order: Any, axis: Any, keepdims: bool) -> Any:
-    """The cotangent of ``x``; at 0 it is 0."""
-    ct, out = (restore_axes(value, x, axis, keepdims) for value in (ct, out))
-    if order is None or order == 2:
-        return ct / never_zero(out) * conj(x)
-    if order in (np.inf, -np.inf):
-        hit = np.abs(x) == out
-        return ct / tally(hit, x, axis) * hit * phase(x)
-    if order == 1:
-        return ct * phase(x)
-    if order == 0:
-        return ZERO
-    size = np.abs(x)
-    slope = np.where(size == 0.0, 0.0, np.where(size == 0.0, 1.0, size) / never_zero(out))
-    slope = np.where(size == 0.0, 0.0, np.where(size == 0.0, 1.0, slope) ** (order - 1))
-    return ct * slope * phase(x)
+def _lstsq_solution(ct: Any, a: Any, x: Any, residual: Any) -> tuple[Any, Any]:
+    """x = pinv(a) @ b, for a rank that does not change (Golub and Pereyra 1973)."""
+    p, g = np.linalg.pinv(a), conj(ct)
+    p_h = adjoint(p)
+    right = p_h @ g
+    grad = residual @ (adjoint(g) @ p @ p_h) - right @ adjoint(x)
+    rows, columns = shape_of(a)
+    if columns > rows:
+        grad = grad + (p_h @ x) @ adjoint(g - adjoint(a) @ right)
+    return conj(grad), conj(right)
 
 
-@pullback(np.linalg.norm)
-def _(ct, x, ord=None, axis=None, keepdims=False, out=None):
-    count = ndim(x) if axis is None else len(normal_axes(axis, ndim(x)))
-    if ord is None or ord == "fro":
-        return vector_norm_cotangent(ct, x, out, None, axis, keepdims)
-    if count == 1:
-        return vector_norm_cotangent(ct, x, out, ord, axis, keepdims)
-    return matrix_norm_cotangent(ct, x, out, ord, axis, keepdims)
+def _as_matrix(a: Any, split: int) -> Any:
+    shape = shape_of(a)
+    rows = math.prod(shape[:split])
+    return np.reshape(a, (rows, math.prod(shape[split:])))
 
 
-def matrix_norm_cotangent(ct: Any, x: Any, out: Any, order: Any, axis: Any, keepdims: bool) -> Any:
-    count = ndim(x)
-    rows, columns = (0, 1) if axis is None else tuple([at % count for at in axis])
-    if ndim(ct) and not keepdims:
-        ct, out = (np.expand_dims(value, (rows, columns)) for value in (ct, out))
-    if order in (1, -1, np.inf, -np.inf):
-        along = rows if order in (1, -1) else columns
-        sums = np.sum(np.abs(x), axis=along, keepdims=True)
-        hit = sums == out
-        return ct / tally(hit, x, (rows, columns)) * hit * phase(x)
-    last = (rows, columns) == (count - 2, count - 1)
-    matrix = x if last else np.moveaxis(x, (rows, columns), (-2, -1))
-    u, s, vh = np.linalg.svd(matrix, full_matrices=False)
-    if order == "nuc":
-        weights = np.where(s > 0.0, 1.0, 0.0)
-    else:
-        extreme = np.max(s, axis=-1, keepdims=True) if order == 2 else np.min(s, -1, keepdims=True)
-        hit = s == extreme
-        weights = hit / tally(hit, s, -1)
-    grad = conj(u) * row(weights) @ conj(vh)
-    return ct * (grad if last else np.moveaxis(grad, (-2, -1), (rows, columns)))
+@pullback(np.linalg.tensorsolve, (0, 1))
+def _(ct, a, b, axes=None, out=None):
+    if axes is not None:
+        raise refusal(a, "np.linalg.tensorsolve(axes=...) has no derivative rule.")
+    matrix = _as_matrix(a, ndim(b))
+    inner = np.linalg.solve(matrix.T, np.ravel(ct))
+    return reshape_like(-np.outer(inner, np.ravel(out)), a), reshape_like(inner, b)
 
 
-@pullback(np.linalg.vector_norm)
-def _(ct, x, axis=None, keepdims=False, ord=2, out=None):
-    return vector_norm_cotangent(ct, x, out, ord, axis, keepdims)
-
-
-@pullback(np.linalg.matrix_norm)
-def _(ct, x, keepdims=False, ord="fro", out=None):
-    if ord == "fro":
-        return vector_norm_cotangent(ct, x, out, None, (-2, -1), keepdims)
-    return matrix_norm_cotangent(ct, x, out, ord, (-2, -1), keepdims)
+@pullback(np.linalg.tensorinv)
+def _(ct, a, ind=2, out=None):
+    inverse = _as_matrix(out, ndim(a) - ind).T
+    return reshape_like(-(inverse @ _as_matrix(ct, ndim(a) - ind) @ inverse), a)
