@@ -55,6 +55,7 @@ class Function:
         residuals: int | None = None,
         saved: Sequence[Node] | None = None,
         misses: str = "live",
+        base: str = STEP,
     ):
         self.name = name
         self.draft = draft
@@ -67,7 +68,7 @@ class Function:
         self.constants = constants
         self.lines: list[str] = []
         self.line_of: dict[Node, int] = {}
-        self.indent = STEP
+        self.base = self.indent = base
         self._texts: dict[Node, Text] = {}
         self._group: tuple | None = None
         self._context: tuple | None = None
@@ -84,6 +85,15 @@ class Function:
     # -- the whole function -----------------------------------------------------------------------
     def write(self) -> None:
         """Fill ``lines`` and ``line_of``."""
+        self.body()
+        self._close_context()
+        self._commit()
+        self._put(f"{self.indent}return {self._returned()}")
+        self._finish()
+        self._note_nested()
+
+    def body(self) -> None:
+        """Write the statements alone."""
         draft = self.draft
         for node in draft.parameters:
             self.names.give(node)
@@ -101,10 +111,10 @@ class Function:
         for node in draft.guards.keys() & set(draft.parameters):
             for position, guard in draft.guards[node]:
                 self._guard(position, guard)
-        self._close_context()
-        self._commit()
-        self._put(f"{self.indent}return {self._returned()}")
-        self._finish()
+
+    def _note_nested(self) -> None:
+        """A nested node is on the line of the statement around it."""
+        draft = self.draft
         for node, target in draft.into.items():
             while isinstance(target, Node) and target in draft.into:
                 target = draft.into[target]
@@ -195,8 +205,8 @@ class Function:
             self._close_context()
             if node.context:
                 settings = ", ".join([f'{key}="{value}"' for key, value in node.context])
-                self._put(f"{STEP}with np.errstate({settings}):")
-                self.indent = STEP * 2
+                self._put(f"{self.base}with np.errstate({settings}):")
+                self.indent = self.base + STEP
                 self._context = node.context
         if node.origin is not None and node.origin.statement_key != self._group:
             self._group = node.origin.statement_key
@@ -205,7 +215,7 @@ class Function:
 
     def _close_context(self) -> None:
         self._context = None
-        self.indent = STEP
+        self.indent = self.base
 
     def _assign(self, node: Node) -> None:
         hint = self.draft.chain_name.get(node, "")

@@ -40,6 +40,7 @@ class Text:
         self.constants = Constants(names)
         self.header = header
         self.misses = misses
+        self.extra: list[str] = []
         self.functions: list[tuple[Function, dict[Node, Node]]] = []
         self.lines: dict[Node, int] = {}
         names.claim("forward", "backward", "value_and_grad", "CONSTANTS")
@@ -47,7 +48,7 @@ class Text:
     def add(
         self, name: str, draft: Draft, stand_for: dict[Node, Node] | None = None, **options: Any
     ) -> Function:
-        """Write one more function; ``stand_for`` maps its nodes to those that lines are kept for."""
+        """Write one more function; lines are kept for what ``stand_for`` maps its nodes to."""
         function = Function(
             name, schedule(draft), self.names, self.constants, misses=self.misses, **options
         )
@@ -69,6 +70,8 @@ class Text:
             for node, line in function.line_of.items():
                 self.lines[stand_for.get(node, node)] = line + len(lines)
             lines += function.lines
+        if self.extra:
+            lines += ["", "", *self.extra]
         return "\n".join(lines) + "\n"
 
 

@@ -1,0 +1,235 @@
+"""The readable form as a module: ``forward``, ``backward``, and ``value_and_grad`` on top.
+
+>>> arguments = Arguments(("params", "x"), ("params['w']", "x"), gradients={"w": 0})
+>>> print(write_module(header("loss(params, x)", "params", "model.py:8", "x: f64[3]"), joint, parts,
+...                    arguments))
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from tracer.codegen.literals import PLAIN_DTYPES, Constants
+from tracer.codegen.namespace import identifier
+from tracer.codegen.readable.emit import STEP, fold
+from tracer.codegen.readable.text import Text, add_backward, add_forward, draft_of, names_for
+from tracer.errors import TracerError
+from tracer.graph.calcgraph import CalcGraph
+from tracer.graph.node import Node
+from tracer.transforms.partition import Partition
+
+SMALL = 16  # elements of an array that is written out
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """How the user's arguments become the flat inputs, as plain data.
+
+    Attributes
+    ----------
+    parameters : sequence of str
+        The user's parameters.
+    paths : sequence of str
+        One per flat input: ``"params['w1']"``, ``"layers[0].bias"``, ``"x"``; ``""`` for a capture.
+    gradients : nested dict, list, tuple of int
+        The tree of the gradient, with the number of each; None for a flat tuple.
+    captures : dict of int to array
+        The values of flat inputs that the function took from outside.
+    """
+
+    parameters: Sequence[str]
+    paths: Sequence[str]
+    gradients: Any = None
+    captures: Mapping[int, Any] = field(default_factory=dict)
+
+
+def header(call: str, wrt: str, place: str, arguments: str, version: str = "0.1") -> str:
+    """The docstring of a module: what it computes, and from what it was made."""
+    what = f"Value and gradient of {call} with respect to {wrt}." if wrt else f"Value of {call}."
+    return (
+        f"{what}\n\nMade by calcgraph {version} from {place} for\n    {arguments}.\n"
+        "Plain NumPy: read it, edit it, ship it.\n"
+    )
+
+
+def write_module(
+    header: str, joint: CalcGraph, parts: Partition | None = None, arguments: Arguments | None = None
+) -> str:
+    """The readable source of a joint graph.
+
+    Parameters
+    ----------
+    header : str
+        The module's docstring.
+    joint : CalcGraph
+    parts : Partition or None
+        None writes one function ``value_and_grad`` (or ``forward``, if there is no gradient).
+    arguments : Arguments or None
+        Adds a ``value_and_grad`` that takes and returns the user's own structure.
+    """
+    return module_text(header, joint, parts, arguments)[0]
+
+
+def module_text(
+    header: str, joint: CalcGraph, parts: Partition | None, arguments: Arguments | None,
+    checked: bool = False,
+) -> tuple[str, dict[str, np.ndarray]]:  # fmt: skip
+    """The source, and the arrays that it reads from the ``.npz`` beside it."""
+    text = Text(names_for(joint), header, "saved")
+    text.names.claim("check")
+    if parts is None:
+        name = "value_and_grad" if joint.roles.get("gradient") else "forward"
+        text.add(name, draft_of(joint), returns="value")
+    else:
+        add_forward(text, parts, returns="value")
+        add_backward(text, parts, returns="value")
+        if arguments is not None:
+            text.extra = _wrapper(text, joint, parts, arguments, checked)
+    definitions, arrays = define(text.constants)
+    if checked and text.extra:
+        definitions = [*definitions, "", "", *CHECK]
+    return text.source(definitions), arrays
+
+
+def _wrapper(
+    text: Text, joint: CalcGraph, parts: Partition, arguments: Arguments, checked: bool
+) -> list[str]:
+    """``value_and_grad`` on the user's arguments."""
+    lines = [f"def value_and_grad({', '.join(map(_name, arguments.parameters))}):"]
+    given = []
+    for number, (node, path) in enumerate(zip(parts.forward.inputs, arguments.paths, strict=True)):
+        if number in arguments.captures:
+            given.append(text.constants.reference(arguments.captures[number], text.names[node]))
+            continue
+        given.append(expression_of(path, text.constants))
+        if checked:
+            lines.append(f"{STEP}{_check_of(path, given[-1], node)}")
+    values = parts.forward.outputs[: parts.forward.roles["value"]]
+    results = [f"value_{n}" if len(values) > 1 else "value" for n in range(len(values))]
+    call = f"{STEP}{', '.join(results)}, residuals = forward({', '.join(given)})"
+    lines += fold(call, STEP).split("\n") if len(call) > 100 else [call]
+    seeds = len(parts.backward.inputs) - len(parts.residuals)
+    lines.append(f"{STEP}gradients = backward(residuals{', 1.0' * seeds})")
+    if parts.backward.roles["gradient"] == 1:
+        lines.append(f"{STEP}gradients = (gradients,)")
+    tree = "gradients" if arguments.gradients is None else _tree(arguments.gradients, text.constants)
+    answer = f"{STEP}return {', '.join(results)}, {tree}"
+    return [*lines, *(_broken(answer) if len(answer) > 100 else [answer])]
+
+
+def _broken(line: str) -> list[str]:
+    """A long ``return``, one item a line."""
+    lines, current = [f"{STEP}return ("], STEP * 2
+    for part in line.removeprefix(f"{STEP}return ").split(", "):
+        if len(current) + len(part) > 96:
+            lines.append(current.rstrip())
+            current = STEP * 2
+        current += part + ", "
+    return [*lines, current.rstrip(" ,") + ",", f"{STEP})"]
+
+
+def _name(parameter: str) -> str:
+    name = identifier(parameter)
+    if not name:
+        raise TracerError(f"{parameter!r} can't be a parameter's name.")
+    return name
+
+
+def _tree(tree: Any, constants: Constants) -> str:
+    if isinstance(tree, int):
+        return f"gradients[{tree}]"
+    if isinstance(tree, dict):
+        inside = [f"{constants.text(k)}: {_tree(v, constants)}" for k, v in tree.items()]
+        return f"{{{', '.join(inside)}}}"
+    inside = ", ".join([_tree(item, constants) for item in tree])
+    if isinstance(tree, list):
+        return f"[{inside}]"
+    return f"({inside},)" if len(tree) == 1 else f"({inside})"
+
+
+def expression_of(path: str, constants: Constants) -> str:
+    """Code for a path, rebuilt from its parts: nothing else than look-ups can be in it."""
+    def build(part: ast.AST) -> str:
+        if isinstance(part, ast.Name):
+            return _name(part.id)
+        if isinstance(part, ast.Attribute):
+            return f"{build(part.value)}.{part.attr}"
+        if isinstance(part, ast.Subscript) and isinstance(part.slice, ast.Constant):
+            return f"{build(part.value)}[{constants.text(part.slice.value)}]"
+        raise TracerError(f"{path!r} is no path to an argument.")
+
+    try:
+        return build(ast.parse(path, mode="eval").body)
+    except SyntaxError:
+        raise TracerError(f"{path!r} is no path to an argument.") from None
+
+
+CHECK = '''def check(name, value, shape, dtype):
+    """Refuse what this module was not made for."""
+    found, kind = np.shape(value), np.asarray(value).dtype
+    fits = len(found) == len(shape) and all(n in (None, m) for n, m in zip(shape, found))
+    if not fits or (dtype is not None and kind != dtype):
+        raise ValueError(f"{name} must be {dtype or 'a number'} {shape}, not {kind} {found}")'''.split(
+    "\n"
+)  # fmt: skip
+
+
+def _check_of(path: str, expression: str, node: Node) -> str:
+    shape = "(" + "".join([f"{n if type(n) is int else None}, " for n in node.shape]).rstrip() + ")"
+    if len(node.shape) > 1:
+        shape = shape.replace(",)", ")")
+    dtype = "None" if node.spec.kind == "weak" else f'"{node.dtype}"'
+    return f"check({ascii(expression)}, {expression}, {shape}, {dtype})"
+
+
+# -- constants ------------------------------------------------------------------------------------
+def define(constants: Constants) -> tuple[list[str], dict[str, np.ndarray]]:
+    """Lines that make the constants, and the arrays that are too large for lines."""
+    lines: list[str] = []
+    arrays: dict[str, np.ndarray] = {}
+    for name, value in constants.values.items():
+        if isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in "biufc":
+            text = _array(value, constants) if value.dtype in PLAIN_DTYPES else ""
+            if not text or len(text) + len(name) > 90:
+                arrays[name] = np.asarray(value)
+                text = f'CONSTANTS["{name}"]'
+            lines.append(f"{name} = {text}")
+        else:
+            lines += _definition(name, value)
+    if arrays:
+        load = 'CONSTANTS = np.load(__file__.removesuffix(".py") + ".npz", allow_pickle=False)'
+        lines.insert(0, load)
+    return lines, arrays
+
+
+def _array(value: Any, constants: Constants) -> str:
+    if value.size > SMALL:
+        return ""
+    text = constants.text(value.tolist())
+    if "nan" in text and not np.isnan(value).any():
+        return ""
+    dtype = constants.text(value.dtype)
+    return f"np.array({text})" if np.array(value.tolist()).dtype == value.dtype and value.size else (
+        f"np.array({text}, {dtype}).reshape({value.shape})"
+    )
+
+
+def _definition(name: str, value: Any) -> list[str]:
+    """A helper's own text, or the import of a function."""
+    module = getattr(value, "__module__", None) or ""
+    function = getattr(value, "__name__", "")
+    if module == "tracer.ops.registry":
+        source = inspect.getsource(value).replace(f"def {function}(", f"def {name}(")
+        return ["", "", *source.rstrip().split("\n")]
+    if module and module.split(".")[0] in ("numpy", "scipy") and function.isidentifier():
+        return [f"from {module} import {function} as {name}"]
+    raise TracerError(
+        f"{name} ({type(value).__name__}) can't be written as plain NumPy code.",
+        fix="use the live program",
+    )
