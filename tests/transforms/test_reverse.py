@@ -169,6 +169,30 @@ def test_writes_with_arrays_and_broadcasting():
     check(lambda x: x[places] * x[:, None][1], reals(3))
 
 
+def test_written_places_may_be_many():
+    def write(x, v):
+        return np.sum(apply(registry.SETITEM, x, v, slice(0, 2)))
+
+    for value in (np.float64(2), reals(1), reals(1, 1, 1)):
+        check(write, reals(3), value)
+    check(lambda x, v: write(x[:, None], v), reals(3), reals(1, 1))
+
+
+def test_lookups_of_different_elements_need_no_addition():
+    def picked(x, labels):
+        rows = x.builder.emit(registry.op_of(np.arange), (3,))
+        return -np.mean(x[rows, labels])
+
+    def repeated(x, labels):
+        return np.sum(x[labels, labels])
+
+    labels = np.array([1, 0, 0])
+    for function, op in ((picked, "setitem"), (repeated, "scatter_add")):
+        joint = reverse(build(function, reals(3, 2), labels), [0])
+        assert op in names(joint) and "broadcast_to" not in names(joint)
+        check(function, reals(3, 2), labels)
+
+
 def test_grid_writes():
     def grid(x):
         out = x.builder.emit(registry.op_of(np.zeros), ((2, 3),))

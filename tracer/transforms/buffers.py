@@ -203,13 +203,20 @@ def runs(keys: dict[Key, Any], indices: Any) -> list[Any]:
 
 
 def is_unique(index: Any) -> bool:
-    """Whether no element is selected twice: basic indices and masks."""
+    """Whether no element is selected twice: basic indices, masks, and ``arange`` beside others."""
     items = index if type(index) is tuple else (index,)
-    return all(
+    arrays = [item for item in items if hasattr(item, "dtype") and item.shape != ()]
+    basic = all(
         item is None or item is Ellipsis or isinstance(item, (int, np.integer, slice))
-        or getattr(item, "dtype", None) == np.bool_
         for item in items
-    )  # fmt: skip
+        if not any(item is array for array in arrays)
+    )
+    if not arrays or not basic:
+        return basic
+    if all(array.dtype == np.bool_ for array in arrays):
+        return len(arrays) == 1
+    counted = any(type(a) is Symbol and a.node.op.name == "arange" for a in arrays)
+    return counted and all(a.ndim == 1 and a.dtype.kind in "iu" for a in arrays)
 
 
 def disjoint(left: Any, right: Any, shape: Shape) -> bool:

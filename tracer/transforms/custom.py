@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -27,6 +29,8 @@ from tracer.recording.active import ACTIVE
 from tracer.recording.recorder import Recorder
 from tracer.recording.tensor import TracedTensor
 
+PLAIN: ContextVar[frozenset] = ContextVar("tracer_plain_functions", default=frozenset())
+
 
 class _Custom:
     """A function with a derivative of its own.
@@ -37,6 +41,8 @@ class _Custom:
     nondiff_argnums : sequence of int
         Positional arguments without derivative; the rule gets them first, as they are.
     """
+
+    __name__: str
 
     def __init__(self, fn: Callable[..., Any], nondiff_argnums: Sequence[int] = ()):
         functools.update_wrapper(self, fn)
@@ -60,7 +66,7 @@ class _Custom:
         recorder = ACTIVE.get()
         args = self._positional(args, kwargs)
         call = _Call(self, args)
-        if recorder is None or not call.operands:
+        if recorder is None or not call.operands or self in PLAIN.get():
             return self.fn(*args)
         return self._record(recorder, call)
 
@@ -90,7 +96,7 @@ class custom_vjp(_Custom):
     def _record(self, recorder: Recorder, call: _Call) -> Any:
         if self.fwd is None or self.bwd is None:
             raise self._missing(recorder)
-        with _Inside(self):
+        with _inside(self):
             out, residuals = self.fwd(*call.args)
         results = [recorder.tensor(leaf) for leaf in trees.flatten(out)[0]]
         structure = trees.flatten(out)[1]
@@ -158,7 +164,7 @@ class custom_jvp(_Custom):
             primals = call.with_operands(fresh[: len(call.operands)])
             tangents = call.with_tangents(fresh[len(call.operands) :])
             assert self.rule is not None
-            with _Inside(self):
+            with _inside(self):
                 _, moved = self.rule(*call.fixed, primals, tangents)
             return [
                 _fit(inner, leaf, result)
@@ -189,18 +195,14 @@ def stop_gradient(tree: Any) -> Any:
     return trees.map(stop, tree)
 
 
-class _Inside:
+@contextmanager
+def _inside(owner: _Custom) -> Iterator[None]:
     """While a rule runs, the function in it is plain: ``fwd`` may call the function itself."""
-
-    def __init__(self, owner: _Custom):
-        self.owner = owner
-
-    def __enter__(self) -> None:
-        owner = self.owner
-        owner.__dict__["_record"] = lambda recorder, call: owner.fn(*call.args)
-
-    def __exit__(self, *exception: object) -> None:
-        self.owner.__dict__.pop("_record", None)
+    token = PLAIN.set(PLAIN.get() | {owner})
+    try:
+        yield
+    finally:
+        PLAIN.reset(token)
 
 
 class _Call:

@@ -140,8 +140,12 @@ def _run(
         for slot in sorted(wanted):
             yield slot, cast(ct, node.inputs[slot].specs[0])
         return
-    whole = [_full(builder, c, node, k) for k, c in enumerate(ct)] if type(ct) is list else ct
-    whole = tuple(whole) if type(ct) is list else dense(builder, ct, node)
+    if type(ct) is list:
+        whole: Any = tuple([_full(builder, c, node, k) for k, c in enumerate(ct)])
+    elif node.op is registry.GETITEM and ct.shape == ():
+        whole = ct  # one number for all places: assignment broadcasts it
+    else:
+        whole = dense(builder, ct, node)
     if pull.operands == EVERY and not pull.several:
         for slot in sorted(wanted):
             value = pull.function(whole, slot, *args, **kwargs)
@@ -289,18 +293,23 @@ def _pull_setitem(builder: Builder, node: Node, ct: Any, active: Any) -> Iterato
     part = buffer.write(builder, index)
     if type(value) is Hole and node.inputs[value.slot] in active and part is not None:
         target = Symbol(builder, node.inputs[value.slot])
-        yield value.slot, cast(_fit(part, target), target.spec)
+        place = Symbol(builder, node)[index]  # for its shape alone
+        yield value.slot, cast(_fit(part, place, target), target.spec)
     if type(base) is Hole and node.inputs[base.slot] in active:
         buffer.like = node.inputs[base.slot]
         yield base.slot, buffer
 
 
-def _fit(part: Symbol, target: Symbol) -> Symbol:
-    """Undo the broadcasting of an assignment, which also drops leading axes of length 1."""
-    lead = target.ndim - part.ndim
-    if lead > 0:
-        part = np.reshape(part, (1,) * lead + part.shape)
-    return reduce_to(part, part, target)
+def _fit(part: Symbol, place: Symbol, target: Symbol) -> Symbol:
+    """Undo the broadcasting of ``target`` to the written ``place``.
+
+    An assignment also drops leading axes of length 1.
+    """
+    lead = target.ndim - place.ndim
+    if lead <= 0:
+        return reduce_to(part, place, target)
+    inner = Symbol(target.builder, np.reshape(target, target.shape[lead:]).node)
+    return reduce_to(part, place, inner)
 
 
 def _pull_scatter_add(builder: Builder, node: Node, ct: Any, active: Any) -> Iterator[Contribution]:
@@ -310,7 +319,8 @@ def _pull_scatter_add(builder: Builder, node: Node, ct: Any, active: Any) -> Ite
     whole = dense(builder, ct, node)
     if type(value) is Hole and node.inputs[value.slot] in active:
         target = Symbol(builder, node.inputs[value.slot])
-        yield value.slot, cast(_fit(whole[index], target), target.spec)
+        part = whole[index]
+        yield value.slot, cast(_fit(part, part, target), target.spec)
     if type(base) is Hole and node.inputs[base.slot] in active:
         yield base.slot, cast(whole, node.inputs[base.slot].specs[0])
 
