@@ -108,7 +108,8 @@ def connect_saved(rungs: Ladder) -> None:
             ends = rungs.keys[cell], "v" + rungs.keys[taker][1:]
             known.setdefault(ends, []).append(value)
     for (tail, head), values in known.items():
-        names = dict.fromkeys(wording.saved_name(value, rungs.parts) for value in values)
+        repeated = len(values) > 1 and values[0].op is values[-1].op
+        names = dict.fromkeys(wording.saved_name(v, rungs.parts, repeated) for v in values)
         text = ", ".join(list(names)[:2]) + ("…" if len(names) > 2 else "")
         text = wording.shorten(text, 24)
         count = f"{len(values)}× " if len(values) > len(names) else ""

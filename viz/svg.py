@@ -11,11 +11,12 @@ import re
 import xml.etree.ElementTree as ElementTree
 from xml.etree.ElementTree import Element
 
-from viz.theme import PALETTE, light, style_sheet
+from viz.theme import MONO, PALETTE, SANS, light, style_sheet
 
 SVG = "http://www.w3.org/2000/svg"
 LINK = "http://www.w3.org/1999/xlink"
 BASELINE = 0.35  # of the font size, below the middle of the cell
+FILLED = 0.95  # of its cell, by a sans run: the advance table has a margin
 _renders = itertools.count(1)
 
 
@@ -36,6 +37,8 @@ def finish(svg: str, theme: str = "auto", prefix: str | None = None) -> str:
     _lift_labels(root)
     root.set("class", f"calc calc-{theme}")
     root.set("role", "img")
+    for side in ("width", "height"):  # points to pixels: some viewers refuse units
+        root.set(side, f"{float(root.get(side, '0').removesuffix('pt')) * 4 / 3:.0f}")
     style = Element(f"{{{SVG}}}style")
     style.text = style_sheet(theme)
     root.insert(0, style)
@@ -74,17 +77,18 @@ def _centre_text(element: Element) -> None:
         left, right = min(x for x, _ in points), max(x for x, _ in points)
         top, bottom = min(y for _, y in points), max(y for _, y in points)
         size = float(text.get("font-size", "10"))
+        share = 1.0 if _is_mono(text) else FILLED
         text.set("text-anchor", "middle")
         text.set("x", f"{(left + right) / 2:.2f}")
         text.set("y", f"{(top + bottom) / 2 + BASELINE * size:.2f}")
         # Whatever font the viewer has, the run keeps to its cell.
-        text.set("textLength", f"{(right - left) * _share(text):.2f}")
+        text.set("textLength", f"{(right - left) * share:.2f}")
         text.set("lengthAdjust", "spacingAndGlyphs")
+        text.set("font-family", MONO if _is_mono(text) else SANS)
 
 
-def _share(text: Element) -> float:
-    """How much of its cell a run fills: sans cells have a margin."""
-    return 1.0 if "Courier" in text.get("font-family", "") else 0.95
+def _is_mono(text: Element) -> bool:
+    return "Courier" in text.get("font-family", "")
 
 
 def _is_sentinel(shape: Element) -> bool:

@@ -75,14 +75,12 @@ def style_sheet(theme: str = "auto") -> str:
     A forced theme has its hex in the attributes already and needs no mapping.
     """
     rules = [
-        f'svg.calc text[font-family^="Helvetica"]{{font-family:{SANS}}}',
-        f'svg.calc text[font-family^="Courier"]{{font-family:{MONO}}}',
         "svg.calc text{font-variant-ligatures:none}",
         "svg.calc .edge path{stroke-linecap:round}",
         "svg.calc .ct path{stroke-dasharray:5.5 3.5}",
         "svg.calc .res path{stroke-dasharray:.1 4.2}",
         "svg.calc .const path{stroke-dasharray:4 3}",
-        "svg.calc .halo{paint-order:stroke;stroke-width:3px;stroke-linejoin:round}",
+        "svg.calc .halo{paint-order:stroke;stroke-width:4px;stroke-linejoin:round}",
     ]
     if theme == "auto":
         rules = [

@@ -9,6 +9,8 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,7 @@ from tracer.graph.calcgraph import PullbackRecord
 from tracer.graph.node import Hole, Node, Ref
 from tracer.graph.spec import SHORT_DTYPES, ArraySpec
 from viz.anatomy import Anatomy
-from viz.labels import Run
+from viz.labels import Gap, Run
 from viz.metrics import shorten
 
 LONGEST_NAME = 28
@@ -47,10 +49,10 @@ def specs_text(node: Node, usual: np.dtype | None = None) -> str:
     return text
 
 
-def index_text(index: Any) -> str:
-    """An index as it is written between brackets."""
+def index_text(index: Any, inputs: Sequence[Node] = ()) -> str:
+    """An index as it is written between brackets; index arrays by their names."""
     if type(index) is tuple:
-        return ", ".join(index_text(part) for part in index)
+        return ", ".join(index_text(part, inputs) for part in index)
     if type(index) is slice:
         start = "" if index.start is None else index_text(index.start)
         stop = "" if index.stop is None else index_text(index.stop)
@@ -58,7 +60,7 @@ def index_text(index: Any) -> str:
     if index is Ellipsis:
         return "..."
     if type(index) is Hole:
-        return "·"
+        return inputs[index.slot].name or "·" if index.slot < len(inputs) else "·"
     return repr(index.value) if isinstance(index, np.generic) else repr(index)
 
 
@@ -71,14 +73,14 @@ def op_text(node: Node, repeated: bool = False) -> str:
     if name == "getitem" and len(params.args) == 2:
         if repeated and type(params.args[1]) is int:
             return f"{node.inputs[0].name}[t]"
-        return shorten(f"{node.inputs[0].name}[{index_text(params.args[1])}]", LONGEST_NAME)
+        return shorten(f"{node.inputs[0].name}[{index_text(params.args[1], node.inputs)}]", LONGEST_NAME)
     if name in ("setitem", "scatter_add") and len(params.args) == 3:
         sign = "=" if name == "setitem" else "+="
-        return shorten(f"[{index_text(params.args[2])}] {sign}", LONGEST_NAME)
+        return shorten(f"[{index_text(params.args[2], node.inputs)}] {sign}", LONGEST_NAME)
     if node.regions and node.regions[0].title:
         return shorten(f"{name} {node.regions[0].title}", LONGEST_NAME)
     literals = [f"{a!r}" for a in params.args if type(a) in (int, float, complex, bool)]
-    literals += [f"{k}={v!r}" for k, v in params.kwargs.items() if type(v) in (int, bool, tuple)]
+    literals += [f"{k}={v!r}" for k, v in params.kwargs.items() if type(v) in (int, tuple)]
     return shorten(" ".join([name, *literals]), LONGEST_NAME)
 
 
@@ -88,11 +90,11 @@ def given_name(node: Node, parts: Anatomy) -> str:
     return shorten(node.name or ", ".join(names), LONGEST_NAME)
 
 
-def saved_name(value: Node, parts: Anatomy) -> str:
+def saved_name(value: Node, parts: Anatomy, repeated: bool = False) -> str:
     """What a saved value is called: the user's name, else the op that made it."""
     if value.op.name in ("input", "constant"):
         return leaf_text(value)
-    return given_name(value, parts) or op_text(value)
+    return given_name(value, parts) or op_text(value, repeated)
 
 
 def value_text(node: Node) -> str:
@@ -120,7 +122,7 @@ def tokens_of(record: PullbackRecord) -> Tokens:
     if record.math:
         return [(record.math, None)]
     if record.formula:
-        return [(text.strip(), spec) for text, spec in record.formula]
+        return list(record.formula)
     return [("ḡ", record.cotangent)]
 
 
@@ -132,44 +134,50 @@ def is_identity(record: PullbackRecord) -> bool:
 
 def formula_text(record: PullbackRecord) -> str:
     """A record in one line: ``ḡ (m,n) · Bᵀ (n,k) → (m,k)``."""
-    parts = [
+    text = "".join(
         text if spec is None else f"{text} {shape_text(spec, '')}"
         for text, spec in tokens_of(record)
-    ]
-    if not is_identity(record):
-        parts += ["→", shape_text(record.result, "")]
-    return " ".join(parts)
+    )
+    return text if is_identity(record) else f"{text} → {shape_text(record.result, '')}"
 
 
-def pill_row(record: PullbackRecord, prefix: str = "", summary: str = "") -> list[Run]:
+def pill_row(record: PullbackRecord, prefix: str = "", summary: str = "") -> list[Run | Gap]:
     """The runs of a pill; long formulas lose their inner shapes first, then their end.
 
     A ``summary`` stands for the formulas of a whole group of ops.
     """
-
-    def written(text: str, role: str, bold: bool = False) -> Run:
-        return Run(text, 9.5, role, mono=True, bold=bold)
-
     tokens = [(summary, record.cotangent)] if summary else tokens_of(record)
     roomy = len(formula_text(record)) <= LONGEST_PILL
-    runs: list[Run] = [written(f"{prefix} ", "bwd_ink", True)] if prefix else []
+    runs = [*_written(prefix, "bwd_ink", True), SPACE] if prefix else []
     room = LONGEST_PILL
     for position, (text, spec) in enumerate(tokens):
         if room <= 0:
-            runs.append(written("…", "ink2"))
+            runs += _written("…", "ink2")
             break
         text = shorten(text, max(room, 2))
         room -= len(text)
-        if spec is None and not (record.math or len(tokens) == 1):
-            runs.append(written(f" {text} ", "ink2"))
-            continue
-        runs.append(written(text, "bwd_ink", True))
+        is_operator = spec is None and not (record.math or len(tokens) == 1)
+        runs += _written(text, "ink2" if is_operator else "bwd_ink", not is_operator)
         if spec is not None and (roomy or position == 0):
-            runs.append(written(f" {shape_text(spec, '')}", "shp"))
+            runs += [SPACE, *_written(shape_text(spec, ""), "shp")]
     if not is_identity(record) or prefix or summary:
-        runs.append(written(" → ", "ink2"))
-        runs.append(written(shape_text(record.result, ""), "bwd_ink", True))
+        runs += _written(" → ", "ink2")
+        runs += _written(shape_text(record.result, ""), "bwd_ink", True)
     return runs
+
+
+PILL_SIZE = 9.5
+SPACE = Gap(6)
+RARE = re.compile("([ᵀₜᴴ])")  # few monospaced fonts have these: a run of its own keeps the rest
+
+
+def _written(text: str, role: str, bold: bool = False) -> list[Run | Gap]:
+    """Text of a pill: runs, with gaps for the spaces at its ends."""
+    bare = text.strip(" ")
+    before = SPACE if text[:1] == " " else Gap(0)
+    after = SPACE if text[-1:] == " " and bare else Gap(0)
+    runs = [Run(part, PILL_SIZE, role, mono=True, bold=bold) for part in RARE.split(bare) if part]
+    return [gap for gap in (before, *runs, after) if gap != Gap(0)]
 
 
 def place_text(file: str, line: int) -> str:
