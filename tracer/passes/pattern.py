@@ -4,8 +4,9 @@
 >>> match(pattern, node, {})
 {'x': <x: f64[3] = input()>}
 
-``x y z u v w`` stand for operands; every other name stands for a literal argument (an axis, an
-index without operands, a number); ``*p`` and ``**k`` for the rest of the arguments.
+``x y z u v w`` stand for operands, ``index`` for an argument of any kind with operands in it;
+every other name stands for a literal argument (an axis, a shape, a number, an index without
+operands); ``*p`` and ``**k`` for the rest of the arguments, literals all.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from tracer.graph.node import Hole, Node, Params, Ref
+from tracer.graph.node import Hole, Node, Params, Ref, map_structure
 from tracer.graph.node import _typed as typed
 
 OPERANDS = frozenset("xyzuvw")
@@ -25,6 +26,7 @@ BINARY: dict[type, str] = {
     ast.Add: "add", ast.Sub: "subtract", ast.Mult: "multiply", ast.Div: "divide",
     ast.Pow: "pow", ast.MatMult: "matmul",
 }  # fmt: skip
+ANY_ARGUMENT = "index"
 ANY_ELEMENTWISE = "elementwise"  # as the name of an op: any elementwise op, bound to it
 
 
@@ -133,6 +135,9 @@ def match(pattern: Call, node: Node, found: dict[str, Any]) -> dict[str, Any] | 
 def _match(part: Pattern, argument: Any, reader: Node, found: dict[str, Any]) -> bool:
     """Whether one argument fits; binds variables."""
     operand = reader.inputs[argument.slot] if type(argument) is Hole else None
+    if isinstance(part, Variable) and part.name == ANY_ARGUMENT:
+        found[ANY_ARGUMENT] = with_operands(argument, reader)
+        return True
     if isinstance(part, Variable):
         value = argument if operand is None else operand
         if part.is_operand != (operand is not None) or (operand is None and has_holes(argument)):
@@ -149,6 +154,11 @@ def _match(part: Pattern, argument: Any, reader: Node, found: dict[str, Any]) ->
     if part.name != operand.op.name or operand.context != reader.context:
         return False
     return match(part, operand, found) is not None
+
+
+def with_operands(argument: Any, reader: Node) -> Any:
+    """An argument with nodes in its holes."""
+    return map_structure(lambda a: reader.inputs[a.slot] if type(a) is Hole else a, argument)
 
 
 def scalar_of(node: Node) -> Any:

@@ -19,6 +19,7 @@ from tracer.graph.spec import ArraySpec
 from tracer.ops.infer import infer
 from tracer.ops.registry import op_named
 from tracer.passes.pattern import (
+    ANY_ARGUMENT,
     ANY_ELEMENTWISE,
     Call,
     Literal,
@@ -250,7 +251,7 @@ def _may_fit(part: Pattern, kind: Any) -> bool:
     """Whether an argument of this op (or this literal type) can match a part at all."""
     is_operand = hasattr(kind, "schema")
     if isinstance(part, Variable):
-        return part.is_operand == is_operand
+        return part.name == ANY_ARGUMENT or part.is_operand == is_operand
     if isinstance(part, Literal):
         return not is_operand or kind.name == "constant"
     return is_operand and kind.name == part.name

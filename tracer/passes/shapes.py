@@ -17,7 +17,8 @@ import numpy as np
 
 from tracer.graph.node import Node
 from tracer.graph.spec import Dim
-from tracer.passes.pattern import has_holes
+from tracer.passes.algebra import as_literal
+from tracer.passes.pattern import has_holes, scalar_of
 from tracer.passes.rewrite import Make, Rewrite, rewrite
 
 
@@ -195,6 +196,16 @@ def disjoint(x: Node, i: Any, j: Any) -> bool:
     return False
 
 
+def is_literal_of(x: Node, y: Node) -> bool:
+    """Whether ``y`` is a constant number of the dtype of ``x``."""
+    return scalar_of(y) is not None and x.dtype == y.dtype
+
+
+def literal_value(make: Make, x: Node, y: Node, index: Any) -> Node:
+    """What is written, as a Python number."""
+    return make.node(make.root.op, (x, as_literal(y), index), {})
+
+
 def is_basic(i: Any) -> bool:
     """Whether an index is made of ints and slices alone."""
     return not has_holes(i) and all(
@@ -242,12 +253,16 @@ SHAPES: tuple[Rewrite, ...] = (
     rewrite("setitem(x, y, i)[i]", to="y", when=is_basic),
     rewrite("setitem(x, y, i)[j]", to="x[j]", when=disjoint),
     rewrite("setitem(x, c, i)[j]", to="x[j]", when=disjoint),
+    rewrite("scatter_add(x, broadcast_to(y, s), index)", to="scatter_add(x, y, index)"),
+    rewrite("setitem(x, broadcast_to(y, s), index)", to="setitem(x, y, index)"),
+    rewrite("scatter_add(x, y, index)", to=literal_value, when=is_literal_of),
+    rewrite("setitem(x, y, index)", to=literal_value, when=is_literal_of),
     # -- derivative programs --------------------------------------------------------------------
     rewrite("transpose(x @ y, *p)", to=product_of_transposes, exact=False, single=True),
     rewrite("sum(broadcast_to(x, s), **k)", to=sum_of_broadcast, exact=False),
     rewrite("sum(reshape(x, s))", to="sum(x)", exact=False),
-    rewrite("x + scatter_add(zeros(*p, **k), y, i)", to="scatter_add(x, y, i)", exact=False,
-            single=True),
-    rewrite("scatter_add(zeros(*p, **k), y, i) + x", to="scatter_add(x, y, i)", exact=False,
-            single=True),
+    rewrite("x + scatter_add(zeros(*p, **k), y, index)", to="scatter_add(x, y, index)",
+            exact=False, single=True),
+    rewrite("scatter_add(zeros(*p, **k), y, index) + x", to="scatter_add(x, y, index)",
+            exact=False, single=True),
 )
