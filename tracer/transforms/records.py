@@ -56,11 +56,11 @@ class Records:
     def finish(self, kept: frozenset[Node]) -> tuple[PullbackRecord, ...]:
         """The records, in the order of the sweep."""
         printer = Printer(self.own)
+        places = {node: place for place, node in enumerate(self.builder.nodes)}
         found = []
         for node, slot, ct, contribution, start, end in self.notes:
-            made = [n for n in self.builder.nodes[start:end] if n in kept]
-            value = _symbol(contribution)
-            made = _ancestors(made, value)
+            made = _made(_symbol(contribution), places, start, end)
+            made = tuple([one for one in made if one in kept])
             spec, result = _first_inexact(node), node.inputs[slot].specs[0]
             rule = rule_for(node.op)
             math = rule.pulls[0].math if rule is not None and rule.pulls else ""
@@ -77,14 +77,18 @@ def _symbol(contribution: Any) -> Symbol | None:
     return None
 
 
-def _ancestors(made: list[Node], value: Symbol | None) -> tuple[Node, ...]:
-    if value is None or not made:
-        return ()
-    wanted = {value.node}
-    for node in reversed(made):
-        if node in wanted:
-            wanted.update(node.inputs)
-    return tuple([node for node in made if node in wanted])
+def _made(
+    value: Symbol | None, places: dict[Node, int], start: int, end: int
+) -> tuple[Node, ...]:
+    """The nodes between two places that a contribution was computed by, in order."""
+    found: set[Node] = set()
+    waiting = [value.node] if value is not None else []
+    while waiting:
+        node = waiting.pop()
+        if node not in found and start <= places[node] < end:
+            found.add(node)
+            waiting += node.inputs
+    return tuple(sorted(found, key=places.__getitem__))
 
 
 def _first_inexact(node: Node) -> ArraySpec:
