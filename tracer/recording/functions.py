@@ -42,6 +42,19 @@ def _copyto(recorder: Recorder, dst: Any, src: Any, casting: str = "same_kind", 
         target[...] = np.where(where, src, target)
 
 
+def repeated(values: Any, shape: tuple[int, ...]) -> Any:
+    """``np.resize``, which repeats what is too short, as a lookup: that has a derivative."""
+    if not np.ndim(values):
+        return values
+    flat = np.ravel(np.asarray(values))
+    count = int(np.prod(shape, dtype=np.int64))
+    length = np.shape(flat)[0]
+    if not length:
+        return np.zeros(shape)
+    flat = flat[:count] if count <= length else flat[np.arange(count) % length]
+    return np.reshape(flat, shape)
+
+
 def _fill_diagonal(recorder: Recorder, a: Any, val: Any, wrap: bool = False) -> None:
     target = _target(recorder, a)
     value = target._value
@@ -49,10 +62,7 @@ def _fill_diagonal(recorder: Recorder, a: Any, val: Any, wrap: bool = False) -> 
     step = value.shape[1] + 1 if value.ndim == 2 else 1 + int(np.cumprod(value.shape[:-1]).sum())
     positions = np.arange(value.size)[:end:step]
     where = np.unravel_index(positions, value.shape)
-    if np.ndim(val) == 0:
-        target[where] = val
-    else:
-        target[where] = np.resize(val, positions.shape)
+    target[where] = repeated(val, positions.shape)
 
 
 def _put(recorder: Recorder, a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
@@ -62,19 +72,24 @@ def _put(recorder: Recorder, a: Any, ind: Any, v: Any, mode: str = "raise") -> N
     if mode != "raise":
         where = where % size if mode == "wrap" else np.clip(where, 0, size - 1)
     index = np.unravel_index(where, target._value.shape)
-    target[index] = np.resize(v, np.shape(where)) if np.ndim(v) else v
+    target[index] = repeated(v, np.shape(where))
 
 
 def _putmask(recorder: Recorder, a: Any, mask: Any, values: Any) -> None:
     target = _target(recorder, a)
-    repeated = np.resize(values, target.shape) if np.ndim(values) else values
+    values = np.asarray(values) if isinstance(values, (list, tuple)) else values
+    repeated = repeated(values, target.shape) if np.ndim(values) else values
+    if np.result_type(repeated) != target.dtype:
+        repeated = np.asarray(repeated).astype(target.dtype)
     target[...] = np.where(mask, repeated, target)
 
 
 def _place(recorder: Recorder, arr: Any, mask: Any, vals: Any) -> None:
     target = _target(recorder, arr)
+    mask = np.asarray(mask, dtype=bool)
     count = int(np.count_nonzero(mask))
-    target[recorder.tensor(mask)] = np.resize(vals, (count,))
+    if count:
+        target[recorder.tensor(mask)] = repeated(np.atleast_1d(vals), (count,))
 
 
 def _put_along_axis(recorder: Recorder, arr: Any, indices: Any, values: Any, axis: Any) -> None:
@@ -129,7 +144,18 @@ def _array(recorder: Recorder, a: Any, dtype: Any = None, **kwargs: Any) -> Any:
     return recorder.call(registry.op_of(np.array), (a,), kwargs, "")
 
 
+def _full_like(
+    recorder: Recorder, a: Any, fill_value: Any, dtype: Any = None, order: str = "K",
+    subok: bool = True, shape: Any = None, device: Any = None,
+) -> Any:  # fmt: skip
+    """With a traced fill value: room for it, then the value written there."""
+    room = np.empty_like(a, dtype=dtype, shape=shape)
+    room[...] = fill_value
+    return room
+
+
 SPECIAL: dict[Any, Any] = {
+    np.full_like: _full_like,
     np.copyto: _copyto, np.fill_diagonal: _fill_diagonal, np.put: _put, np.putmask: _putmask,
     np.place: _place, np.put_along_axis: _put_along_axis, np.ndim: _ndim, np.shape: _shape,
     np.size: _size, np.shares_memory: _shares, np.may_share_memory: _shares,

@@ -55,7 +55,7 @@ class Monitor:
             return value
         if is_library_module(value):
             return value
-        hook = getattr(np, getattr(value, "__name__", ""), None) if callable(value) else None
+        hook = vars(np).get(getattr(value, "__name__", "")) if callable(value) else None
         if hook is not None and getattr(hook, "__tracer_original__", None) is value:
             return hook  # bound by `from numpy import zeros` before the trace
         if name in self.free:

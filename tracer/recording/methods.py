@@ -12,6 +12,7 @@ import numpy as np
 
 from tracer.graph.op import ELEMENTWISE, OPAQUE, Op
 from tracer.ops import registry
+from tracer.recording import functions
 from tracer.recording.active import leak
 from tracer.recording.tensor import TracedTensor, recorder_for
 
@@ -44,7 +45,7 @@ def _imag(x: Any) -> Any:
 
 
 ITEM_OF = registry.register(Op("python_scalar", ELEMENTWISE, _item, "ndarray.item"))
-FLATTEN = registry.register(Op("flatten", OPAQUE, np.ndarray.flatten, "np.ravel"))
+FLATTEN = registry.FLATTEN
 
 
 def _as_method(function: Any):
@@ -113,9 +114,45 @@ _set_part("real", np.real)
 _set_part("imag", np.imag)
 
 
-@_attribute("flat")
+class Flat:
+    """``x.flat`` of an array whose elements do not lie one after the other."""
+
+    def __init__(self, array: TracedTensor):
+        self.base = array
+
+    def _where(self, index: Any) -> tuple:
+        shape = np.shape(self.base._value)
+        return np.unravel_index(np.arange(np.size(self.base._value))[index], shape)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.base[self._where(index)]
+
+    def __setitem__(self, index: Any, values: Any) -> None:
+        where = self._where(index)
+        self.base[where] = functions.repeated(values, np.shape(where[0]))
+
+    def __len__(self) -> int:
+        return int(np.size(self.base._value))
+
+    def __iter__(self) -> Any:
+        return iter(self.base.ravel())
+
+    def copy(self) -> Any:
+        return self.base.flatten()
+
+    def __array__(self, *args: Any, **kwargs: Any) -> Any:
+        raise leak("The .flat of a traced array was turned into a plain one.", "use x.ravel()")
+
+
 def _flat(self: TracedTensor) -> Any:
-    return self.reshape(-1)
+    return self.reshape(-1) if self.flags.c_contiguous else Flat(self)
+
+
+def _set_flat(self: TracedTensor, values: Any) -> None:
+    Flat(self)[:] = values
+
+
+TracedTensor.flat = property(_flat, _set_flat)  # type: ignore[assignment]
 
 
 @_method

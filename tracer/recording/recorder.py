@@ -432,7 +432,7 @@ class Recorder:
 
     def _relate(self, op: Op, inputs: tuple[Node, ...]) -> None:
         """Broadcasting of a run-time size with another size holds only while both stay related."""
-        if op.schema.kind not in ("elementwise", "contraction", "gufunc"):
+        if op.schema.kind != "elementwise":  # in a product NumPy itself refuses other sizes
             return
         axes: dict[int, tuple[Node, int, Any]] = {}
         for node in inputs:
@@ -635,7 +635,11 @@ class Recorder:
                     "make it inside the traced function, e.g. out = np.zeros(n)",
                     errors.CaptureMutationError,
                 )  # fmt: skip
-        where = kwargs.pop("where", True)
+        where = True
+        if op.schema.kind == "elementwise":
+            where = kwargs.pop("where", True)
+        elif op.name in SUMS and kwargs.get("dtype") is None and outs[0] is not None:
+            kwargs["dtype"] = outs[0].dtype  # a sum with out= calculates in the dtype of out
         results = self.call(op, args, kwargs, spelling)
         many = isinstance(results, tuple)
         for out, result in zip(outs, results if many else (results,), strict=False):
@@ -656,12 +660,12 @@ class Recorder:
         spec = target._node.specs[0]
         target._value[...] = value._value
         node = self.node_of(value)
-        if node.specs[0].shape != spec.shape:
+        if node.specs[0].shape != spec.shape or node.specs[0].kind != spec.kind:
             params = Params((HOLES[0], HOLES[1], Ellipsis))
             node = self.add(
                 registry.SETITEM, (self.node_of(target), node), params, (spec,), target._node.name
             )
-        elif node.specs[0].dtype != spec.dtype or node.specs[0].kind != "array":
+        elif node.specs[0].dtype != spec.dtype:
             params = Params((HOLES[0], spec.dtype))
             node = self.add(registry.ASTYPE, (node,), params, (spec,), target._node.name)
         self.replace(target, node, value._known)
@@ -752,6 +756,7 @@ class Recorder:
         self._fix_sizes(node, place.origin if place is not None else None)
 
 
+SUMS = frozenset("sum prod mean cumsum cumprod nansum nanprod add.reduce multiply.reduce".split())
 NUMBERS = (np.ndarray, np.generic, bool, int, float, complex)
 
 
