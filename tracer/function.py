@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 import numpy as np
 
 from tracer import errors, settings, trees
+from tracer.recording.whereabouts import is_library
 
 if TYPE_CHECKING:
     from tracer.engine import Leaf
@@ -197,10 +198,14 @@ CACHES_LIMIT = 1_000
 
 
 def shared_cache(function: Any, static: tuple[str, ...]) -> Cache:
-    """The cache of a function's code object."""
+    """The cache of a function's code object.
+
+    What a library's function captures is not looked into, so it has a cache of its own.
+    """
     plain = _innermost(function)
     code = getattr(plain, "__code__", None)
-    anchor: Any = code if code is not None else plain
+    shared = code is not None and not is_library(code.co_filename)
+    anchor: Any = code if shared else plain
     table = getattr(plain, "__globals__", None)
     key = (id(anchor), id(table), static)
     with _CACHES_LOCK:
@@ -240,6 +245,11 @@ def as_traced(function: Any) -> TracedFunction:
 
 @functools.lru_cache(maxsize=4096)
 def _signature(function: Any) -> inspect.Signature | None:
+    plain = inspect.unwrap(function)
+    if isinstance(plain, np.ufunc):  # its keywords (out, where, dtype …) are no arguments
+        names = ["x"] if plain.nin == 1 else [f"x{k + 1}" for k in range(plain.nin)]
+        kind = inspect.Parameter.POSITIONAL_ONLY
+        return inspect.Signature([inspect.Parameter(name, kind) for name in names])
     try:
         return inspect.signature(function)
     except (TypeError, ValueError):
