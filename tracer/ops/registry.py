@@ -284,6 +284,7 @@ SIZE_OF = register(Op("size_of", STRUCTURAL, _size_of))  # (%0, axis): a weak in
 SAME_SIZE = register(Op("same_size", STRUCTURAL, _same_size))  # (%0, %1, axis, axis): a bool
 STOP_GRADIENT = register(Op("stop_gradient", ELEMENTWISE, _constant))  # the operand, as it is
 ASTYPE = register(Op("astype", ELEMENTWISE, _astype))  # (%0, dtype)
+FLATTEN = register(Op("flatten", SHAPE, np.ndarray.flatten, "np.ravel"))  # always a copy
 CALL = register(Op("call", REGION, _call))  # regions: (body,)
 # (operands, results, residuals): the results, with the user's own derivative in regions[0]
 CUSTOM = register(Op("custom", REGION, _custom))

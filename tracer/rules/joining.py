@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tracer.errors import MissingRule
-from tracer.graph.spec import Dim
+from tracer.graph.spec import Dim, array_spec
 from tracer.ops import registry
 from tracer.ops.builder import Symbol, apply
 from tracer.rules.declare import EVERY, ZERO, linear, pullback
@@ -64,11 +64,20 @@ def slices_along(ct: Any, parts: list[Any], axis: int) -> list[Any]:
     pieces = []
     for part in parts:
         size = tree_shape(part)[axis]
-        stop = start + (apply(registry.SIZE_OF, part, axis) if isinstance(size, Dim) else size)
+        length = apply(registry.SIZE_OF, part, axis) if isinstance(size, Dim) else size
+        stop = length if type(start) is int and start == 0 else start + length
         begin = None if type(start) is int and start == 0 else start
-        pieces.append(ct[(*lead, slice(begin, stop))] if lead else ct[slice(begin, stop)])
+        index = (*lead, slice(begin, stop)) if lead else slice(begin, stop)
+        pieces.append(ct[index] if type(stop) is int else _piece(ct, index, axis, size))
         start = stop
     return pieces
+
+
+def _piece(ct: Any, index: Any, axis: int, size: Any) -> Any:
+    """``ct[index]`` between bounds that are known at run time: as long as the part it is for."""
+    shape = shape_of(ct)
+    spec = array_spec((*shape[:axis], size, *shape[axis + 1 :]), ct.dtype)
+    return ct.builder.emit(registry.GETITEM, (ct, index), specs=(spec,))
 
 
 def fitted(pieces: list[Any], parts: list[Any]) -> list[Any]:
