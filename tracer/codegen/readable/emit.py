@@ -68,6 +68,7 @@ class Function:
         self.constants = constants
         self.lines: list[str] = []
         self.line_of: dict[Node, int] = {}
+        self.guards_apart = False  # conditions are written by who called
         self.base = self.indent = base
         self._texts: dict[Node, Text] = {}
         self._group: tuple | None = None
@@ -104,11 +105,11 @@ class Function:
         self._starts.append(0)
         for place, node in enumerate(draft.order):
             self._node(node)
-            for position, guard in draft.guards.get(node, ()):
+            for position, guard in () if self.guards_apart else draft.guards.get(node, ()):
                 self._guard(position, guard)
             if self._chunks and self._statements >= CHUNK and place >= self._nested_until:
                 self._next_chunk()
-        for node in draft.guards.keys() & set(draft.parameters):
+        for node in () if self.guards_apart else draft.guards.keys() & set(draft.parameters):
             for position, guard in draft.guards[node]:
                 self._guard(position, guard)
 

@@ -26,11 +26,13 @@ PREFIX = {"neg": "-", "pos": "+", "~": "~"}
 
 # Methods that make the same bits as the function, on arrays and NumPy scalars.
 METHODS = frozenset(
-    "sum mean max min prod all any argmax argmin std var ptp cumsum cumprod reshape ravel transpose "
-    "swapaxes squeeze astype conjugate copy repeat take trace dot round clip diagonal argsort".split()
-) - {"ptp"}  # fmt: skip
+    "sum mean max min prod all any argmax argmin std var cumsum cumprod reshape ravel transpose "
+    "swapaxes squeeze astype conjugate copy repeat take trace dot round clip diagonal "
+    "argsort".split()
+)
 # The function of a derivative rule that reads better as a method.
 PREFERRED_METHODS = frozenset("sum mean max min prod reshape transpose swapaxes squeeze".split())
+SHORTER = {"np.absolute": "np.abs", "np.conjugate": "np.conj"}
 METHOD_NAMES = {"conjugate": "conj"}
 # A method must not meet these: they differ between method and function.
 NO_METHOD_WITH = {"reshape": {"shape", "copy"}, "transpose": set(), "round": {"decimals"}}
@@ -143,7 +145,7 @@ class Speller:
     def _function(self, node: Node) -> str:
         printed = node.op.printed
         if printed.startswith("np."):
-            return printed
+            return SHORTER.get(printed, printed)
         if printed.startswith("special.") and isinstance(node.op.evaluate, np.ufunc):
             self.special = True
             return printed

@@ -7,12 +7,13 @@
 from __future__ import annotations
 
 import builtins
+import json
 
 import numpy as np
 
 from tracer.codegen.literals import Constants
 from tracer.codegen.readable.comments import harmless
-from tracer.codegen.readable.expressions import ATOM, COMPARE, UNARY, Text
+from tracer.codegen.readable.expressions import ATOM, COMPARE, Text
 from tracer.graph.calcgraph import Guard
 
 
@@ -65,8 +66,10 @@ def miss(position: int, value: str, guard: Guard, misses: str) -> str:
         return f"raise GuardMiss({position}, {value})"
     place = guard.origin or guard.node.origin
     where = harmless(f"{place.statement.strip()}  ({place})" if place else "a condition")
-    text = f"not seen when this program was made: {where}"
-    return f"raise NotImplementedError({ascii(text[:120])})"
+    text = f"not seen when this was made: {where}"
+    return f"raise NotImplementedError({quoted(text[:100])})"
 
 
-__all__ = ["UNARY", "condition", "exception_name", "guard_lines", "miss", "try_lines"]
+def quoted(text: str) -> str:
+    """A string literal in double quotes."""
+    return json.dumps(text)

@@ -59,7 +59,7 @@ class Text:
     def source(self, definitions: Iterable[str] = ()) -> str:
         """The whole text; ``definitions`` are lines that make the constants."""
         lines = docstring(self.header)
-        lines.append("import numpy as np")
+        lines += ["", "import numpy as np"] if lines else ["import numpy as np"]
         if any(function.speller.special for function, _ in self.functions):
             lines.append("from scipy import special")
         definitions = list(definitions)
@@ -79,7 +79,7 @@ def docstring(header: str) -> list[str]:
     """The lines of a docstring that nothing in the text can end."""
     if not header:
         return []
-    lines = [harmless(line).rstrip() for line in header.replace("\\", "/").split("\n")]
+    lines = [harmless(line).rstrip() for line in header.strip().replace("\\", "/").split("\n")]
     lines = [line.replace('"""', "'''") for line in lines]
     if len(lines) == 1 and not lines[0].endswith('"'):
         return [f'"""{lines[0]}"""']

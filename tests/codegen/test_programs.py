@@ -1,0 +1,102 @@
+"""Programs compute what the reference interpreter computes, to the bit."""
+
+import inspect
+import linecache
+import traceback
+import warnings
+
+import numpy as np
+import pytest
+
+from tests.codegen.graphs import digits, random_graph, robust
+from tracer.codegen.program import compile_graph, compile_pair
+from tracer.codegen.readable import emit
+from tracer.graph.calcgraph import CalcGraph
+from tracer.graph.evaluate import GuardMiss, evaluate
+from tracer.ops.builder import Builder, array_spec
+from tracer.transforms.partition import partition
+from tracer.transforms.reverse import reverse
+
+
+def expected(graph, arguments):
+    """Outputs and arguments afterwards; values are taken before anything is written back."""
+    values = [effect.value for effect in graph.effects]
+    plain = CalcGraph(graph.inputs, graph.order, [*graph.outputs, *values], graph.guards)
+    results = evaluate(plain, arguments)
+    count = len(graph.outputs)
+    given = set(graph.inputs)
+    ends = [r if n in given else np.array(r) for n, r in zip(graph.outputs, results, strict=False)]
+    written = [np.array(r) for r in results[count:]]
+    for effect, value in zip(graph.effects, written, strict=True):
+        arguments[graph.inputs.index(effect.target)][...] = value
+    return [*ends, *arguments]
+
+
+def outcome(run, graph, seed):
+    rng = np.random.default_rng(seed)
+    arguments = [rng.standard_normal(node.shape) for node in graph.inputs]
+    try:
+        return run(arguments)
+    except GuardMiss as miss:
+        return miss.position
+
+
+@pytest.mark.parametrize("chunk", [5000, 3])
+@pytest.mark.parametrize("seeds", [range(0, 40), range(40, 80)])
+def test_random_programs_with_views_and_writes(seeds, chunk, monkeypatch):
+    monkeypatch.setattr(emit, "CHUNK", chunk)
+    for seed in seeds:
+        graph = random_graph(seed)
+        program = compile_graph(graph)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ours = outcome(lambda a: [*program.run(*a), *a], graph, seed)  # noqa: B023
+            theirs = outcome(lambda a: expected(graph, a), graph, seed)  # noqa: B023
+        if isinstance(theirs, int):
+            assert ours == theirs, program.source
+            continue
+        for mine, other in zip(ours, theirs, strict=True):
+            np.testing.assert_array_equal(mine, other, err_msg=f"{seed}\n{program.source}")
+
+
+def test_forward_and_backward_pair():
+    graph, arguments = digits()
+    joint = reverse(graph, [0, 1, 2, 3], "input")
+    forward, backward = compile_pair(partition(joint))
+    *values, residuals = forward.run(*arguments)
+    gradients = backward.run(residuals, np.float64(1.0))
+    for mine, other in zip(
+        [*values, *gradients], evaluate(joint, [*arguments, np.float64(1.0)]), strict=True
+    ):
+        np.testing.assert_array_equal(mine, other)
+    assert "g_hidden = g_" in backward.source
+    assert set(backward.lines) <= set(joint.order)
+
+
+def test_lines_point_at_the_statement():
+    graph, _ = digits()
+    program = compile_graph(graph)
+    hidden = next(node for node in graph.order if node.name == "hidden")
+    text = program.source.split("\n")[program.lines[hidden] - 1]
+    assert text.startswith("    hidden = np.tanh(x @ w1 + b1)")
+
+
+def test_a_guard_that_does_not_hold_is_a_miss():
+    program = compile_graph(robust(True))
+    assert program.run(np.full(8, 2.0)) == (24.0,)
+    with pytest.raises(GuardMiss) as miss:
+        program.run(np.zeros(8))
+    assert miss.value.position == 0
+
+
+def test_tools_see_the_source():
+    b = Builder()
+    x = b.input(array_spec((2, 2), np.dtype(float)), "x")
+    program = compile_graph(CalcGraph([x.node], b.nodes + [], [np.linalg.inv(x).node]).replace(
+        order=b.nodes
+    ))  # fmt: skip
+    linecache.clearcache()
+    with pytest.raises(np.linalg.LinAlgError) as error:
+        program.run(np.zeros((2, 2)))
+    assert "np.linalg.inv(x)" in "".join(traceback.format_exception(error.value))
+    assert "def forward(x):" in inspect.getsource(program.run)

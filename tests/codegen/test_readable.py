@@ -1,0 +1,145 @@
+"""The readable form: golden files, saved modules, branches, names and comments."""
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.codegen.graphs import digits, robust
+from tracer.codegen.literals import Constants
+from tracer.codegen.namespace import Namespace, identifier
+from tracer.codegen.readable.branches import write_branches
+from tracer.codegen.readable.comments import harmless
+from tracer.codegen.readable.module import Arguments, expression_of, header, write_module
+from tracer.codegen.save import save_module
+from tracer.errors import TracerError
+from tracer.graph.evaluate import evaluate
+from tracer.passes.pipeline import optimise
+from tracer.transforms.partition import partition
+from tracer.transforms.reverse import reverse
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+WEIGHTS = ("b1", "b2", "w1", "w2")
+
+
+def load(path):
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def digits_module():
+    graph, arguments = digits()
+    joint = optimise(reverse(graph, [0, 1, 2, 3], "input"), numerics="fast")
+    head = header(
+        "loss(params, x, labels)", "params", "digits.py:8",
+        "params {b1: f64[32], b2: f64[10], w1: f64[64,32], w2: f64[32,10]}, "
+        "x: f64[128,64], labels: i64[128]",
+    )  # fmt: skip
+    paths = [*[f"params['{name}']" for name in WEIGHTS], "x", "labels"]
+    gradients = {name: number for number, name in enumerate(WEIGHTS)}
+    shape = Arguments(("params", "x", "labels"), paths, gradients)
+    return (head, joint, partition(joint), shape), joint, arguments
+
+
+def branch_module():
+    leaves = [optimise(reverse(robust(o), [0], "ones"), numerics="fast") for o in (True, False)]
+    return write_branches(
+        header("loss(r)", "r", "robust.py:3", "r: f64[8]"), leaves, "value_and_grad"
+    )
+
+
+@pytest.mark.parametrize("name", ["digits", "robust"])
+def test_golden(name):
+    made = write_module(*digits_module()[0]) if name == "digits" else branch_module()
+    path = GOLDEN / f"{name}.py"
+    assert path.read_text() == made, f"write the new text to {path} and explain the change"
+    assert max(map(len, made.split("\n"))) <= 110
+
+
+def test_golden_digits_computes_the_gradient():
+    _, joint, arguments = digits_module()
+    params = dict(zip(WEIGHTS, arguments, strict=False))
+    value, gradients = load(GOLDEN / "digits.py").value_and_grad(params, *arguments[4:])
+    results = evaluate(joint, [*arguments, np.float64(1.0)])
+    assert value == results[0]
+    for mine, other in zip(gradients.values(), results[1:], strict=True):
+        np.testing.assert_array_equal(mine, other)
+
+
+def test_golden_branches_compute_both():
+    both = load(GOLDEN / "robust.py").value_and_grad
+    value, gradient = both(np.full(8, 2.0))
+    assert value == 24.0 and (gradient == 2.0).all()
+    value, gradient = both(np.full(8, 0.5))
+    assert value == 2.0 and (gradient == 1.0).all()
+
+
+def test_an_outcome_that_was_not_seen_names_the_line(tmp_path):
+    path = tmp_path / "half.py"
+    path.write_text(write_branches("", [robust(True)]))
+    with pytest.raises(NotImplementedError, match="robust.py:4"):
+        load(path).forward(np.zeros(8))
+
+
+def test_saved_module_runs_without_the_package_and_checks(tmp_path):
+    made, _, arguments = digits_module()
+    save_module(tmp_path / "saved.py", *made)
+    np.savez(tmp_path / "in.npz", **dict(zip([*WEIGHTS, "x", "labels"], arguments, strict=True)))
+    script = (
+        "import numpy as np, sys, saved; d = dict(np.load('in.npz'));"
+        "print(saved.value_and_grad(d, d['x'], d['labels'])[0].hex(), 'tracer' in sys.modules)"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    value = load(tmp_path / "saved.py").forward(*arguments)[0]
+    assert run.stdout.split() == [value.hex(), "False"]
+    params = dict(zip(WEIGHTS, arguments, strict=False))
+    with pytest.raises(ValueError, match="x must be float64"):
+        load(tmp_path / "saved.py").value_and_grad(params, arguments[4].T, arguments[5])
+
+
+@pytest.mark.parametrize("path", ["__import__('os')", "x[f()]", "x; y", "x if y else z"])
+def test_paths_hold_nothing_but_look_ups(path):
+    with pytest.raises(TracerError):
+        expression_of(path, Constants(Namespace()))
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [("class", "class_"), ("np", "np_"), ("params['w 1']", "params_w_1"), ("ſ", "s"), ("1x", "v1x"),
+     ("sum", "sum_"), ("Σs", "Σs"), ("\n", ""), ("x\u2028y", "x_y")],
+)  # fmt: skip
+def test_identifiers(text, name):
+    assert identifier(text) == name
+
+
+def test_names_are_never_given_twice():
+    names = Namespace(["error"])
+    assert [names.fresh("error"), names.fresh("total"), names.fresh("total")] == [
+        "error_2", "total", "total_2",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("bad", ["\n", "\r", "\x00", "\u2028", "\u202e", "\ud800", "\x0c", "\x85"])
+def test_comments_stay_comments(bad):
+    assert harmless(f"a{bad}b") == "a b"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [0.1, -0.0, float("inf"), -float("inf"), 1e300, 3, True, None, 2j, complex(-0.0, 1.0), "a\"b\n",
+     np.float32(0.1), np.int8(-3), np.bool_(True), (1,), [1, (2.0, None)], {"a": 1}, slice(1, None),
+     np.dtype(np.float32), np.float64, Ellipsis, range(3), 1 - 0j],
+)  # fmt: skip
+def test_literals_are_exact(value):
+    text = Constants(Namespace()).text(value)
+    again = eval(text, {"np": np})
+    assert type(again) is type(value) or isinstance(value, np.dtype)
+    assert again == value or np.dtype(again) == value
+    assert repr(again) == repr(value) or isinstance(value, np.dtype)
