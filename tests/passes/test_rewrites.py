@@ -53,6 +53,12 @@ class Numpy:
     def zeros_static(self, shape):
         return self.builder.emit(registry.op_of(np.zeros), (shape,))
 
+    def ones_static(self, shape):
+        return self.builder.emit(registry.op_of(np.ones), (shape,))
+
+    def full_static(self, shape, value):
+        return self.builder.emit(registry.op_of(np.full), (shape, value))
+
     def float64(self, value):
         return self.builder.constant(np.float64(value))
 

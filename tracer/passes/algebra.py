@@ -1,7 +1,7 @@
 """The table of arithmetic rewrites: each line says what becomes what, and whether the bits stay.
 
 >>> ALGEBRA[0]
-<x * 1  →  x   at algebra.py:80>
+<x * 1  →  x   at algebra.py:95>
 
 No rewrite changes the shape, the dtype or the kind of a value: the engine compares the specs.
 Exact lines keep NaN's sign and -0.0 too; the others are for derivative programs alone.
@@ -72,21 +72,33 @@ def as_literal(node: Node) -> Any:
     return number
 
 
-def is_constant(node: Node) -> bool:
-    return scalar_of(node) is not None
+POWERS = ("pow", "power", "float_power")
+
+
+def fits_first(elementwise: Node, x: Node) -> bool:
+    return fits(elementwise, x)
+
+
+def fits_second(elementwise: Node, y: Node) -> bool:
+    return fits(elementwise, y)
+
+
+def fits(elementwise: Node, node: Node) -> bool:
+    """Whether ``node`` is a constant; powers keep theirs, NumPy's short cuts read its type."""
+    return scalar_of(node) is not None and elementwise.op.name not in POWERS
 
 
 HELPERS: dict[str, Callable[..., Any]] = {"minus": minus, "product": product, "ratio": ratio}
 
 ALGEBRA: tuple[Rewrite, ...] = (
     # -- exact: identities ----------------------------------------------------------------------
-    rewrite("x * 1", to="x"),
-    rewrite("1 * x", to="x"),
-    rewrite("x / 1", to="x"),
-    rewrite("x ** 1", to="x"),
+    rewrite("x * 1", to="x", when=is_real),
+    rewrite("1 * x", to="x", when=is_real),
+    rewrite("x / 1", to="x", when=is_real),
+    rewrite("x ** 1", to="x", when=is_real),
     rewrite("x - 0", to="x"),
-    rewrite("x + -0.0", to="x"),
-    rewrite("-0.0 + x", to="x"),
+    rewrite("x + -0.0", to="x", when=is_real),
+    rewrite("-0.0 + x", to="x", when=is_real),
     rewrite("-(-x)", to="x"),
     rewrite("positive(x)", to="x"),
     rewrite("conjugate(conjugate(x))", to="x"),
@@ -95,8 +107,13 @@ ALGEBRA: tuple[Rewrite, ...] = (
     rewrite("absolute(absolute(x))", to="absolute(x)"),
     rewrite("astype(x, dtype)", to="x"),
     rewrite("where(u, x, x)", to="x"),
-    rewrite("elementwise(x, y)", to=literal_first, when=lambda x: is_constant(x)),
-    rewrite("elementwise(x, y)", to=literal_second, when=lambda y: is_constant(y)),
+    rewrite("elementwise(x, y)", to=literal_first, when=fits_first),
+    rewrite("elementwise(x, y)", to=literal_second, when=fits_second),
+    # -- derivative programs: complex products with 1 + 0j keep no infinities -------------------
+    rewrite("x * 1", to="x", exact=False),
+    rewrite("1 * x", to="x", exact=False),
+    rewrite("x / 1", to="x", exact=False),
+    rewrite("x ** 1", to="x", exact=False),
     # -- derivative programs: signs go outwards, where they meet a sum --------------------------
     rewrite("x * -1", to="-x", exact=False),
     rewrite("-1 * x", to="-x", exact=False),

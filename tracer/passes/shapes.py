@@ -1,7 +1,7 @@
 """The table of rewrites about shapes, views and writes: fewer moves between operations.
 
 >>> SHAPES[0]
-<transpose(transpose(x, *p), *q)  →  compose(…)   at shapes.py:200>
+<transpose(transpose(x, *p), *q)  →  compose(…)   at shapes.py:226>
 
 A broadcast that feeds an elementwise op is dropped where NumPy's own broadcasting makes it
 needless, else moved behind the op; a shape taken from another value is written out where it is
@@ -18,7 +18,7 @@ import numpy as np
 from tracer.graph.node import Node
 from tracer.graph.spec import Dim
 from tracer.passes.algebra import as_literal
-from tracer.passes.pattern import has_holes, scalar_of
+from tracer.passes.pattern import has_holes, same_literal, scalar_of
 from tracer.passes.rewrite import Make, Rewrite, rewrite
 
 
@@ -206,6 +206,15 @@ def literal_value(make: Make, x: Node, y: Node, index: Any) -> Node:
     return make.node(make.root.op, (x, as_literal(y), index), {})
 
 
+def filled(make: Make, s: Any, x: Node, k: dict[str, Any]) -> Node:
+    """``np.full`` with a number written out, or ``np.ones``."""
+    value = as_literal(x)
+    if same_literal(1, value):
+        dtype: dict[str, Any] = {} if x.dtype == np.float64 else {"dtype": x.dtype}
+        return make("ones", s, **dtype)
+    return make("full", s, value, **k)
+
+
 def is_basic(i: Any) -> bool:
     """Whether an index is made of ints and slices alone."""
     return not has_holes(i) and all(
@@ -257,6 +266,7 @@ SHAPES: tuple[Rewrite, ...] = (
     rewrite("setitem(x, broadcast_to(y, s), index)", to="setitem(x, y, index)"),
     rewrite("scatter_add(x, y, index)", to=literal_value, when=is_literal_of),
     rewrite("setitem(x, y, index)", to=literal_value, when=is_literal_of),
+    rewrite("full(s, x, **k)", to=filled, when=lambda x: scalar_of(x) is not None),
     # -- derivative programs --------------------------------------------------------------------
     rewrite("transpose(x @ y, *p)", to=product_of_transposes, exact=False, single=True),
     rewrite("sum(broadcast_to(x, s), **k)", to=sum_of_broadcast, exact=False),
