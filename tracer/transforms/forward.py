@@ -244,6 +244,7 @@ def _push_transposed(builder: Builder, node: Node, tangents: Tangents) -> Any:
         builder.input(array_spec(spec.shape, spec.dtype)) if spec.is_inexact else ZERO
         for spec in node.specs
     ]
+    outputs = _out(builder, node)
     mark = len(builder.nodes)
     active = moving | {node}
     pulled = list(pull_back(builder, node, list(cts) if len(cts) > 1 else cts[0], active))
@@ -255,6 +256,12 @@ def _push_transposed(builder: Builder, node: Node, tangents: Tangents) -> Any:
     linear_nodes = active_nodes(chain, leaves)
     sweep(builder, chain, linear_nodes, seeds, frozenset(leaves))
     results = [_collect(builder, ct, seeds) for ct in cts]
+    # Where only the shape of a cotangent is read, the output itself has it.
+    outputs = outputs if type(outputs) is tuple else (outputs,)
+    like = {ct.node: out.node for ct, out in zip(cts, outputs, strict=True) if ct is not ZERO}
+    for made in builder.nodes[mark:]:
+        if any(operand in like for operand in made.inputs):
+            made.inputs = tuple([like.get(operand, operand) for operand in made.inputs])
     return results[0] if len(results) == 1 else tuple(results)
 
 
