@@ -51,7 +51,7 @@ for _ in range(5):
     slope = (ahead - behind) / 2e-5
     worst = max(worst, abs(slope - sum(np.sum(gradient[n] * step[n]) for n in names)) / abs(slope))
 print(f"{traced:.1e} {worst:.1e}")
-sys.exit(traced > 1e-14 or worst > 1e-6)
+sys.exit(1 if traced > 1e-14 or worst > 1e-6 else 0)
 '''
 
 
@@ -104,7 +104,7 @@ def write(folder: Path, loss: Any, params: dict[str, Any], x: Any, labels: Any) 
         ("loss_gradient.py", "the gradient as a module that needs only NumPy"),
         ("verify.py", "its check, with the numbers in check.npz"),
     ):
-        print(f"  {folder / name!s:30} {what}")
+        print(f"  {folder / name!s:32} {what}")
 
 
 def sample(name: str, folder: Path | None = None) -> Any:

@@ -8,7 +8,9 @@ Loaded at the first call of a traced function, so that ``import tracer`` stays l
 
 from __future__ import annotations
 
+import inspect
 import os
+import textwrap
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -22,6 +24,7 @@ from tracer.function import (
 )  # fmt: skip
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.evaluate import GuardMiss
+from tracer.graph.spec import spec_of
 from tracer.passes.pipeline import optimise
 from tracer.recording.active import ACTIVE
 from tracer.recording.captures import MISSING
@@ -568,9 +571,44 @@ def source_of(
 def _module(
     function: TracedFunction, leaf: Leaf, call_: Call, names: Sequence[str], selected: Selection
 ) -> dict[str, Any]:
-    """What the module writer needs; filled in beside it."""
+    """What the module writer needs to know of a call."""
+    from tracer.codegen.readable.module import Arguments, header
+
     wrt = selected.wrt(leaf.trace)
-    return {"leaf": leaf, "wrt": wrt, "names": names, "call": call_, "function": function}
+    args, kwargs = trees.unflatten(call_.structure, call_.leaves)
+    values = [*args, *kwargs.values()]
+    every = [path for name, value in zip(names, values, strict=True) for path in trees.paths(value, name)]
+    paths = [every[number] for number in leaf.trace.dynamic]
+    captures = {
+        len(paths) + k: path.read(function, call_.leaves)
+        for k, path in enumerate(leaf.trace.captures)
+    }
+    scalar = _vjp_kind(leaf) == "value_and_grad"
+    gradients = selected.tree(range(len(selected.numbers)))
+    arguments = Arguments(names, [*paths, *[""] * len(captures)], gradients, captures)
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    place = f"{os.path.basename(code.co_filename)}:{code.co_firstlineno}" if code else "a function"
+    given = ", ".join([f"{name}{_described(v)}" for name, v in zip(names, values, strict=True)])
+    given = textwrap.fill(given, 92, break_on_hyphens=False).replace("\n", "\n    ")
+    title = f"{getattr(function, '__name__', 'function')}({', '.join(names)})"
+    return {
+        "header": header(title, ", ".join([names[p] for p in selected.positions]), place, given),
+        "joint": leaf.graph("vjp", wrt),
+        "parts": leaf.partition(wrt),
+        "arguments": arguments if scalar else None,
+    }
+
+
+def _described(value: Any) -> str:
+    """An argument in a header: ``": f64[3]"``, ``" {w: f64[3], b: f64[]}"``, ``" = 2"``."""
+    if isinstance(value, dict):
+        inner = ", ".join([f"{key}{_described(item)}" for key, item in value.items()])
+        return f" {{{inner}}}"
+    if isinstance(value, (np.ndarray, np.generic, float, complex)):
+        return f": {spec_of(value)!r}"
+    if isinstance(value, (tuple, list)):
+        return f": ({', '.join([_described(item).lstrip(' :') for item in value])})"
+    return f" = {value!r}"
 
 
 __all__ = ["Leaf", "signature_of", "value_and_grad", "vjp", "jvp", "explain", "save"]
