@@ -298,3 +298,12 @@ def test_writes_keep_the_whole():
     params = Params((HOLES[0], HOLES[1], 0))
     assert infer(registry.SETITEM, params, (spec_with(4, 3), spec_with(3))) == (spec_with(4, 3),)
     assert infer(registry.SUM_TO, POSITIONAL[2], (spec_with(4, 3), spec_with(3))) == (spec_with(3),)
+
+
+def test_an_element_inside_and_one_outside():
+    x = spec_with(4, 3)
+    element = scalar_spec(np.dtype("f8"))
+    for index in ((0, 1), (3, -3), (-4, 2)):
+        assert infer(registry.GETITEM, Params((HOLES[0], index)), (x,)) == (element,)
+    with pytest.raises(IndexError):
+        infer(registry.GETITEM, Params((HOLES[0], (4, 0))), (x,))

@@ -42,7 +42,7 @@ def infer(op: Op, params: Params, specs: Specs, spelling: str = "") -> Specs:
 
     Raises what NumPy raises for such operands.
     """
-    key = (op, _fast_key(op, params), specs, spelling == "operator")
+    key = (op, _fast_key(op, params, specs), specs, spelling == "operator")
     found = _KNOWN.get(key)
     if found is None:
         if len(_KNOWN) > LIMIT:
@@ -51,8 +51,13 @@ def infer(op: Op, params: Params, specs: Specs, spelling: str = "") -> Specs:
     return found
 
 
-def _fast_key(op: Op, params: Params) -> tuple:
-    """The params' key; Python numbers count only by type where the result's spec can't tell."""
+def _fast_key(op: Op, params: Params, specs: Specs) -> tuple:
+    """The params' key, without what can't change the result's spec: numbers of an elementwise
+    call count only by type, the place of an element not at all."""
+    if op is registry.GETITEM:
+        return _index_key(params, specs[0].shape)
+    if op is registry.SETITEM or op is registry.SCATTER_ADD:
+        return ()
     if op.schema.kind != "elementwise" or params.kwargs or op.name == "pow":
         return params.key()
     key: list = []
@@ -65,6 +70,18 @@ def _fast_key(op: Op, params: Params) -> tuple:
         else:
             return params.key()
     return tuple(key)
+
+
+def _index_key(params: Params, shape: Shape) -> tuple:
+    """One key for all elements that lie inside the array."""
+    index = params.args[1]
+    items = index if type(index) is tuple else (index,)
+    if len(items) > len(shape):
+        return params.key()
+    for item, size in zip(items, shape, strict=False):
+        if type(item) is not int or type(size) is not int or not -size <= item < size:
+            return params.key()
+    return ("element", len(items))
 
 
 def _infer(op: Op, params: Params, specs: Specs, spelling: str) -> Specs:
