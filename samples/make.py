@@ -1,6 +1,6 @@
 """Writes each sample's picture and generated code into ``samples/generated``.
 
-$ python samples/make.py
+$ python -m samples.make
 
 The layout is graphviz-pure's, so that the pictures do not depend on what the system has.
 """

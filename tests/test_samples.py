@@ -22,7 +22,7 @@ def words(svg):
 @pytest.fixture(scope="session")
 def remade(tmp_path_factory):
     folder = tmp_path_factory.mktemp("generated")
-    subprocess.run([sys.executable, SAMPLES / "make.py", folder], check=True, cwd=ROOT)
+    subprocess.run([sys.executable, "-m", "samples.make", folder], check=True, cwd=ROOT)
     return folder
 
 
@@ -33,7 +33,7 @@ def test_generated_code_and_picture_are_fresh(remade, name):
         made = (remade / f"{name}{suffix}").read_text(encoding="utf-8")
         if suffix == ".svg":
             kept, made = words(kept), words(made)
-        assert kept == made, "python samples/make.py"
+        assert kept == made, "python -m samples.make"
 
 
 def test_generated_code_is_clean():
