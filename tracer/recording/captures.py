@@ -11,6 +11,7 @@ from __future__ import annotations
 import builtins
 import operator
 from dataclasses import dataclass
+from functools import partial
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ import numpy as np
 from tracer.graph.node import Node
 from tracer.recording.recorder import contains_tensor
 from tracer.recording.tensor import TracedTensor
+from tracer.recording.whereabouts import is_library
 
 if TYPE_CHECKING:
     from tracer.recording.recorder import Recorder
@@ -32,7 +34,7 @@ class Path:
 
     ``root`` is ``"globals"`` (``base`` is the module's dict), ``"function"`` (the traced function
     itself) or ``"leaf"`` (``base`` is the number of an argument's leaf). A step is ``(kind, key)``
-    with kind ``name``, ``cell``, ``attr``, ``item`` or ``self``.
+    with kind ``name``, ``cell``, ``attr`` or ``item``.
     """
 
     root: str
@@ -54,10 +56,11 @@ class Path:
                 value = READERS[kind](value, key)
         except (AttributeError, KeyError, IndexError, TypeError, ValueError):
             return MISSING
-        return value
+        return getattr(value, "__tracer_plain__", value)  # an eager Tensor is the array it is
 
     def key(self) -> tuple:
-        return self.root, id(self.base) if self.root == "globals" else self.base, self.steps
+        steps = tuple([(kind, type(step), step) for kind, step in self.steps])
+        return self.root, id(self.base) if self.root == "globals" else self.base, steps
 
     def __str__(self) -> str:
         text = "" if self.root != "leaf" else f"argument {self.base}"
@@ -86,7 +89,6 @@ READERS = {
     "cell": _read_cell,
     "attr": getattr,
     "item": operator.getitem,
-    "self": lambda method, _: method.__self__,
 }
 
 
@@ -123,10 +125,36 @@ def fingerprint(value: Any) -> Any:
         return kind, tuple(value)
     inner = plain_function(value)
     if isinstance(inner, FunctionType):
-        return FunctionType, id(inner.__code__)
+        given = (*(inner.__defaults__ or ()), *(inner.__kwdefaults__ or {}).values())
+        return FunctionType, id(inner.__code__), *[_default(default) for default in given]
     if isinstance(value, (type, ModuleType, BuiltinFunctionType, np.ufunc)):
         return kind, id(value)
     return (kind,)
+
+
+def _default(value: Any) -> Any:
+    """A default argument: numbers by their value, arrays and containers by identity."""
+    kind = type(value)
+    if kind in (float, complex) or isinstance(value, np.generic):
+        return kind, repr(value)
+    if isinstance(value, np.ndarray) or kind in (list, tuple, dict):
+        return kind, id(value)
+    return kind if isinstance(plain_function(value), FunctionType) else fingerprint(value)
+
+
+def _made_by_library(function: FunctionType) -> tuple:
+    """What tells two results of ``grad`` apart: their closures, which no user code reads."""
+    if function.__closure__ is None or not is_library(function.__code__.co_filename):
+        return ()
+    cells = []
+    for cell in function.__closure__:
+        try:
+            value = cell.cell_contents
+        except ValueError:  # an empty cell
+            continue
+        known = fingerprint(value)
+        cells.append(known if len(known) > 1 else (type(value), id(value)))
+    return tuple(cells)
 
 
 NUMERIC = (float, complex, np.generic, np.ndarray)
@@ -146,6 +174,10 @@ class Captures:
         """A path that led to this very object before."""
         found = self.paths.get(id(value))
         return found[1] if found is not None and found[0] is value else None
+
+    def know(self, value: Any, path: Path) -> None:
+        """Remember a way to this very object; the first one stays."""
+        self.paths.setdefault(id(value), (value, path))
 
     def take(self, value: Any, path: Path | None) -> Any:
         """A value that user code reads through ``path``: lifted, guarded or left as it is."""

@@ -15,6 +15,7 @@ from __future__ import annotations
 import ast
 import copy
 import dis
+import functools
 import inspect
 import os
 import random
@@ -87,42 +88,80 @@ class Monitor:
         """What is iterated over, or handed on as an argument."""
         if type(value) in (list, tuple, dict):
             return self.captures.unpack(value)
-        return self.callee(value) if isinstance(value, (FunctionType, MethodType)) else value
+        if isinstance(value, (FunctionType, MethodType)) or hasattr(value, "__tracer_function__"):
+            return self.callee(value)
+        return value
 
     def callee(self, function: Any) -> Any:
         """What is called: user functions run instrumented, too."""
-        refuse_randomness(function)
-        plain = function
-        if isinstance(function, MethodType):
-            plain = function.__func__
-            self._note_self(function)
-        elif hasattr(function, "__tracer_inline__"):
-            inner = function.__tracer_inline__(self.captures.recorder)
-            return function if inner is None else self._run(inner, self._path_of(function), function)
-        elif not isinstance(function, FunctionType):
-            call = getattr(type(function), "__call__", None)
-            if isinstance(call, FunctionType) and not is_library(call.__code__.co_filename):
-                seen = self._run(call, None, call)
-                return MethodType(seen, function)
-            return function
-        if not isinstance(plain, FunctionType) or MONITOR in plain.__code__.co_freevars:
-            return function
-        seen = self._run(plain, self._path_of(function), plain)
-        return MethodType(seen, function.__self__) if isinstance(function, MethodType) else seen
+        return instrumented(function, self.captures)
 
-    def _path_of(self, function: Any) -> Path | None:
-        return self.captures.path_of(function)
 
-    def _note_self(self, method: MethodType) -> None:
-        path = self.captures.path_of(method)
+def instrumented(function: Any, captures: Captures) -> Any:
+    """A callable of the user's that tells of its loads; everything else as it is.
+
+    Raises
+    ------
+    LeakError
+        For a source of random numbers.
+    """
+    refuse_randomness(function)
+    path = captures.path_of(function)
+    if isinstance(function, MethodType):
+        plain = function.__func__
         if path is not None:
-            owner = method.__self__
-            self.captures.paths.setdefault(id(owner), (owner, path.then("self", None)))
+            captures.know(function.__self__, path.then("attr", "__self__"))
+        if hasattr(plain, "__tracer_function__"):
+            plain = plain.__tracer_function__
+        if not _is_watchable(plain):
+            return function
+        seen = instrument(plain, Monitor(captures, plain, path))
+        return MethodType(seen, function.__self__)
+    if hasattr(function, "__tracer_function__"):
+        if path is not None:
+            path = path.then("attr", "__tracer_function__")
+            captures.know(function.__tracer_function__, path)
+        return instrumented(function.__tracer_function__, captures)
+    if isinstance(function, functools.partial):
+        return _partial(function, path, captures)
+    if isinstance(function, FunctionType):
+        if not _is_watchable(function):
+            _know_wrapped(function, path, captures)
+            return function
+        return instrument(function, Monitor(captures, function, path))
+    call = getattr(type(function), "__call__", None)
+    if isinstance(call, FunctionType) and _is_watchable(call):
+        return MethodType(instrument(call, Monitor(captures, call, None)), function)
+    return function
 
-    def _run(self, function: Any, path: Path | None, otherwise: Any) -> Any:
-        if isinstance(function, MethodType) or is_library(function.__code__.co_filename):
-            return otherwise
-        return instrument(function, Monitor(self.captures, function, path))
+
+def _is_watchable(function: Any) -> bool:
+    return (
+        isinstance(function, FunctionType)
+        and MONITOR not in function.__code__.co_freevars
+        and not is_library(function.__code__.co_filename)
+    )
+
+
+def _know_wrapped(function: FunctionType, path: Path | None, captures: Captures) -> None:
+    """``g = grad(loss)``: the way to ``loss`` leads through ``g``."""
+    wrapped = getattr(function, "__wrapped__", None)
+    if wrapped is not None and path is not None:
+        inner = path.then("attr", "__wrapped__")
+        captures.know(wrapped, inner)
+        captures.take(wrapped, inner)
+
+
+def _partial(function: Any, path: Path | None, captures: Captures) -> Any:
+    if path is None:
+        return functools.partial(
+            instrumented(function.func, captures), *function.args, **function.keywords
+        )
+    captures.take(function.func, path.then("attr", "func"))
+    at, named = path.then("attr", "args"), path.then("attr", "keywords")
+    args = [captures.take(v, at.then("item", k)) for k, v in enumerate(function.args)]
+    keywords = {k: captures.take(v, named.then("item", k)) for k, v in function.keywords.items()}
+    return functools.partial(instrumented(function.func, captures), *args, **keywords)
 
 
 RANDOM_SOURCES = (np.random.Generator, np.random.RandomState, random.Random, np.random.BitGenerator)

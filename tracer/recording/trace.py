@@ -10,7 +10,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from types import FunctionType, MethodType
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from tracer import errors, trees
 from tracer.graph.calcgraph import CalcGraph
 from tracer.recording.active import ACTIVE
 from tracer.recording.captures import Captures, Condition, Path, plain_function
-from tracer.recording.instrument import Monitor, instrument
+from tracer.recording.instrument import instrumented
 from tracer.recording.recorder import Recorder, refuse_type, run_user_function
 from tracer.recording.tensor import TracedTensor
 
@@ -84,7 +83,7 @@ def is_dynamic(leaf: Any) -> bool:
 
 def trace_function(
     function: Callable[..., Any], leaves: Sequence[Any], structure: Any, names: Sequence[str],
-    title: str = "",
+    title: str = "", static: frozenset[int] = frozenset(),
 ) -> Trace:  # fmt: skip
     """Run ``function`` once on Tensors.
 
@@ -92,6 +91,8 @@ def trace_function(
     ----------
     leaves, structure, names
         Of ``(args, kwargs)``: flat values, their tree, and a name for each leaf.
+    static
+        Numbers of the leaves that are no inputs although they could be.
 
     Raises
     ------
@@ -103,23 +104,29 @@ def trace_function(
     name = getattr(plain, "__name__", "f")
     name = "result" if not name.isidentifier() or name.startswith("_") else name
     recorder = Recorder(name, title or name)
-    captures = Captures(recorder)
-    aliases: dict[int, Any] = {}
+    enclosing = ACTIVE.get()
+    # What a nested trace reads from outside belongs to the outermost trace, as an input of it.
+    captures = Captures(recorder) if enclosing is None else enclosing.captures
+    recorder.captures = captures
+    if enclosing is None:
+        captures.know(function, Path("function", None))
+        captures.know(plain, Path("function", None))
     placed = []
     dynamic = []
     for number, leaf in enumerate(leaves):
-        if not is_dynamic(leaf):
-            captures.paths.setdefault(id(leaf), (leaf, Path("leaf", number)))
+        if number in static or not is_dynamic(leaf):
+            if enclosing is None:
+                captures.know(leaf, Path("leaf", number))
             placed.append(leaf)
             continue
         dynamic.append(number)
         value = leaf._value if isinstance(leaf, TracedTensor) else leaf
-        own = _private_copy(value, aliases)
+        own = _private_copy(value)
         placed.append(recorder.argument(own, names[number]))
     args, kwargs = trees.unflatten(structure, placed)
     try:
         with recorder.recording():
-            result = run_user_function(_instrumented(function, captures), args, kwargs)
+            result = run_user_function(instrumented(function, captures), args, kwargs)
             refuse_coroutine(result)
             flat, out_structure = trees.flatten(result)
             outputs, fixed = [], []
@@ -137,15 +144,13 @@ def trace_function(
             f"{name} called itself without end while it was traced.", recorder.where(),
             "make the recursion end on a value that does not depend on traced data",
         ) from error  # fmt: skip
-    lifted = [path for path, _, _ in captures.lifted.values()]
-    return _arranged(
-        graph, recorder, captures, tuple(dynamic), tuple(lifted), out_structure, tuple(fixed)
-    )
+    own = captures if enclosing is None else Captures(recorder)
+    return _arranged(graph, recorder, own, tuple(dynamic), out_structure, tuple(fixed))
 
 
 def _arranged(
     graph: CalcGraph, recorder: Recorder, captures: Captures, dynamic: tuple[int, ...],
-    lifted: tuple[Path, ...], structure: Any, fixed: tuple[Static, ...],
+    structure: Any, fixed: tuple[Static, ...],
 ) -> Trace:  # fmt: skip
     """Captures and outer Tensors were met in any order; the inputs list them one after the other."""
     own = list(graph.inputs[: len(dynamic)])
@@ -154,38 +159,20 @@ def _arranged(
     inputs = [*own, *captured, *[node for _, _, node in outer]]
     rest = [node for node in graph.order if node not in set(inputs)]
     graph = graph.replace(inputs=inputs, order=[*inputs, *rest])
+    lifted = tuple([path for path, _, _ in captures.lifted.values()])
     conditions = tuple(captures.conditions.values())
     return Trace(
         graph, dynamic, lifted, conditions, tuple([tensor for tensor, _, _ in outer]), structure, fixed
     )
 
 
-def _private_copy(value: Any, aliases: dict[int, Any]) -> Any:
-    """The trace's own memory for an argument; the same array twice stays one array."""
+def _private_copy(value: Any) -> Any:
+    """The trace's own memory for an argument, laid out alike."""
     if not isinstance(value, np.ndarray):
         return value
-    found = aliases.get(id(value))
-    if found is None:
-        found = aliases[id(value)] = value.copy(order="K")
-        found.flags.writeable = value.flags.writeable
+    found = value.copy(order="K")
+    found.flags.writeable = value.flags.writeable
     return found
-
-
-def _instrumented(function: Any, captures: Captures) -> Any:
-    """The function with its captures watched."""
-    plain = plain_function(function)
-    root = Path("function", None)
-    if isinstance(function, MethodType):
-        owner = function.__self__
-        captures.paths.setdefault(id(owner), (owner, root.then("self", None)))
-    if not isinstance(plain, FunctionType):
-        call = getattr(type(plain), "__call__", None)
-        if not isinstance(call, FunctionType):
-            return function
-        captures.paths.setdefault(id(plain), (plain, root))
-        return MethodType(instrument(call, Monitor(captures, call, None)), plain)
-    seen = instrument(plain, Monitor(captures, plain, root))
-    return MethodType(seen, function.__self__) if isinstance(function, MethodType) else seen
 
 
 def refuse_generators(function: Any) -> None:
