@@ -33,7 +33,7 @@ def vector_norm_cotangent(ct: Any, x: Any, out: Any, order: Any, axis: Any, keep
         return ct / never_zero(out) * conj(x)
     if order in (np.inf, -np.inf):
         hit = np.abs(x) == out
-        return ct / tally(hit, x, axis) * hit * phase(x)
+        return ct / tally(hit, x, axis, keepdims=ndim(ct) > 0) * hit * phase(x)
     if order == 1:
         return ct * phase(x)
     if order == 0:
@@ -63,7 +63,7 @@ def matrix_norm_cotangent(ct: Any, x: Any, out: Any, order: Any, axis: Any, keep
         along = rows if order in (1, -1) else columns
         sums = np.sum(np.abs(x), axis=along, keepdims=True)
         hit = sums == out
-        return ct / tally(hit, x, (rows, columns)) * hit * phase(x)
+        return ct / tally(hit, x, (rows, columns), keepdims=ndim(ct) > 0) * hit * phase(x)
     last = (rows, columns) == (count - 2, count - 1)
     matrix = x if last else np.moveaxis(x, (rows, columns), (-2, -1))
     u, s, vh = np.linalg.svd(matrix, full_matrices=False)

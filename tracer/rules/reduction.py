@@ -34,11 +34,11 @@ def count_of(x: Any, axis: Any = None, where: Any = True) -> Any:
     return known
 
 
-def tally(hit: Any, x: Any, axis: Any) -> Any:
+def tally(hit: Any, x: Any, axis: Any, keepdims: bool = True) -> Any:
     """How many of a bool array hold along ``axis``, as a number that keeps the dtype of ``x``."""
     real = x.dtype.type(0).real.dtype
     dtype = {} if real == np.float64 else {"dtype": real}
-    return np.sum(hit, axis=axis, keepdims=True, **dtype)
+    return np.sum(hit, axis=axis, keepdims=keepdims, **dtype)
 
 
 def masked(value: Any, where: Any) -> Any:
@@ -122,9 +122,10 @@ def shared(ct: Any, x: Any, out: Any, axis: Any, keepdims: bool, where: Any, may
     """``ct`` divided evenly among the elements of ``x`` that equal the extreme value ``out``."""
     hit = x == restore_axes(out, x, axis, keepdims)
     hit = hit if where is True else np.logical_and(hit, where)
-    ties = tally(hit, x, axis)
+    ct = restore_axes(ct, x, axis, keepdims)
+    ties = tally(hit, x, axis, keepdims=shape_of(ct) != ())
     ties = np.maximum(ties, 1.0) if may_miss else ties
-    return restore_axes(ct, x, axis, keepdims) / ties * hit
+    return ct / ties * hit
 
 
 def _extreme(ct, x, axis=None, keepdims=False, where=True, initial=None, out=None):
