@@ -42,7 +42,7 @@ def outcome(run, graph, seed):
 
 
 @pytest.mark.parametrize("chunk", [5000, 3])
-@pytest.mark.parametrize("seeds", [range(0, 40), range(40, 80)])
+@pytest.mark.parametrize("seeds", [range(40), range(40, 80)])
 def test_random_programs_with_views_and_writes(seeds, chunk, monkeypatch):
     monkeypatch.setattr(emit, "CHUNK", chunk)
     for seed in seeds:
@@ -50,8 +50,8 @@ def test_random_programs_with_views_and_writes(seeds, chunk, monkeypatch):
         program = compile_graph(graph)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            ours = outcome(lambda a: [*program.run(*a), *a], graph, seed)  # noqa: B023
-            theirs = outcome(lambda a: expected(graph, a), graph, seed)  # noqa: B023
+            ours = outcome(lambda a: [*program.run(*a), *a], graph, seed)
+            theirs = outcome(lambda a: expected(graph, a), graph, seed)
         if isinstance(theirs, int):
             assert ours == theirs, program.source
             continue
@@ -100,3 +100,14 @@ def test_tools_see_the_source():
         program.run(np.zeros((2, 2)))
     assert "np.linalg.inv(x)" in "".join(traceback.format_exception(error.value))
     assert "def forward(x):" in inspect.getsource(program.run)
+
+
+def test_long_programs_know_their_lines(monkeypatch):
+    monkeypatch.setattr("tracer.codegen.program.LONG", 5)
+    monkeypatch.setattr(emit, "CHUNK", 3)
+    graph, arguments = digits()
+    program = compile_graph(graph)
+    np.testing.assert_array_equal(program.run(*arguments), evaluate(graph, arguments))
+    first = program.run.__code__.co_firstlineno
+    assert program.source.split("\n")[first - 1].startswith("def forward(b1")
+    assert inspect.getsource(program.run).startswith("def forward(b1")

@@ -9,34 +9,34 @@ import numpy as np
 
 
 def forward(b1, b2, w1, w2, x, labels):
-    # hidden = np.tanh(x @ params["w1"] + params["b1"])                           digits.py:10
+    # hidden = np.tanh(x @ params["w1"] + params["b1"])                          digits.py:10
     hidden = np.tanh(x @ w1 + b1)                                              # (128, 32)
-    # logits = hidden @ params["w2"] + params["b2"]                               digits.py:11
+    # logits = hidden @ params["w2"] + params["b2"]                              digits.py:11
     logits = hidden @ w2 + b2                                                  # (128, 10)
-    # shifted = logits - logits.max(axis=1, keepdims=True)                        digits.py:12
+    # shifted = logits - logits.max(axis=1, keepdims=True)                       digits.py:12
     shifted = logits - logits.max(axis=1, keepdims=True)                       # (128, 10)
-    # log_probs = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))    digits.py:13
+    # log_probs = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))   digits.py:13
     exps = np.exp(shifted)                                                     # (128, 10)
     total = exps.sum(axis=1, keepdims=True)                                    # (128, 1)
     log_probs = shifted - np.log(total)                                        # (128, 10)
-    # return -log_probs[np.arange(len(labels)), labels].mean()                    digits.py:14
+    # return -log_probs[np.arange(len(labels)), labels].mean()                   digits.py:14
     loss = -log_probs[np.arange(128), labels].mean()                           # ()
     return loss, (hidden, exps, total, w2, x, labels)
 
 
 def backward(residuals, g_loss):
     hidden, exps, total, w2, x, labels = residuals
-    # log_probs = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))    digits.py:13
+    # log_probs = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))   digits.py:13
     g_log_probs = np.zeros((128, 10))                                          # (128, 10)
     g_log_probs[np.arange(128), labels] = -g_loss / 128
     product = g_log_probs.sum(axis=1, keepdims=True) / total * exps            # (128, 10)
-    # shifted = logits - logits.max(axis=1, keepdims=True)                        digits.py:12
+    # shifted = logits - logits.max(axis=1, keepdims=True)                       digits.py:12
     g_shifted = g_log_probs - product                                          # (128, 10)
-    # logits = hidden @ params["w2"] + params["b2"]                               digits.py:11
+    # logits = hidden @ params["w2"] + params["b2"]                              digits.py:11
     g_b2 = g_shifted.sum(axis=0)                                               # (10,)
     g_hidden = g_shifted @ w2.T                                                # (128, 32)
     g_w2 = hidden.T @ g_shifted                                                # (32, 10)
-    # hidden = np.tanh(x @ params["w1"] + params["b1"])                           digits.py:10
+    # hidden = np.tanh(x @ params["w1"] + params["b1"])                          digits.py:10
     g_pre = g_hidden * (1 - hidden**2)                                         # (128, 32)
     g_b1 = g_pre.sum(axis=0)                                                   # (32,)
     g_w1 = x.T @ g_pre                                                         # (64, 32)

@@ -15,8 +15,8 @@ FRESH = frozenset(
     "sum prod max min amax amin mean var std all any argmax argmin ptp count_nonzero nansum nanmax "
     "nanmin nanmean nanvar nanstd dot vdot inner outer tensordot kron trace zeros ones full empty "
     "zeros_like ones_like full_like eye identity arange linspace logspace geomspace tri where clip "
-    "concatenate stack vstack hstack dstack column_stack repeat tile sort argsort cumsum cumprod pow "
-    "take take_along_axis compress astype zeros_of setitem scatter_add copy size_of same_size "
+    "concatenate stack vstack hstack dstack column_stack repeat tile sort argsort cumsum cumprod "
+    "pow take take_along_axis compress astype zeros_of setitem scatter_add copy size_of same_size "
     "linalg.inv linalg.solve linalg.det linalg.cholesky linalg.norm".split()
 )  # fmt: skip
 

@@ -21,7 +21,8 @@ NAN_BITS = struct.pack("d", np.nan)
 PLAIN_DTYPES = {
     np.dtype(name): f"np.{name}"
     for name in (
-        "float16 float32 float64 complex64 complex128 int8 int16 int32 int64 uint8 uint16 uint32 uint64"
+        "float16 float32 float64 complex64 complex128 int8 int16 int32 int64 "
+        "uint8 uint16 uint32 uint64"
     ).split()
 } | {np.dtype(bool): "bool"}  # fmt: skip
 PLAIN_TYPES = {bool: "bool", int: "int", float: "float", complex: "complex", np.bool_: "np.bool_"}

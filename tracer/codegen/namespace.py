@@ -67,7 +67,7 @@ class Namespace:
     """Gives names to the nodes of one piece of generated code.
 
     One name per node, no name twice, never a keyword, a builtin or ``np``. Every name is an NFKC
-    identifier. Names that users chose are kept for them: what is named after its op never takes one.
+    identifier. Names that users chose are kept for them: a name made from an op is never one.
 
     Parameters
     ----------

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import linecache
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from tracer.graph.evaluate import GuardMiss
 from tracer.graph.node import Node
 from tracer.transforms.partition import Partition
 
+LONG = 6000  # lines
 _numbers = itertools.count(1)
 
 
@@ -40,12 +41,12 @@ class Program:
     """
 
     def __init__(
-        self, name: str, source: str, lines: Mapping[Node, int], values: dict[str, Any], label: str = ""
+        self, name: str, source: str, lines: Mapping[Node, int], values: dict[str, Any]
     ):
         self.name = name
         self.source = source
         self.lines = dict(lines)
-        self.filename = f"calcgraph-generated/{label or name}_{next(_numbers)}.py"
+        self.filename = f"calcgraph-generated/{name}_{next(_numbers)}.py"
         self.run: Callable[..., Any] = self._compile(values)
 
     def _compile(self, values: dict[str, Any]) -> Callable[..., Any]:
@@ -53,7 +54,8 @@ class Program:
             "__name__": self.filename, "__loader__": _Loader(self), "np": np,
             "GuardMiss": GuardMiss, **values,
         }  # fmt: skip
-        exec(compile(self.source, self.filename, "exec"), scope)
+        for part in _parts(self.source):
+            exec(compile(part, self.filename, "exec"), scope)
         linecache.lazycache(self.filename, scope)
         return scope[self.name]
 
@@ -62,6 +64,17 @@ class Program:
 
     def __repr__(self) -> str:
         return f"<Program {self.name}: {self.source.count(chr(10))} lines>"
+
+
+def _parts(source: str) -> Iterator[str]:
+    """The text, or each function of a long one on its own lines: compiling needs memory."""
+    if source.count("\n") <= LONG:
+        yield source
+        return
+    line = 0
+    for number, part in enumerate(source.split("\n\n\ndef ")):
+        yield "\n" * line + ("def " if number else "") + part + "\n"
+        line += part.count("\n") + 3
 
 
 class _Loader:

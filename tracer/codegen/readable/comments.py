@@ -36,7 +36,8 @@ def quote(origin: Origin, indent: str) -> str:
     room = WIDTH - len(indent) - 4 - len(where)
     if len(text) > room:
         text = text[: max(room - 1, 0)] + "…"
-    return f"{indent}# {text}".ljust(min(COLUMN + 1, WIDTH - len(where) - 2)) + f"  {where}".rstrip()
+    line = f"{indent}# {text}".ljust(min(COLUMN, WIDTH - len(where) - 2))
+    return f"{line}  {where}".rstrip()
 
 
 def with_comment(line: str, comment: str) -> str:

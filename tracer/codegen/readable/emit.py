@@ -116,7 +116,8 @@ class Function:
     def _note_nested(self) -> None:
         """A nested node is on the line of the statement around it."""
         draft = self.draft
-        for node, target in draft.into.items():
+        for node in draft.into:
+            target: Node | Guard = node
             while isinstance(target, Node) and target in draft.into:
                 target = draft.into[target]
             if isinstance(target, Guard):
@@ -241,7 +242,8 @@ class Function:
             targets.append("_" if item is None else self.names.give(item))
             if item is not None:
                 self._home[item] = self._chunk
-        self._line(node, f"{self.indent}{', '.join(targets)} = {text.text}", shape_comment(node.specs))
+        line = f"{self.indent}{', '.join(targets)} = {text.text}"
+        self._line(node, line, shape_comment(node.specs))
         for item in items.values():
             self.line_of[item] = self.line_of[node]
 
@@ -278,7 +280,9 @@ class Function:
         position, guard = next(g for g in self.draft.guards[node] if g[1].kind == "raises")
         text = self._fitting(node, len(self.indent) + 4)
         self.line_of[node] = len(self.lines) + 2
-        self.lines += try_lines(text.text, position, guard, self.constants, self.indent, self.misses)
+        self.lines += try_lines(
+            text.text, position, guard, self.constants, self.indent, self.misses
+        )
 
     def _guard(self, position: int, guard: Guard) -> None:
         if guard.kind == "raises":
@@ -306,7 +310,7 @@ class Function:
                 self._before_commit[node] = name
         for effect in writes:
             target = self._lookup(draft.real(effect.target)).text
-            value = self._before_commit.get(effect.value) or self._lookup(draft.real(effect.value)).text
+            value = self._before_commit.get(effect.value) or self._lookup(effect.value).text
             self._put(f"{self.indent}{target}[...] = {value}")
 
     # -- expressions ------------------------------------------------------------------------------
@@ -395,7 +399,8 @@ class Function:
                 self.lines.append(end)
             self.lines += ["", ""]
         self.lines += self._opening()
-        names = [self.names[node] for node in dict.fromkeys([*self.draft.parameters, *(self.saved or ())])]
+        given = dict.fromkeys([*self.draft.parameters, *(self.saved or ())])
+        names = [self.names[node] for node in given]
         self.lines.append(f"{STEP}{tape} = {{}}")
         self.lines += [f'{STEP}{tape}["{name}"] = {name}' for name in names]
         self.lines += [f"{STEP}{part}({tape})" for part in parts[:-1]]
@@ -404,7 +409,7 @@ class Function:
 
 
 def is_negated(text: Text) -> bool:
-    """Whether ``x += text`` is ``x -= text[1:]`` to the bit: negation goes through ``*`` and ``/``."""
+    """Whether ``x += text`` is ``x -= text[1:]`` to the bit, as for ``-a / b``."""
     if not text.text.startswith("-") or text.level not in (UNARY, PRODUCT):
         return False
     return text.level == UNARY or not ("%" in text.text or "//" in text.text)

@@ -32,6 +32,7 @@ METHODS = frozenset(
 )
 # The function of a derivative rule that reads better as a method.
 PREFERRED_METHODS = frozenset("sum mean max min prod reshape transpose swapaxes squeeze".split())
+FILLED = frozenset(("zeros", "ones", "empty", "full"))
 SHORTER = {"np.absolute": "np.abs", "np.conjugate": "np.conj"}
 METHOD_NAMES = {"conjugate": "conj"}
 # A method must not meet these: they differ between method and function.
@@ -88,6 +89,8 @@ class Speller:
             name = METHOD_NAMES.get(node.op.name, node.op.name)
             base = lookup(node.inputs[0]).at(ATOM)
             return Text(f"{base}.{name}({self._call(args[1:], kwargs, node, lookup)})")
+        if node.op.name in FILLED and type(args[0]) is tuple and len(args[0]) == 1:
+            args = (args[0][0], *args[1:])  # np.zeros(5), not np.zeros((5,))
         return Text(f"{self._function(node)}({self._call(args, kwargs, node, lookup)})")
 
     def argument(self, value: Any, node: Node, lookup: Lookup) -> Text:

@@ -65,9 +65,8 @@ def miss(position: int, value: str, guard: Guard, misses: str) -> str:
     if misses == "live":
         return f"raise GuardMiss({position}, {value})"
     place = guard.origin or guard.node.origin
-    where = harmless(f"{place.statement.strip()}  ({place})" if place else "a condition")
-    text = f"not seen when this was made: {where}"
-    return f"raise NotImplementedError({quoted(text[:100])})"
+    where = harmless(f"{place}: {place.statement.strip()}" if place else "a condition")
+    return f"raise NotImplementedError({quoted('other outcome of ' + where[:40])})"
 
 
 def quoted(text: str) -> str:

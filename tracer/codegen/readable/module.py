@@ -59,7 +59,10 @@ def header(call: str, wrt: str, place: str, arguments: str, version: str = "0.1"
 
 
 def write_module(
-    header: str, joint: CalcGraph, parts: Partition | None = None, arguments: Arguments | None = None
+    header: str,
+    joint: CalcGraph,
+    parts: Partition | None = None,
+    arguments: Arguments | None = None,
 ) -> str:
     """The readable source of a joint graph.
 
@@ -115,10 +118,12 @@ def _wrapper(
     call = f"{STEP}{', '.join(results)}, residuals = forward({', '.join(given)})"
     lines += fold(call, STEP).split("\n") if len(call) > 100 else [call]
     seeds = len(parts.backward.inputs) - len(parts.residuals)
-    lines.append(f"{STEP}gradients = backward(residuals{', 1.0' * seeds})")
-    if parts.backward.roles["gradient"] == 1:
-        lines.append(f"{STEP}gradients = (gradients,)")
-    tree = "gradients" if arguments.gradients is None else _tree(arguments.gradients, text.constants)
+    single = parts.backward.roles["gradient"] == 1
+    name = "gradient" if single else "gradients"
+    lines.append(f"{STEP}{name} = backward(residuals{', 1.0' * seeds})")
+    tree = name
+    if arguments.gradients is not None:
+        tree = _tree(arguments.gradients, text.constants, "gradient" if single else "")
     answer = f"{STEP}return {', '.join(results)}, {tree}"
     return [*lines, *(_broken(answer) if len(answer) > 100 else [answer])]
 
@@ -141,13 +146,13 @@ def _name(parameter: str) -> str:
     return name
 
 
-def _tree(tree: Any, constants: Constants) -> str:
+def _tree(tree: Any, constants: Constants, single: str) -> str:
     if isinstance(tree, int):
-        return f"gradients[{tree}]"
+        return single or f"gradients[{tree}]"
     if isinstance(tree, dict):
-        inside = [f"{constants.text(k)}: {_tree(v, constants)}" for k, v in tree.items()]
+        inside = [f"{constants.text(k)}: {_tree(v, constants, single)}" for k, v in tree.items()]
         return f"{{{', '.join(inside)}}}"
-    inside = ", ".join([_tree(item, constants) for item in tree])
+    inside = ", ".join([_tree(item, constants, single) for item in tree])
     if isinstance(tree, list):
         return f"[{inside}]"
     return f"({inside},)" if len(tree) == 1 else f"({inside})"
@@ -170,14 +175,14 @@ def expression_of(path: str, constants: Constants) -> str:
         raise TracerError(f"{path!r} is no path to an argument.") from None
 
 
-CHECK = '''def check(name, value, shape, dtype):
-    """Refuse what this module was not made for."""
+CHECK = """\
+def check(name, value, shape, dtype):
+    # Refuse what this module was not made for.
     found, kind = np.shape(value), np.asarray(value).dtype
     fits = len(found) == len(shape) and all(n in (None, m) for n, m in zip(shape, found))
     if not fits or (dtype is not None and kind != dtype):
-        raise ValueError(f"{name} must be {dtype or 'a number'} {shape}, not {kind} {found}")'''.split(
-    "\n"
-)  # fmt: skip
+        wanted = f"{dtype or 'a number'} {shape}"
+        raise ValueError(f"{name} must be {wanted}, not {kind} {found}")""".split("\n")
 
 
 def _check_of(path: str, expression: str, node: Node) -> str:
@@ -215,9 +220,9 @@ def _array(value: Any, constants: Constants) -> str:
     if "nan" in text and not np.isnan(value).any():
         return ""
     dtype = constants.text(value.dtype)
-    return f"np.array({text})" if np.array(value.tolist()).dtype == value.dtype and value.size else (
-        f"np.array({text}, {dtype}).reshape({value.shape})"
-    )
+    if value.size and np.array(value.tolist()).dtype == value.dtype:
+        return f"np.array({text})"
+    return f"np.array({text}, {dtype}).reshape({value.shape})"
 
 
 def _definition(name: str, value: Any) -> list[str]:

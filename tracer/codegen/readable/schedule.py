@@ -194,7 +194,7 @@ def nest(draft: Draft) -> None:
     depth: dict[Node, int] = {}
     for node in reversed(draft.order):
         consumer = _single_consumer(draft, node)
-        if consumer is None or node in bases or not _may_nest(draft, node):
+        if consumer is None or node in bases or not _may_nest(draft, node, consumer):
             continue
         at = draft.place[consumer if isinstance(consumer, Node) else node]
         below = 0
@@ -221,8 +221,12 @@ def _single_consumer(draft: Draft, node: Node) -> Node | Guard | None:
     return consumer
 
 
-def _may_nest(draft: Draft, node: Node) -> bool:
-    if node.name or node.op.name in WRITES or not node.op.is_pure or node.op.name == "constant":
+def _may_nest(draft: Draft, node: Node, consumer: Node | Guard) -> bool:
+    named = node.name
+    if isinstance(consumer, Node) and consumer.op.name in WRITES:
+        # in out[i] = … the name is that of the array
+        named = node.name not in (consumer.name, draft.real(consumer.inputs[0]).name, "")
+    if named or node.op.name in WRITES or not node.op.is_pure or node.op.name == "constant":
         return False
     if node.op.name == "item":
         return node.inputs[0] not in draft.items
