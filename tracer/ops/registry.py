@@ -175,7 +175,9 @@ def _make(function: Any) -> Op:
             name = f"{owner.name}.{function.__name__}"
             printed = f"{owner.printed}.{function.__name__}"
         elif isinstance(function, np.ufunc) or module.startswith("scipy.special"):
-            name, printed = f"special.{function.__name__}", f"special.{function.__name__}"
+            name = printed = f"special.{function.__name__}"
+            if function.__name__.startswith("_"):  # a ufunc behind a public Python function
+                printed = f"special._ufuncs.{function.__name__}"
         else:
             name, printed = f"{module}.{label}", f"{module}.{label}"
     if name in OPS:  # an alias (np.abs is np.absolute) or a second object of the same name
@@ -257,6 +259,10 @@ def _astype(x: Any, dtype: Any) -> Any:
     return x.astype(dtype) if isinstance(x, (np.ndarray, np.generic)) else np.dtype(dtype).type(x)
 
 
+def _item(x: Any, *args: Any) -> Any:
+    return x.item(*args) if isinstance(x, (np.ndarray, np.generic)) else x
+
+
 def _call(node: Any, operands: Any) -> Any:
     from tracer.graph.evaluate import evaluate
 
@@ -284,6 +290,7 @@ SIZE_OF = register(Op("size_of", STRUCTURAL, _size_of))  # (%0, axis): a weak in
 SAME_SIZE = register(Op("same_size", STRUCTURAL, _same_size))  # (%0, %1, axis, axis): a bool
 STOP_GRADIENT = register(Op("stop_gradient", ELEMENTWISE, _constant))  # the operand, as it is
 ASTYPE = register(Op("astype", ELEMENTWISE, _astype))  # (%0, dtype)
+PYTHON_SCALAR = register(Op("python_scalar", ELEMENTWISE, _item, "ndarray.item"))
 FLATTEN = register(Op("flatten", SHAPE, np.ndarray.flatten, "np.ravel"))  # always a copy
 CALL = register(Op("call", REGION, _call))  # regions: (body,)
 # (operands, results, residuals): the results, with the user's own derivative in regions[0]
