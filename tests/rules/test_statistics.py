@@ -45,6 +45,9 @@ CASES = {
     "average weighted all": (lambda x, u: np.average(x, weights=u), A, np.abs(A) + 1),
     "diff": (np.diff, A),
     "diff twice": (lambda x: np.diff(x, n=2, axis=0), A),
+    "gradient": (np.gradient, v),
+    "gradient with a step": (lambda x: np.gradient(x, 0.5, axis=1), A),
+    "gradient of an axis": (lambda x: np.gradient(x, axis=0), A),
     "trapezoid": (lambda x: np.trapezoid(x, dx=0.5), A),
     "trapezoid at": (lambda x: np.trapezoid(x, np.array([0.0, 1.0, 3.0, 4.0]), axis=0), A),
 }

@@ -14,7 +14,14 @@ import numpy as np
 from tracer.ops import registry
 from tracer.ops.builder import Symbol, apply
 from tracer.rules.declare import linear, multilinear, pullback
-from tracer.rules.helpers import normal_axes, reshape_like, restore_axes, shape_of, sum_to
+from tracer.rules.helpers import (
+    normal_axes,
+    reshape_like,
+    restore_axes,
+    shape_of,
+    sum_to,
+    zeros_like,
+)
 from tracer.rules.joining import refusal
 from tracer.rules.reduction import conj, count_of, shared, tally
 
@@ -235,3 +242,25 @@ def _(ct, a, v, mode="valid"):
     turned = conj(v[::-1])
     right = _left(ct, turned, a, mode)
     return _left(ct, a, turned, mode), conj(right[::-1])
+
+
+# -- central differences ------------------------------------------------------------------------
+@pullback(np.gradient)
+def _(ct, f, *spacing, axis=None, edge_order=1):
+    ndim = len(shape_of(f))
+    step = spacing[0] if spacing else 1.0
+    plain = edge_order == 1 and len(spacing) < 2 and isinstance(step, (int, float))
+    if not plain or not (ndim == 1 or isinstance(axis, int)):
+        raise refusal(f, "np.gradient has a derivative rule only along one axis, with a literal "
+                      "constant step and edge_order=1.")  # fmt: skip
+    axis = (axis or 0) % ndim
+    size = shape_of(f)[axis]
+    weights = np.full(size, 0.5 / step)
+    weights[[0, -1]] = 1.0 / step
+    scaled = ct * weights.reshape((-1,) + (1,) * (ndim - axis - 1))
+    # Each difference reads its two neighbours; at the ends, itself and one.
+    places = np.arange(size)
+    after, before = np.minimum(places + 1, size - 1), np.maximum(places - 1, 0)
+    lead = (slice(None),) * axis
+    whole = apply(registry.SCATTER_ADD, zeros_like(f), scaled, (*lead, after))
+    return apply(registry.SCATTER_ADD, whole, -scaled, (*lead, before))
