@@ -13,7 +13,9 @@ from tracer.codegen.program import compile_graph, compile_pair
 from tracer.codegen.readable import emit
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.evaluate import GuardMiss, evaluate
+from tracer.graph.node import HOLES, Node, Params
 from tracer.ops.builder import Builder, array_spec
+from tracer.ops.registry import CALL
 from tracer.transforms.partition import partition
 from tracer.transforms.reverse import reverse
 
@@ -111,3 +113,16 @@ def test_long_programs_know_their_lines(monkeypatch):
     first = program.run.__code__.co_firstlineno
     assert program.source.split("\n")[first - 1].startswith("def forward(b1")
     assert inspect.getsource(program.run).startswith("def forward(b1")
+
+
+def test_a_called_region_is_a_function():
+    inner = Builder()
+    u = inner.input(array_spec((3,), np.dtype(float)), "u")
+    body = CalcGraph([u.node], inner.nodes, [(np.tanh(u) * 2.0).node], title="block(u)")
+    b = Builder()
+    x = b.input(array_spec((3,), np.dtype(float)), "x")
+    call = b.append(Node(CALL, (x.node,), Params((HOLES[0],)), (x.spec,), regions=(body,)))
+    graph = CalcGraph([x.node], b.nodes, [np.exp(b.symbol(call)).node])
+    program = compile_graph(graph)
+    assert "def block(u):" in program.source and "np.exp(block(x))" in program.source
+    np.testing.assert_array_equal(program.run(np.ones(3)), evaluate(graph, [np.ones(3)]))

@@ -15,13 +15,15 @@ from collections.abc import Iterable, Mapping
 from tracer.graph.node import Node
 
 TAKEN = frozenset(
-    {*keyword.kwlist, *keyword.softkwlist, *dir(builtins), "np", "special", "GuardMiss", "residuals"}
+    {*keyword.kwlist, *keyword.softkwlist, *dir(builtins), "np", "special", "GuardMiss",
+    "residuals"}
 )
 
 # What an unnamed value is called, by its op. What is not here is called after its op.
 NOUNS = {
     "subtract": "error", "add": "total", "multiply": "product", "divide": "ratio", "pow": "power",
-    "power": "power", "matmul": "product", "dot": "product", "negative": "negated", "absolute": "size",
+    "power": "power", "matmul": "product", "dot": "product", "negative": "negated",
+    "absolute": "size",
     "square": "squared", "sqrt": "root", "exp": "exps", "log": "logs", "tanh": "activation",
     "sum": "total", "mean": "average", "max": "largest", "min": "smallest", "prod": "product",
     "amax": "largest", "amin": "smallest", "maximum": "larger", "minimum": "smaller",

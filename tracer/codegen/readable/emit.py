@@ -15,11 +15,11 @@ from collections.abc import Sequence
 
 from tracer.codegen.aliasing import hits_once
 from tracer.codegen.literals import Constants, is_negative_literal
-from tracer.codegen.namespace import Namespace
+from tracer.codegen.namespace import Namespace, identifier
 from tracer.codegen.readable.comments import WIDTH, quote, with_comment
 from tracer.codegen.readable.expressions import ATOM, PRODUCT, UNARY, Speller, Text, shape_comment
 from tracer.codegen.readable.guards import guard_lines, try_lines
-from tracer.codegen.readable.schedule import WRITES, Draft
+from tracer.codegen.readable.schedule import WRITES, Draft, schedule
 from tracer.graph.calcgraph import Guard
 from tracer.graph.node import Hole, Node
 
@@ -68,6 +68,7 @@ class Function:
         self.constants = constants
         self.lines: list[str] = []
         self.line_of: dict[Node, int] = {}
+        self.bodies: list[Function] = []  # of called regions, written before this function
         self.guards_apart = False  # conditions are written by who called
         self.base = self.indent = base
         self._texts: dict[Node, Text] = {}
@@ -124,7 +125,7 @@ class Function:
                 continue
             if node not in self.line_of and target in self.line_of:
                 self.line_of[node] = self.line_of[target]
-        for node, target in draft.alias.items():
+        for node in draft.alias:
             if (line := self.line_of.get(draft.real(node))) is not None:
                 self.line_of.setdefault(node, line)
 
@@ -181,6 +182,8 @@ class Function:
         if node.op.name == "constant":
             self._texts[node] = self.speller.spell(node, self._lookup)
             return
+        if node.op.name == "call" and not node.regions[0].guards:
+            self._body_of(node)
         if node in draft.into and isinstance(draft.into[node], Node):
             self._texts[node] = self._fitting(node, len(self.indent) + 12)
             self._nested_until = max(self._nested_until, draft.place[node])
@@ -196,6 +199,16 @@ class Function:
             self._unpack(node)
         else:
             self._assign(node)
+
+    def _body_of(self, node: Node) -> None:
+        """A called region becomes a function of its own."""
+        region = node.regions[0]
+        name = self.names.fresh(identifier(region.title.partition("(")[0]) or "block")
+        draft = schedule(Draft(region.inputs, region.order, region.outputs))
+        body = Function(name, draft, self.names, self.constants, "value")
+        body.write()
+        self.bodies += [*body.bodies, body]
+        self.speller.regions[node] = name
 
     def _is_unpacked(self, node: Node) -> bool:
         return node.op.name == "item" and node.inputs[0] in self.draft.items

@@ -66,6 +66,8 @@ class Text:
         if definitions:
             lines += ["", *definitions]
         for function, stand_for in self.functions:
+            for body in function.bodies:
+                lines += ["", "", *body.lines]
             lines += ["", ""]
             for node, line in function.line_of.items():
                 self.lines[stand_for.get(node, node)] = line + len(lines)
