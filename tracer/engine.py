@@ -17,10 +17,11 @@ from typing import Any
 
 import numpy as np
 
-from tracer import errors, settings, trees
+from tracer import checking, errors, settings, trees
 from tracer.codegen.program import Program, compile_graph
 from tracer.function import (
-    Call, TracedFunction, argument_names, bind, check_argnums, flatten_call, logger, signature_of,
+    Call, TracedFunction, argument_names, bind, check_argnums, flatten_call, logger,
+    with_static,
 )  # fmt: skip
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.evaluate import GuardMiss
@@ -45,6 +46,8 @@ class Leaf:
         self.programs: dict[tuple, Any] = {}
         self.graphs: dict[tuple, Any] = {}
         self.lock = threading.Lock()
+        self.calls = 0  # counted while calls are checked
+        self.writes = any(effect.kind == "write" for effect in trace.graph.effects)
 
     def graph(self, kind: str, wrt: tuple[int, ...] = ()) -> CalcGraph:
         """The optimised graph: ``forward``, ``value_and_grad``, ``vjp`` or ``jvp``."""
@@ -120,7 +123,9 @@ def _fits(value: Any, spec: Any) -> bool:
 def prepare(function: TracedFunction, args: tuple, kwargs: dict[str, Any]) -> tuple[Call, list[str]]:
     """The flat call and the names of its leaves' arguments."""
     args, kwargs = bind(function, args, kwargs)
-    return flatten_call(args, kwargs), argument_names(function, args, kwargs)
+    names = argument_names(function, args, kwargs)
+    call_ = flatten_call(args, kwargs)
+    return (with_static(call_, names, function.static) if function.static else call_), names
 
 
 def leaf_names(call: Call, names: Sequence[str]) -> list[str]:
@@ -148,7 +153,8 @@ def make_leaf(function: TracedFunction, call: Call, names: Sequence[str], reason
     title = f"{getattr(function, '__name__', 'f')}({', '.join(names)})"
     _refuse_deep_types(call.leaves)
     trace = trace_function(
-        function.__tracer_function__, call.leaves, call.structure, leaf_names(call, names), title
+        function.__tracer_function__, call.leaves, call.structure, leaf_names(call, names), title,
+        call.static,
     )
     leaf = Leaf(trace, settings.current().numerics)
     function.cache.add(call.key, leaf, f"{title}: {reason}")
@@ -184,6 +190,11 @@ def dispatch(
         except GuardMiss as miss:
             reason = f"another branch (guard {miss.position})"
             continue
+        except errors.TracerError:
+            raise
+        except Exception as error:  # the user's code may catch it: a trace of it tells
+            reason = f"a value that raises {type(error).__name__}"
+            continue
         if position and leaves[0] is not leaf:
             _move_to_front(function, leaves, leaf)
         return result
@@ -198,7 +209,21 @@ def dispatch(
             "A captured value changed while the function was traced.", None,
             "don't change globals or attributes inside a traced function",
         )  # fmt: skip
-    return run(leaf, inputs)
+    try:
+        return run(leaf, inputs)
+    except Exception:
+        _forget(function, call, leaf)
+        raise
+
+
+def _forget(function: TracedFunction, call: Call, leaf: Leaf) -> None:
+    """A program that failed on the values it was traced with is of no use."""
+    with function.cache.lock:
+        leaves = function.cache.entries.get(call.key, [])
+        if leaf in leaves:
+            leaves.remove(leaf)
+        if not leaves:
+            function.cache.entries.pop(call.key, None)
 
 
 def _move_to_front(function: TracedFunction, leaves: list[Leaf], leaf: Leaf) -> None:
@@ -216,9 +241,37 @@ def call(function: TracedFunction, args: tuple, kwargs: dict[str, Any]) -> Any:
     call_, names = prepare(function, args, kwargs)
 
     def run(leaf: Leaf, inputs: list[Any]) -> Any:
+        if leaf.writes and overlap(inputs):
+            return function.__tracer_function__(*args, **kwargs)
+        if checking.is_due(leaf, function.check):
+            return checking.compare(
+                function.__name__, function.__tracer_function__, (args, kwargs),
+                lambda: leaf.trace.outputs(leaf.program("forward").run(*inputs)),
+            )  # fmt: skip
         return leaf.trace.outputs(leaf.program("forward").run(*inputs))
 
     return dispatch(function, call_, names, run)
+
+
+def overlap(inputs: Sequence[Any]) -> bool:
+    """Whether arrays among the inputs share memory: a write to one would show in the other."""
+    arrays = [value for value in inputs if isinstance(value, np.ndarray)]
+    return any(
+        np.may_share_memory(array, other) and np.shares_memory(array, other)
+        for number, array in enumerate(arrays)
+        for other in arrays[:number]
+    )
+
+
+def refuse_writes(trace: Trace) -> None:
+    """A derivative with respect to what is overwritten is ambiguous."""
+    for effect in trace.graph.effects:
+        if effect.kind == "write":
+            name = effect.target.name or "x"
+            raise errors.ArgumentWrite(
+                f"The function writes to its argument {name}, so it has no derivative.",
+                effect.value.origin, f"copy it first: {name} = {name}.copy()",
+            )  # fmt: skip
 
 
 class Selection:
@@ -240,10 +293,15 @@ class Selection:
             self.structures.append(structure)
             self.numbers += numbers
         for number in self.numbers:
+            if number in call_.static:
+                raise errors.ArgnumsError(
+                    "A static argument has no derivative.", None, "leave it out of static or argnums"
+                )
             _refuse_integers(call_.leaves[number], what, names, self.positions)
 
     def wrt(self, trace: Trace) -> tuple[int, ...]:
         """Positions among the graph's inputs."""
+        refuse_writes(trace)
         places = {number: place for place, number in enumerate(trace.dynamic)}
         return tuple([places[number] for number in self.numbers])
 
@@ -280,10 +338,18 @@ def value_and_grad(
     def run(leaf: Leaf, inputs: list[Any]) -> Any:
         trace = leaf.trace
         kind = _scalar_kind(trace, has_aux)
-        results = _run(leaf, kind, selected.wrt(trace), inputs)
         count = len(trace.graph.outputs)
-        value = trace.outputs(results[:count])
-        return value, selected.tree(results[count:])
+
+        def differentiate() -> Any:
+            results = _run(leaf, kind, selected.wrt(trace), inputs)
+            return trace.outputs(results[:count]), selected.tree(results[count:])
+
+        if ACTIVE.get() is None and checking.is_due(leaf, function.check):
+            return checking.compare(
+                function.__name__, function.__tracer_function__, (args, kwargs), differentiate,
+                lambda result: result[0], exact=leaf.numerics == "exact",
+            )  # fmt: skip
+        return differentiate()
 
     return _nested_or_dispatch(function, call_, names, run)
 
@@ -352,7 +418,8 @@ def _nested_or_dispatch(function: TracedFunction, call_: Call, names: Sequence[s
         return dispatch(function, call_, names, run)
     title = getattr(function, "__name__", "f")
     trace = trace_function(
-        function.__tracer_function__, call_.leaves, call_.structure, leaf_names(call_, names), title
+        function.__tracer_function__, call_.leaves, call_.structure, leaf_names(call_, names), title,
+        call_.static,
     )
     leaf = Leaf(trace, "exact")
     inputs = leaf.inputs(function.__tracer_function__, call_.leaves)
@@ -481,134 +548,3 @@ def tangent_tree(trace: Trace, results: Sequence[Any]) -> Any:
         zero = np.zeros_like(value)[()] if isinstance(value, (float, complex, np.ndarray)) else None
         tangents.insert(position, zero)
     return trees.unflatten(trace.structure, tangents)
-
-
-# -- looking at it ----------------------------------------------------------------------------------
-def find_leaf(function: TracedFunction, args: tuple, kwargs: dict[str, Any]) -> tuple[Leaf, Call, list[str]]:
-    """The leaf that a call would run (traced if need be)."""
-    call_, names = prepare(function, args, kwargs)
-
-    def run(leaf: Leaf, inputs: list[Any]) -> Leaf:
-        if leaf.trace.graph.guards:
-            copies = [v.copy() if isinstance(v, np.ndarray) else v for v in inputs]
-            leaf.program("forward").run(*copies)
-        return leaf
-
-    return dispatch(function, call_, names, run), call_, names
-
-
-def graph_of(
-    function: TracedFunction, args: tuple, kwargs: dict[str, Any], argnums: Any, mode: str
-) -> CalcGraph:
-    leaf, call_, names = find_leaf(function, args, kwargs)
-    if mode == "forward":
-        return leaf.graph("forward")
-    selected = Selection(function, call_, names, argnums, mode)
-    if mode == "jvp":
-        return leaf.graph("jvp", selected.wrt(leaf.trace))
-    if mode != "vjp":
-        raise ValueError(f"mode is 'vjp', 'forward' or 'jvp', not {mode!r}")
-    return leaf.graph(_vjp_kind(leaf), selected.wrt(leaf.trace))
-
-
-def _vjp_kind(leaf: Leaf) -> str:
-    outputs = leaf.trace.graph.outputs
-    one = len(outputs) == 1 and outputs[0].specs[0].shape == () and outputs[0].specs[0].is_inexact
-    return "value_and_grad" if one and outputs[0].specs[0].dtype.kind == "f" else "vjp"
-
-
-def explain(function: TracedFunction) -> str:
-    """What was compiled and why."""
-    name = getattr(function, "__qualname__", "function")
-    rows = [f"{name}: {len(function.cache.entries)} signatures"]
-    for key, leaves in function.cache.entries.items():
-        inputs = ", ".join([repr(n.specs[0]) for n in leaves[0].trace.graph.inputs]) if leaves else ""
-        rows.append(f"  ({inputs}): {len(leaves)} program(s)")
-        for leaf in leaves:
-            graph = leaf.trace.graph
-            kinds = ", ".join(sorted({kind for kind, _ in leaf.programs})) or "not compiled yet"
-            rows.append(f"    {len(graph.order)} nodes, {len(graph.guards)} guards; {kinds}")
-            rows += [f"      captured {path}" for path in leaf.trace.captures]
-            rows += [
-                f"      guard {g.origin.statement if g.origin else g.node.op.name!r} is {g.outcome}"
-                for g in graph.guards
-            ]
-    if function.cache.reasons:
-        rows.append("  traced because:")
-        rows += [f"    {reason}" for reason in function.cache.reasons]
-    return "\n".join(rows)
-
-
-def save(
-    function: TracedFunction, path: Any, args: tuple, kwargs: dict[str, Any], argnums: Any
-) -> None:
-    from tracer.codegen.save import save_module
-
-    leaf, call_, names = find_leaf(function, args, kwargs)
-    selected = Selection(function, call_, names, argnums)
-    save_module(os.fspath(path), **_module(function, leaf, call_, names, selected))
-
-
-def source_of(
-    function: TracedFunction, args: tuple, kwargs: dict[str, Any], argnums: Any, mode: str, form: str
-) -> str:
-    from tracer.codegen.program import compile_graph as compile_
-    from tracer.codegen.readable.module import write_module
-
-    if form != "readable":
-        raise ValueError(f"form is 'readable', not {form!r}")
-    leaf, call_, names = find_leaf(function, args, kwargs)
-    if mode == "forward":
-        return compile_(leaf.graph("forward"), "forward").source
-    selected = Selection(function, call_, names, argnums, mode)
-    if mode == "jvp":
-        return compile_(leaf.graph("jvp", selected.wrt(leaf.trace)), "jvp").source
-    if mode != "vjp":
-        raise ValueError(f"mode is 'vjp', 'forward' or 'jvp', not {mode!r}")
-    return write_module(**_module(function, leaf, call_, names, selected))
-
-
-def _module(
-    function: TracedFunction, leaf: Leaf, call_: Call, names: Sequence[str], selected: Selection
-) -> dict[str, Any]:
-    """What the module writer needs to know of a call."""
-    from tracer.codegen.readable.module import Arguments, header
-
-    wrt = selected.wrt(leaf.trace)
-    args, kwargs = trees.unflatten(call_.structure, call_.leaves)
-    values = [*args, *kwargs.values()]
-    every = [path for name, value in zip(names, values, strict=True) for path in trees.paths(value, name)]
-    paths = [every[number] for number in leaf.trace.dynamic]
-    captures = {
-        len(paths) + k: path.read(function, call_.leaves)
-        for k, path in enumerate(leaf.trace.captures)
-    }
-    scalar = _vjp_kind(leaf) == "value_and_grad"
-    gradients = selected.tree(range(len(selected.numbers)))
-    arguments = Arguments(names, [*paths, *[""] * len(captures)], gradients, captures)
-    code = getattr(inspect.unwrap(function), "__code__", None)
-    place = f"{os.path.basename(code.co_filename)}:{code.co_firstlineno}" if code else "a function"
-    given = ", ".join([f"{name}{_described(v)}" for name, v in zip(names, values, strict=True)])
-    given = textwrap.fill(given, 92, break_on_hyphens=False).replace("\n", "\n    ")
-    title = f"{getattr(function, '__name__', 'function')}({', '.join(names)})"
-    return {
-        "header": header(title, ", ".join([names[p] for p in selected.positions]), place, given),
-        "joint": leaf.graph("vjp", wrt),
-        "parts": leaf.partition(wrt),
-        "arguments": arguments if scalar else None,
-    }
-
-
-def _described(value: Any) -> str:
-    """An argument in a header: ``": f64[3]"``, ``" {w: f64[3], b: f64[]}"``, ``" = 2"``."""
-    if isinstance(value, dict):
-        inner = ", ".join([f"{key}{_described(item)}" for key, item in value.items()])
-        return f" {{{inner}}}"
-    if isinstance(value, (np.ndarray, np.generic, float, complex)):
-        return f": {spec_of(value)!r}"
-    if isinstance(value, (tuple, list)):
-        return f": ({', '.join([_described(item).lstrip(' :') for item in value])})"
-    return f" = {value!r}"
-
-
-__all__ = ["Leaf", "signature_of", "value_and_grad", "vjp", "jvp", "explain", "save"]

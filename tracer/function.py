@@ -13,7 +13,7 @@ import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from types import MethodType
+from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 import numpy as np
@@ -33,12 +33,15 @@ logger = logging.getLogger("tracer")
 class Call:
     """The arguments of one call, flat, with the key that says which program fits them."""
 
-    __slots__ = ("key", "leaves", "names", "structure")
+    __slots__ = ("key", "leaves", "static", "structure")
 
-    def __init__(self, leaves: list[Any], structure: Any, key: tuple):
+    def __init__(
+        self, leaves: list[Any], structure: Any, key: tuple, static: frozenset[int] = frozenset()
+    ):
         self.leaves = leaves
         self.structure = structure
         self.key = key
+        self.static = static
 
 
 class TracedFunction(Generic[P, R]):
@@ -108,9 +111,9 @@ class TracedFunction(Generic[P, R]):
         -------
         CalcGraph
         """
-        from tracer import engine
+        from tracer import describe
 
-        return engine.graph_of(self, args, kwargs, argnums, mode)
+        return describe.graph_of(self, args, kwargs, argnums, mode)
 
     def source(
         self, *args: Any, argnums: Any = 0, mode: str = "vjp", form: str = "readable", **kwargs: Any
@@ -123,9 +126,9 @@ class TracedFunction(Generic[P, R]):
         -------
         str
         """
-        from tracer import engine
+        from tracer import describe
 
-        return engine.source_of(self, args, kwargs, argnums, mode, form)
+        return describe.source_of(self, args, kwargs, argnums, mode, form)
 
     def save(self, path: Any, *args: Any, argnums: Any = 0, **kwargs: Any) -> None:
         """Write `source` as a module that checks its inputs and needs only NumPy.
@@ -135,15 +138,15 @@ class TracedFunction(Generic[P, R]):
         path : str or os.PathLike
             Of the ``.py`` file.
         """
-        from tracer import engine
+        from tracer import describe
 
-        engine.save(self, path, args, kwargs, argnums)
+        describe.save(self, path, args, kwargs, argnums)
 
     def explain(self) -> str:
         """What was compiled and why: signatures, branches, captures, guards."""
-        from tracer import engine
+        from tracer import describe
 
-        return engine.explain(self)
+        return describe.explain(self)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         leaf = self.cache.latest()
@@ -278,7 +281,8 @@ def bind(function: TracedFunction, args: tuple, kwargs: dict[str, Any]) -> tuple
     ):  # fmt: skip
         return args, kwargs
     bound = signature.bind(*args, **kwargs)
-    bound.apply_defaults()
+    if isinstance(_innermost(function), (FunctionType, functools.partial)):
+        bound.apply_defaults()  # NumPy's own functions know their defaults
     return bound.args, bound.kwargs
 
 
@@ -302,6 +306,8 @@ def leaf_key(leaf: Any) -> Any:
     """What of one leaf selects a program: shape and dtype of arrays, type and value of the rest."""
     kind = type(leaf)
     if kind is np.ndarray:
+        if leaf.ndim > 1 and not leaf.flags.c_contiguous:  # layout decides what is a view
+            return leaf.shape, leaf.dtype, leaf.strides
         return leaf.shape, leaf.dtype
     if kind is float or kind is complex:
         return kind
@@ -349,11 +355,47 @@ def check_argnums(argnums: Any, names: list[str], function: str) -> tuple[tuple[
     return tuple(positions), alone
 
 
-def flatten_call(args: tuple, kwargs: dict[str, Any], static: Sequence[int] = ()) -> Call:
+def flatten_call(args: tuple, kwargs: dict[str, Any]) -> Call:
     """The call as leaves and a key."""
     leaves, structure = trees.flatten((args, kwargs))
+    leaves = [getattr(leaf, "__tracer_plain__", leaf) for leaf in leaves]  # of eager Tensors
     key = (structure, *[leaf_key(leaf) for leaf in leaves], *_aliases(leaves), settings.current())
     return Call(leaves, structure, key)
+
+
+def with_static(call: Call, names: Sequence[str], static: Sequence[str]) -> Call:
+    """The call with the named arguments' numbers taken out of its inputs, into its key.
+
+    Raises
+    ------
+    ArgnumsError
+        If the function has no such argument.
+    """
+    unknown = [name for name in static if name not in names]
+    if unknown:
+        raise errors.ArgnumsError(
+            f"static={unknown[0]!r} names no argument of ({', '.join(names)}).", None,
+            "use the names of arguments",
+        )  # fmt: skip
+    args, kwargs = trees.unflatten(call.structure, list(range(len(call.leaves))))
+    numbers: set[int] = set()
+    for name, value in zip(names, [*args, *kwargs.values()], strict=True):
+        if name in static:
+            numbers.update(trees.flatten(value)[0])
+    values = [(number, exact_key(call.leaves[number])) for number in sorted(numbers)]
+    return Call(call.leaves, call.structure, (*call.key, *values), frozenset(numbers))
+
+
+def exact_key(leaf: Any) -> Any:
+    """A value's type and every bit of it."""
+    kind = type(leaf)
+    if isinstance(leaf, (np.ndarray, np.generic)):
+        return kind, leaf.dtype, leaf.shape, leaf.tobytes()
+    if kind is float:
+        return kind, leaf.hex()
+    if kind is complex:
+        return kind, leaf.real.hex(), leaf.imag.hex()
+    return leaf_key(leaf)
 
 
 def _aliases(leaves: list[Any]) -> list[Any]:

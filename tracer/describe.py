@@ -1,0 +1,184 @@
+"""What a traced function looks like: its graph, its source, a saved module, an explanation.
+
+>>> print(source_of(loss, (w, x), {}, 0, "vjp", "readable"))
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tracer import trees
+from tracer.codegen.program import compile_graph
+from tracer.codegen.readable.module import Arguments, header, write_module
+from tracer.codegen.save import save_module
+from tracer.engine import Leaf, Selection, dispatch, prepare
+from tracer.function import Call, TracedFunction
+from tracer.graph.calcgraph import CalcGraph
+from tracer.recording.captures import plain_function
+
+MODES = ("vjp", "forward", "jvp")
+
+
+def find_leaf(
+    function: TracedFunction, args: tuple, kwargs: dict[str, Any]
+) -> tuple[Leaf, Call, list[str]]:
+    """The leaf that a call would run (traced if need be), and the call."""
+    call, names = prepare(function, args, kwargs)
+
+    def run(leaf: Leaf, inputs: list[Any]) -> Leaf:
+        if leaf.trace.graph.guards:  # only running tells whether this is the branch
+            copies = [v.copy() if isinstance(v, np.ndarray) else v for v in inputs]
+            leaf.program("forward").run(*copies)
+        return leaf
+
+    return dispatch(function, call, names, run), call, names
+
+
+def _check(mode: str, form: str = "readable") -> None:
+    if mode not in MODES:
+        raise ValueError(f"mode is 'vjp', 'forward' or 'jvp', not {mode!r}")
+    if form != "readable":
+        raise ValueError(f"form is 'readable', not {form!r}")
+
+
+def graph_of(
+    function: TracedFunction, args: tuple, kwargs: dict[str, Any], argnums: Any, mode: str
+) -> CalcGraph:
+    """The graph of a call, as `TracedFunction.graph` gives it."""
+    _check(mode)
+    leaf, call, names = find_leaf(function, args, kwargs)
+    if mode == "forward":
+        return leaf.graph("forward")
+    wrt = Selection(function, call, names, argnums, mode).wrt(leaf.trace)
+    if mode == "jvp":
+        return leaf.graph("jvp", wrt)
+    return leaf.graph("value_and_grad" if is_scalar(leaf) else "vjp", wrt)
+
+
+def is_scalar(leaf: Leaf) -> bool:
+    """Whether the function returns one real number."""
+    outputs = leaf.trace.graph.outputs
+    return (
+        len(outputs) == 1
+        and outputs[0].specs[0].shape == ()
+        and outputs[0].specs[0].dtype.kind == "f"
+    )
+
+
+def source_of(
+    function: TracedFunction, args: tuple, kwargs: dict[str, Any], argnums: Any, mode: str, form: str
+) -> str:
+    """The generated source of a call, as `TracedFunction.source` gives it."""
+    _check(mode, form)
+    leaf, call, names = find_leaf(function, args, kwargs)
+    if mode == "forward":
+        return compile_graph(leaf.graph("forward"), "forward", _header(function, call, names, "")).source
+    selected = Selection(function, call, names, argnums, mode)
+    if mode == "jvp":
+        graph = leaf.graph("jvp", selected.wrt(leaf.trace))
+        return compile_graph(graph, "jvp", _header(function, call, names, "")).source
+    return write_module(**_module(function, leaf, call, names, selected))
+
+
+def save(
+    function: TracedFunction, path: Any, args: tuple, kwargs: dict[str, Any], argnums: Any
+) -> None:
+    """Write the module, as `TracedFunction.save` does."""
+    leaf, call, names = find_leaf(function, args, kwargs)
+    selected = Selection(function, call, names, argnums)
+    save_module(os.fspath(path), **_module(function, leaf, call, names, selected))
+
+
+def _module(
+    function: TracedFunction, leaf: Leaf, call: Call, names: Sequence[str], selected: Selection
+) -> dict[str, Any]:
+    """What the module writer takes."""
+    wrt = selected.wrt(leaf.trace)
+    wanted = ", ".join([names[position] for position in selected.positions])
+    parts = leaf.partition(wrt)
+    return {
+        "header": _header(function, call, names, wanted),
+        "joint": leaf.graph("vjp", wrt),
+        "parts": parts,
+        "arguments": _arguments(function, leaf, call, names, selected) if is_scalar(leaf) else None,
+    }
+
+
+def _header(function: TracedFunction, call: Call, names: Sequence[str], wrt: str) -> str:
+    plain = plain_function(function)
+    name = getattr(function, "__name__", "f")
+    code = getattr(plain, "__code__", None)
+    place = f"{os.path.basename(code.co_filename)}:{code.co_firstlineno}" if code else name
+    args, kwargs = trees.unflatten(call.structure, [Short(leaf) for leaf in call.leaves])
+    values = [*args, *kwargs.values()]
+    described = [_described(n, value) for n, value in zip(names, values, strict=True)]
+    return header(f"{name}({', '.join(names)})", wrt, place, ", ".join(described))
+
+
+class Short:
+    """A leaf as the header shows it: dtype and shape, or a static value's text."""
+
+    def __init__(self, value: Any):
+        self.value = value
+
+    def __repr__(self) -> str:
+        from tracer.graph.spec import spec_of
+
+        if isinstance(self.value, (np.ndarray, np.generic, float, complex)):
+            return repr(spec_of(self.value)).removeprefix("scalar ").removeprefix("weak ")
+        return repr(self.value) if isinstance(self.value, (int, str, bool)) else type(self.value).__name__
+
+
+def _described(name: str, value: Any) -> str:
+    text = repr(value)
+    if isinstance(value, dict):
+        inside = ", ".join([f"{key}: {item!r}" for key, item in sorted(value.items(), key=str)])
+        return f"{name} {{{inside}}}"
+    return f"{name}: {text}"
+
+
+def _arguments(
+    function: TracedFunction, leaf: Leaf, call: Call, names: Sequence[str], selected: Selection
+) -> Arguments:
+    """How the user's arguments become the flat inputs."""
+    args, kwargs = trees.unflatten(call.structure, list(range(len(call.leaves))))
+    paths = [""] * len(call.leaves)
+    for name, value in zip(names, [*args, *kwargs.values()], strict=True):
+        for number, path in zip(trees.flatten(value)[0], trees.paths(value, name), strict=True):
+            paths[number] = path
+    trace = leaf.trace
+    flat = [paths[number] for number in trace.dynamic]
+    values = leaf.inputs(function.__tracer_function__, call.leaves) or []
+    captures = {k: values[k] for k in range(len(flat), len(values))}
+    flat += [""] * len(captures)
+    tree = selected.tree(list(range(len(selected.numbers))))
+    return Arguments(tuple(names), tuple(flat), tree, captures)
+
+
+def explain(function: TracedFunction) -> str:
+    """What was compiled and why, as `TracedFunction.explain` gives it."""
+    name = getattr(function, "__qualname__", "function")
+    rows = [f"{name}: {len(function.cache.entries)} signatures"]
+    for leaves in function.cache.entries.values():
+        inputs = ", ".join([repr(n.specs[0]) for n in leaves[0].trace.graph.inputs]) if leaves else ""
+        rows.append(f"  ({inputs}): {len(leaves)} program(s)")
+        for leaf in leaves:
+            rows += _explain_leaf(leaf)
+    if function.cache.reasons:
+        rows += ["  traced because:", *[f"    {reason}" for reason in function.cache.reasons]]
+    return "\n".join(rows)
+
+
+def _explain_leaf(leaf: Leaf) -> list[str]:
+    graph = leaf.trace.graph
+    kinds = ", ".join(sorted({kind for kind, _ in leaf.programs})) or "not compiled yet"
+    rows = [f"    {len(graph.order)} nodes, {len(graph.guards)} guards; {kinds}"]
+    rows += [f"      captured {path}" for path in leaf.trace.captures]
+    for guard in graph.guards:
+        text = guard.origin.statement if guard.origin else guard.node.op.name
+        rows.append(f"      guard {text!r} is {guard.outcome}")
+    return rows
