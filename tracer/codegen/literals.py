@@ -87,8 +87,9 @@ class Constants:
         if isinstance(value, type):
             if value in PLAIN_TYPES:
                 return PLAIN_TYPES[value]
-            if issubclass(value, np.generic) and getattr(np, value.__name__, None) is value:
-                return f"np.{value.__name__}"
+            label = value.__name__
+            if issubclass(value, np.generic) and getattr(np, label, None) is value:
+                return f"np.{label}"
         try:
             name = name_of(value) if callable(value) else ""
         except TypeError:  # unhashable

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tracer.codegen.readable.emit import STEP, Function
+from tracer.codegen.readable.expressions import Text as Expression
 from tracer.codegen.readable.guards import condition, miss
 from tracer.codegen.readable.module import define
 from tracer.codegen.readable.schedule import Draft, schedule
@@ -108,11 +109,9 @@ class _Tree:
             for node, first in zip(leaf.outputs, self.leaves[0].outputs, strict=True):
                 if self.text.names.get(node) is None:
                     self.text.names.alike(node, first)
-            return self._segment(leaf, leaf.outputs, leaf.outputs, done, indent, True)[0]
+            return self._segment(leaf, leaf.outputs, done, indent, True)[0]
         guard = leaf.guards[depth]
-        later = {n for one in leaves for node in one.order for n in node.inputs}
-        ends = {guard.node, *[node for one in leaves for node in one.outputs]}
-        lines, draft = self._segment(leaf, [guard.node], later | ends, done, indent, False)
+        lines, draft = self._segment(leaf, [guard.node], done, indent, False)
         done = done | set(draft)
         test = self._text_of(guard.node)
         outcomes = dict.fromkeys([one.guards[depth].outcome for one in leaves])
@@ -130,10 +129,12 @@ class _Tree:
             lines += [f"{indent}else:", f"{indent}{STEP}{miss(depth, 'None', guard, 'saved')}"]
         return lines
 
-    def _text_of(self, node: Node):
+    def _text_of(self, node: Node) -> Expression:
         return self._last._lookup(node)
 
-    def _segment(self, leaf, wanted, kept, done, indent, last):
+    def _segment(
+        self, leaf: CalcGraph, wanted: Sequence[Node], done: set[Node], indent: str, last: bool
+    ) -> tuple[list[str], list[Node]]:
         """The statements that ``wanted`` needs beyond what is ``done``."""
         needed = set(wanted)
         for node in reversed(leaf.order):

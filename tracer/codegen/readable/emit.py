@@ -412,8 +412,8 @@ class Function:
                 self.lines.append(end)
             self.lines += ["", ""]
         self.lines += self._opening()
-        given = dict.fromkeys([*self.draft.parameters, *(self.saved or ())])
-        names = [self.names[node] for node in given]
+        arrivals = dict.fromkeys([*self.draft.parameters, *(self.saved or ())])
+        names = [self.names[node] for node in arrivals]
         self.lines.append(f"{STEP}{tape} = {{}}")
         self.lines += [f'{STEP}{tape}["{name}"] = {name}' for name in names]
         self.lines += [f"{STEP}{part}({tape})" for part in parts[:-1]]

@@ -130,7 +130,8 @@ def _wrapper(
 
 def _broken(line: str) -> list[str]:
     """A long ``return``, one item a line."""
-    lines, current = [f"{STEP}return ("], STEP * 2
+    lines = [f"{STEP}return ("]
+    current = STEP * 2
     for part in line.removeprefix(f"{STEP}return ").split(", "):
         if len(current) + len(part) > 96:
             lines.append(current.rstrip())

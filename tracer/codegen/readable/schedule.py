@@ -222,7 +222,7 @@ def _single_consumer(draft: Draft, node: Node) -> Node | Guard | None:
 
 
 def _may_nest(draft: Draft, node: Node, consumer: Node | Guard) -> bool:
-    named = node.name
+    named = bool(node.name)
     if isinstance(consumer, Node) and consumer.op.name in WRITES:
         # in out[i] = … the name is that of the array
         named = node.name not in (consumer.name, draft.real(consumer.inputs[0]).name, "")
