@@ -151,8 +151,8 @@ def _tree(tree: Any, constants: Constants, single: str) -> str:
     if isinstance(tree, int):
         return single or f"gradients[{tree}]"
     if isinstance(tree, dict):
-        inside = [f"{constants.text(k)}: {_tree(v, constants, single)}" for k, v in tree.items()]
-        return f"{{{', '.join(inside)}}}"
+        pairs = [f"{constants.text(k)}: {_tree(v, constants, single)}" for k, v in tree.items()]
+        return f"{{{', '.join(pairs)}}}"
     inside = ", ".join([_tree(item, constants, single) for item in tree])
     if isinstance(tree, list):
         return f"[{inside}]"
