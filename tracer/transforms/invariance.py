@@ -111,9 +111,7 @@ def _only(found: list[Node], allowed: set[Node], op: Op, left: Node, right: Node
     ])  # fmt: skip
 
 
-def _cancels(
-    shifted: Node, added: Node, shift: Node, readers: Users, kept: set[Node]
-) -> bool:
+def _cancels(shifted: Node, added: Node, shift: Node, readers: Users, kept: set[Node]) -> bool:
     """``log(sum(exp(a - m))) + m``, with the same axes kept in both."""
     pair = _total(shifted, shift, readers)
     if pair is None or readers[shifted] != [pair[0]] or readers[pair[0]] != [pair[1]]:

@@ -6,17 +6,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from tracer.errors import MissingRule
-from tracer.graph.node import Hole, Node, map_structure
+from tracer.graph.node import Hole, Node, Ref, map_structure
 from tracer.ops import registry
 from tracer.ops.builder import Builder, Symbol
 from tracer.rules.declare import EVERY, ZERO, By, Mask, Pull, Rule, rule_for
-from tracer.transforms.buffers import Buffer
+from tracer.transforms.buffers import Buffer, is_unique
 from tracer.transforms.cotangents import LOUD, QUIET, Masked, cast, dense, reduce_to, settled
 from tracer.transforms.regions import pull_back_call, pull_back_custom
 
@@ -294,10 +295,44 @@ def _pull_setitem(builder: Builder, node: Node, ct: Any, active: Any) -> Iterato
     if type(value) is Hole and node.inputs[value.slot] in active and part is not None:
         target = Symbol(builder, node.inputs[value.slot])
         place = Symbol(builder, node)[index]  # for its shape alone
+        if not is_unique(index) and not _repeats_nothing(index, node.shape):
+            part = _of_last_writer(builder, part, node, index, place)
         yield value.slot, cast(_fit(part, place, target), target.spec)
     if type(base) is Hole and node.inputs[base.slot] in active:
         buffer.like = node.inputs[base.slot]
         yield base.slot, buffer
+
+
+def _repeats_nothing(index: Any, shape: tuple) -> bool:
+    """Whether a known index array selects no element twice."""
+    known = index
+    if type(index) is Symbol and index.node.op is registry.CONSTANT:
+        known = index.node.params.args[0]
+        known = known.value if isinstance(known, Ref) else known
+    if not isinstance(known, (list, np.ndarray)) or not shape or type(shape[0]) is not int:
+        return False
+    try:
+        positions = np.asarray(known)
+    except (TypeError, ValueError):
+        return False
+    if positions.dtype.kind not in "iu":
+        return False
+    return len(np.unique(positions % max(shape[0], 1))) == positions.size
+
+
+def _of_last_writer(
+    builder: Builder, part: Symbol, node: Node, index: Any, place: Symbol
+) -> Symbol:  # fmt: skip
+    """Where an index occurs twice, the last value stays: the others get no cotangent."""
+    if not place.spec.is_static or not node.specs[0].is_static:
+        raise missing(node, "has no derivative for repeated indices of unknown number")
+    count = math.prod(place.shape)
+    numbers = builder.emit(registry.op_of(np.arange), (count,))
+    numbers = np.reshape(numbers, place.shape)
+    kind = {"dtype": numbers.dtype}
+    owners = builder.emit(registry.op_of(np.zeros), (node.shape,), kind)
+    owners = builder.emit(registry.SETITEM, (owners, numbers, index))
+    return np.where(owners[index] == numbers, part, 0.0)
 
 
 def _fit(part: Symbol, place: Symbol, target: Symbol) -> Symbol:
