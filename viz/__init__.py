@@ -20,8 +20,9 @@ __all__ = ["render", "to_dot", "to_svg"]
 
 
 def to_dot(
-    graph: Any, *, title: str = "", theme: str = "auto", lines: Lines | None = None, limit: int = 400
-) -> graphviz.Digraph:
+    graph: Any, *, title: str = "", theme: str = "auto", lines: Lines | None = None,
+    limit: int = 400,
+) -> graphviz.Digraph:  # fmt: skip
     """The picture of a graph as DOT.
 
     Parameters

@@ -89,7 +89,7 @@ def anatomy(graph: CalcGraph) -> Anatomy:
             parts.leaves.append(node)
     if not records and not is_plain:
         parts.extra = [n for n in graph.order if n not in forward and n not in graph.inputs]
-    _add_saved(parts, forward, known)
+    _add_saved(parts, forward)
     return parts
 
 
@@ -112,13 +112,24 @@ def _add_seeds(parts: Anatomy, values: tuple[Node, ...], forward: set[Node]) -> 
     return set(inputs)
 
 
-def _add_saved(parts: Anatomy, forward: set[Node], known: set[Node]) -> None:
+def _add_saved(parts: Anatomy, forward: set[Node]) -> None:
+    """What each pullback reads; a node that a pass made belongs to the op of its origin."""
+    makers: dict[Node, Node] = {}
+    origins: dict[int, Node] = {}
     for record in parts.records:
-        read = parts.saved.setdefault(record.node, [])
+        parts.saved.setdefault(record.node, [])
+        origins.setdefault(id(record.node.origin), record.node)
         for node in record.backward:
-            shapes = SHAPE_ONLY_SLOTS.get(node.op.name, ())
-            for slot, operand in enumerate(node.inputs):
-                if slot in shapes or operand not in forward or node in forward:
-                    continue
-                if operand.op.name != "constant" and operand not in read:
-                    read.append(operand)
+            makers.setdefault(node, record.node)
+    for node in parts.graph.order:
+        if node in forward or node.op.name in LEAVES:
+            continue
+        maker = makers.get(node) or (origins.get(id(node.origin)) if node.origin else None)
+        if maker is None:
+            continue
+        shapes = SHAPE_ONLY_SLOTS.get(node.op.name, ())
+        for slot, operand in enumerate(node.inputs):
+            if slot in shapes or operand not in forward or operand.op.name == "constant":
+                continue
+            if operand not in parts.saved[maker]:
+                parts.saved[maker].append(operand)

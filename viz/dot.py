@@ -61,7 +61,8 @@ class CalcDigraph(graphviz.Digraph):
 
     def render(
         self, filename: Any = None, directory: Any = None, view: bool = False,
-        cleanup: bool = False, format: str | None = None, *args: Any, outfile: Any = None, **more: Any,
+        cleanup: bool = False, format: str | None = None, *args: Any, outfile: Any = None,
+        **more: Any,
     ) -> str:  # fmt: skip
         """Write the picture; the suffix of ``outfile`` or ``filename`` chooses the format."""
         path = Path(outfile or filename or self.filepath)

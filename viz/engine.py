@@ -60,7 +60,8 @@ def lay_out(source: str, form: str = "svg", engine: str = "dot", timeout: float 
             return done.stdout.decode()
         said = done.stderr.decode(errors="replace").strip().splitlines()
         failures.append(f"{name} ({path}) ended with {done.returncode}: {said[-1] if said else ''}")
+    reasons = "; ".join(failures) or "none was found"
     raise NoLayoutEngine(
-        "No Graphviz engine could lay out the picture. " + "; ".join(failures or ["none was found"]),
+        f"No Graphviz engine could lay out the picture: {reasons}.",
         fix="pip install graphviz-pure, or point TRACER_DOT at a dot executable",
     )

@@ -250,7 +250,7 @@ def _fold_chunks(parts: Anatomy, folding: Folding, limit: int) -> Folding:
     # Each cut may still make a pullback and two pills, hence a fifth of the room.
     size = -(-len(folding.cells) // max(limit // 5, 1))
     numbers = {cell: position // size for position, cell in enumerate(folding.cells)}
-    steps = {node: () for node in folding.steps}  # a chunk may cut through a body
+    steps = dict.fromkeys(folding.steps, ())  # a chunk may cut through a body
     folding.steps = steps
     return _merge(folding, numbers.get, lambda key, nodes: f"part {key + 1}")
 

@@ -59,15 +59,16 @@ class Gap:
         return f'<td fixedsize="true" width="{self.width}" height="{height}"></td>'
 
 
+# A backslash too: Graphviz replaces \N and \G even in HTML labels.
+ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\\": "\\\\"})
+
 Row = Sequence[Run | Gap]
 
 
 def escape(text: str) -> str:
     """User text as it may stand in an HTML label: no markup, no control characters."""
     text = "".join(letter if letter.isprintable() else " " for letter in text)
-    return (
-        text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
-    )
+    return text.translate(ESCAPES)
 
 
 def row_width(row: Row) -> int:
@@ -75,7 +76,7 @@ def row_width(row: Row) -> int:
     return sum(run.width for run in row)
 
 
-def label(rows: Sequence[Row], align: str = "center") -> str:
+def label(rows: Sequence[Row]) -> str:
     """An HTML label of centred rows, each a row of sized cells; empty runs are left out."""
     rows = [[run for run in row if type(run) is Gap or run.text] for row in rows]
     rows = [row for row in rows if any(type(run) is Run for run in row)]
@@ -83,9 +84,11 @@ def label(rows: Sequence[Row], align: str = "center") -> str:
     lines = []
     for row in rows:
         height = math.ceil(1.35 * max(run.size for run in row))
-        cells = "".join(run.cell(height) for run in row)
+        spare = full - row_width(row)  # written out, or the engine would spread it between runs
+        row = [Gap(spare // 2), *row, Gap(spare - spare // 2)]
+        cells = "".join(run.cell(height) for run in row if run.width)
         lines.append(
-            f'<tr><td width="{full}" height="{height}" align="{align}">'
+            f'<tr><td width="{full}" height="{height}">'
             f"{TABLE}<tr>{cells}</tr></table></td></tr>"
         )
     return f"<{TABLE}{''.join(lines)}</table>>"

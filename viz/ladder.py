@@ -154,7 +154,7 @@ def _add_cells(rungs: Ladder) -> None:
             _add_pullback(rungs, cell, node, name)
 
 
-BADGES = {"output": "out_br", "vjp": "bwd_ink"}
+BADGES = {"output": "shp", "vjp": "bwd_ink"}
 
 
 def _add_pullback(rungs: Ladder, cell: Cell, node: Node, name: str) -> None:

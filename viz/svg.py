@@ -52,7 +52,7 @@ def finish(svg: str, theme: str = "auto", prefix: str | None = None) -> str:
 
 def _unwrap_links(element: Element) -> None:
     """``<g id="a_…"><a title=…>…</a></g>`` becomes its content and a tooltip on the parent."""
-    for position, child in enumerate(list(element)):
+    for child in list(element):
         anchors = [inner for inner in child if tag(inner) == "a"]
         if tag(child) != "g" or not anchors or not child.get("id", "").startswith("a_"):
             continue

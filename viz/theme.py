@@ -33,12 +33,12 @@ MONO = (
 
 # What is written on what: the pairs that the contrast test measures.
 TEXT_ON = {
-    "in_bg": ("ink", "shp", "ink2"), "par_bg": ("ink", "shp", "ink2"),
-    "const_bg": ("ink", "shp", "ink2"), "op_bg": ("ink", "shp", "ink2"),
-    "out_bg": ("ink", "shp", "ink2"), "bwd_bg": ("bwd_ink", "shp"),
+    "in_bg": ("ink", "shp"), "par_bg": ("ink", "shp"), "const_bg": ("ink", "shp"),
+    "op_bg": ("ink", "shp", "ink2"), "out_bg": ("ink", "shp"),
+    "bwd_bg": ("bwd_ink", "shp"),
     "vjp_bg": ("bwd_ink", "shp", "ink2"), "page": ("ink", "ink2", "bwd_ink", "res_ink", "fold_ink"),
     "sc_bg": ("ink2", "bwd_ink", "res_ink"), "sc2_bg": ("ink2", "bwd_ink", "res_ink"),
-    "fold_bg": ("ink2", "bwd_ink", "res_ink", "fold_ink"),
+    "fold_bg": ("ink", "shp", "ink2", "bwd_ink", "res_ink", "fold_ink"),
 }  # fmt: skip
 
 

@@ -73,7 +73,8 @@ def op_text(node: Node, repeated: bool = False) -> str:
     if name == "getitem" and len(params.args) == 2:
         if repeated and type(params.args[1]) is int:
             return f"{node.inputs[0].name}[t]"
-        return shorten(f"{node.inputs[0].name}[{index_text(params.args[1], node.inputs)}]", LONGEST_NAME)
+        index = index_text(params.args[1], node.inputs)
+        return shorten(f"{node.inputs[0].name}[{index}]", LONGEST_NAME)
     if name in ("setitem", "scatter_add") and len(params.args) == 3:
         sign = "=" if name == "setitem" else "+="
         return shorten(f"[{index_text(params.args[2], node.inputs)}] {sign}", LONGEST_NAME)
