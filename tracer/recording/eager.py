@@ -202,6 +202,9 @@ class Tensor(EagerArray):
             raise TypeError("iteration over a 0-d array")
         return iter([self[i] for i in range(len(self))])
 
+    def __contains__(self, item: Any) -> bool:
+        return np.asarray(item) in self.view(np.ndarray)
+
     def __repr__(self) -> str:
         text = np.array_repr(self.view(np.ndarray)).replace("array(", "Tensor(", 1)
         text = text.replace("\n", "\n ")

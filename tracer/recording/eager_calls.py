@@ -191,8 +191,12 @@ def operate(op: Op, operands: tuple[Any, ...]) -> Any:
             continue
         if isinstance(one, (list, tuple)):
             return operate(op, tuple([as_array(o) for o in operands]))
-        if not isinstance(one, (np.ndarray, np.generic)) or is_foreign(one):
+        if is_foreign(one):
             return NotImplemented
+        if not isinstance(one, (np.ndarray, np.generic)):
+            if op.name not in ("equal", "not_equal") or op.operator is None:
+                return NotImplemented
+            return op.operator(*[operand(o) if isinstance(o, EagerArray) else o for o in operands])
     return call(op, operands, {}, "operator")
 
 

@@ -187,7 +187,10 @@ class Flat:
         positions = np.arange(self.tensor.size)[index]
         where = np.unravel_index(positions, self.tensor.shape)
         value = calls.as_array(value)
-        self.tensor[where] = np.resize(value, positions.shape) if np.ndim(value) else value
+        if np.ndim(value):  # repeated or cut off, as ndarray.flat does
+            wanted = np.arange(positions.size) % max(np.size(value), 1)
+            value = np.reshape(np.reshape(value, (-1,))[wanted], positions.shape)
+        self.tensor[where] = value
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
         return np.array(self.tensor, dtype=dtype).ravel()

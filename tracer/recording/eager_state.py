@@ -129,12 +129,14 @@ def make_leaf(kind: type[Any], value: np.ndarray, name: str) -> Any:
 def adopt(tensor: EagerArray) -> None:
     """Make a leaf of ``array.view(Tensor)``: its gradient is that at the values it has now.
 
+    Ints and bools that C code made of a Tensor have no gradient to lose: they are leaves too.
+
     Raises
     ------
     LeakError
         If the array was made from a Tensor by code that the graph knows nothing of.
     """
-    if tensor._foreign:
+    if tensor._foreign and tensor.dtype.kind in "fc":
         raise errors.LeakError(
             "An array was made from a Tensor by code that does not go through NumPy's protocols, "
             "so its graph is not known.", where(),

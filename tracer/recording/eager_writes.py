@@ -101,6 +101,7 @@ def change(
     """Run a write on the memory of ``target``, which is ``node`` from then on."""
     if node_of(target).specs[0].kind != "array":
         raise TypeError("a scalar Tensor does not support item assignment; make a new value")
+    written = _writable(target._plain)
     chain = [target]
     nodes = [node]
     while chain[-1]._view is not None:
@@ -111,7 +112,7 @@ def change(
     if memory.leaf is not None:  # graphs made so far go on with the values before the write
         memory.leaf.value = memory.leaf.value.copy()
         memory.leaf = None
-    run(write, (_writable(target._plain),), {})
+    run(write, (written,), {})
     memory.version += 1
     every = joined([leaves, *[tensor._leaves for tensor in chain]])
     for tensor, made in zip(chain, nodes, strict=True):
