@@ -59,10 +59,11 @@ class Text:
     def source(self, definitions: Iterable[str] = ()) -> str:
         """The whole text; ``definitions`` are lines that make the constants."""
         lines = docstring(self.header)
-        lines += ["", "import numpy as np"] if lines else ["import numpy as np"]
+        definitions = list(definitions)
+        if not self.header or self._names_numpy(definitions):
+            lines += ["", "import numpy as np"] if lines else ["import numpy as np"]
         if any(function.speller.special for function, _ in self.functions):
             lines.append("from scipy import special")
-        definitions = list(definitions)
         if definitions:
             lines += ["", *definitions]
         for function, stand_for in self.functions:
@@ -75,6 +76,13 @@ class Text:
         if self.extra:
             lines += ["", "", *self.extra]
         return "\n".join(lines) + "\n"
+
+    def _names_numpy(self, definitions: list[str]) -> bool:
+        """Whether any line needs NumPy by name; quoted lines of the user do not count."""
+        written = [*definitions, *self.extra]
+        for function, _ in self.functions:
+            written += [line for body in (*function.bodies, function) for line in body.lines]
+        return any("np." in line.partition("# ")[0] for line in written)
 
 
 def docstring(header: str) -> list[str]:
