@@ -48,7 +48,11 @@ def agree(function, calls, traced=None):
         for number, arguments in enumerate(calls):
             expected = outcome(function, arguments)
             got = outcome(traced, arguments)
-            assert not isinstance(got[0], type) or got == expected, f"{got} instead of {expected}"
+            raised = isinstance(got[0], type), isinstance(expected[0], type)
+            assert raised[0] == raised[1], f"call {number}: {got} instead of {expected}"
+            if raised[0]:
+                assert got == expected
+                continue
             same(got, expected, f"call {number}, round {repeat}")
     return traced
 

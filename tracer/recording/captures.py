@@ -184,7 +184,7 @@ class Captures:
         if path is None or isinstance(value, TracedTensor) or not self._is_open():
             return value
         if isinstance(value, NUMERIC):
-            return self._lift(value, path)
+            return self._lift(getattr(value, "__tracer_plain__", value), path)
         key = path.key()
         if key not in self.conditions:
             self.conditions[key] = Condition(path, fingerprint(value))

@@ -78,10 +78,10 @@ def _put(recorder: Recorder, a: Any, ind: Any, v: Any, mode: str = "raise") -> N
 def _putmask(recorder: Recorder, a: Any, mask: Any, values: Any) -> None:
     target = _target(recorder, a)
     values = np.asarray(values) if isinstance(values, (list, tuple)) else values
-    repeated = repeated(values, target.shape) if np.ndim(values) else values
-    if np.result_type(repeated) != target.dtype:
-        repeated = np.asarray(repeated).astype(target.dtype)
-    target[...] = np.where(mask, repeated, target)
+    repeats = repeated(values, target.shape) if np.ndim(values) else values
+    if np.result_type(repeats) != target.dtype:
+        repeats = np.asarray(repeats).astype(target.dtype)
+    target[...] = np.where(mask, repeats, target)
 
 
 def _place(recorder: Recorder, arr: Any, mask: Any, vals: Any) -> None:

@@ -32,10 +32,6 @@ REFUSED = {
 }  # fmt: skip
 
 
-def _item(x: Any, *args: Any) -> Any:
-    return x.item(*args) if isinstance(x, (np.ndarray, np.generic)) else x
-
-
 def _real(x: Any) -> Any:
     return x.real
 
@@ -44,7 +40,6 @@ def _imag(x: Any) -> Any:
     return x.imag
 
 
-ITEM_OF = registry.register(Op("python_scalar", ELEMENTWISE, _item, "ndarray.item"))
 FLATTEN = registry.FLATTEN
 
 
@@ -187,7 +182,9 @@ def astype(
 def copy(self: TracedTensor, order: str = "C") -> Any:
     if not np.shape(self._value) and self._buffer is None:
         return self
-    return recorder_for(self, (), {}).function(np.copy, (self,), {}, "method")
+    value = np.asarray(self._value)
+    given = {"order": order} if order != "C" or not value.flags.c_contiguous else {}
+    return recorder_for(self, (), {}).function(np.copy, (self,), given, "method")
 
 
 @_method
@@ -213,7 +210,7 @@ def item(self: TracedTensor, *args: Any) -> Any:
         source = self[index] if np.ndim(self._value) == 1 or len(args) > 1 else self.flatten()[index]
     elif np.size(self._value) != 1:
         raise ValueError("can only convert an array of size 1 to a Python scalar")
-    return recorder.call(ITEM_OF, (source,), {}, "method")
+    return recorder.call(registry.PYTHON_SCALAR, (source,), {}, "method")
 
 
 @_method

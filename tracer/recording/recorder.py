@@ -67,6 +67,7 @@ class Recorder:
         self.locator = Locator(name)
         self.leaked: errors.LeakError | None = None
         self.closed = False
+        self.captures: Any = None  # set by whoever opens the trace
         self.base_errstate = np.geterr()
         self.base_errstate_object = self._errstate_object()
 
@@ -144,6 +145,7 @@ class Recorder:
 
     def constant(self, value: Any, label: str = "") -> Any:
         """A value from outside that no path leads to; the same object gives the same node."""
+        value = getattr(value, "__tracer_plain__", value)  # an eager Tensor is the array it is
         found = self.known_values.get(id(value))
         if found is not None:
             return found[1]
@@ -284,7 +286,11 @@ class Recorder:
         tensors: list[TracedTensor] = []
         params, values = self._template(args, kwargs, tensors)
         place = self.place(3)
-        result = self._compute(op, params, values, spelling)
+        try:
+            result = self._compute(op, params, values, spelling)
+        except Exception as error:
+            self._must_raise(op, params, tensors, spelling, error)
+            raise
         inputs = tuple([self.node_of(t) for t in tensors])
         known = all([t._known for t in tensors]) and op.is_pure
         made = self._record(op, params, inputs, tensors, values, result, spelling, place, known)
@@ -293,6 +299,17 @@ class Recorder:
                 if isinstance(tensor, TracedTensor):
                     tensor._captured = True
         return made
+
+    def _must_raise(
+        self, op: Op, params: Params, tensors: list[TracedTensor], spelling: str, error: Exception
+    ) -> None:
+        """If user code catches the error, the program holds only while the op raises."""
+        kind = ValueError if isinstance(error, errors.UserShapeError) else type(error)
+        if isinstance(error, errors.TracerError) and kind is not ValueError:
+            return
+        inputs = tuple([self.node_of(t) for t in tensors])
+        node = self.add(op, inputs, params, (WEAK_SPECS[bool],), "", spelling)
+        self.guards.append(Guard(node, kind, "raises", node.origin))
 
     def _template(
         self, args: Sequence[Any], kwargs: dict[str, Any], tensors: list[TracedTensor]

@@ -251,6 +251,25 @@ class TracedScalar(TracedTensor):
 
     __slots__ = ()
 
+    def __round__(self, digits: int | None = None) -> Any:
+        rounded = np.round(self, digits or 0)
+        return int(rounded) if digits is None else rounded
+
+    def __trunc__(self) -> int:
+        return int(self)
+
+    def __floor__(self) -> int:
+        return int(np.floor(self))
+
+    def __ceil__(self) -> int:
+        return int(np.ceil(self))
+
+    def __divmod__(self, other: Any) -> Any:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> Any:
+        return other // self, other % self
+
     @property
     def __class__(self):  # type: ignore[override]
         return type(self._value)

@@ -37,6 +37,7 @@ def in_order(ct: Any, x: Any, order: str) -> Any:
 linear(np.reshape, lambda ct, x, shape, order="C", copy=None: in_order(ct, x, order))
 linear(np.ravel, lambda ct, x, order="C": in_order(ct, x, order))
 linear(registry.FLATTEN, lambda ct, x, order="C": in_order(ct, x, order))
+linear(registry.PYTHON_SCALAR, _back)
 linear(np.expand_dims, _back)
 linear(np.squeeze, _back)
 for _function in (np.atleast_1d, np.atleast_2d, np.atleast_3d):
