@@ -53,7 +53,7 @@ def _size(node: Node) -> int:
     return prod(spec.seen_shape) * spec.dtype.itemsize
 
 
-def size_text(size: int) -> str:
+def size_text(size: float) -> str:
     """Bytes for people, in powers of 1000."""
     for unit in ("B", "kB", "MB", "GB"):
         if size < 1000 or unit == "GB":

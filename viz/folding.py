@@ -250,8 +250,7 @@ def _fold_chunks(parts: Anatomy, folding: Folding, limit: int) -> Folding:
     # Each cut may still make a pullback and two pills, hence a fifth of the room.
     size = -(-len(folding.cells) // max(limit // 5, 1))
     numbers = {cell: position // size for position, cell in enumerate(folding.cells)}
-    steps = dict.fromkeys(folding.steps, ())  # a chunk may cut through a body
-    folding.steps = steps
+    folding.steps = {}  # a chunk may cut through a body
     return _merge(folding, numbers.get, lambda key, nodes: f"part {key + 1}")
 
 
@@ -271,7 +270,7 @@ def _fold_leaves(parts: Anatomy, folding: Folding, limit: int) -> None:
     folding.leaves = []
     for leaves in groups.values():
         few = len(leaves) < 4
-        cells = [Cell([leaf]) for leaf in leaves] if few else [Cell(leaves, None, "leaves")]
-        folding.leaves += cells
-        for cell in cells:
+        shown = [Cell([leaf]) for leaf in leaves] if few else [Cell(leaves, None, "leaves")]
+        folding.leaves += shown
+        for cell in shown:
             folding.cell_of.update(dict.fromkeys(cell.nodes, cell))

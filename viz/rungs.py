@@ -98,7 +98,7 @@ def _pill_rows(rungs: Ladder, records: list[PullbackRecord], giver: Cell) -> lis
 
 def connect_saved(rungs: Ladder) -> None:
     """A dotted wire from every forward value that a pullback reads."""
-    known: dict[tuple[str, str], list[Node]] = {}
+    known: dict[tuple[str, str], dict[Node, None]] = {}
     for op, values in rungs.parts.saved.items():
         taker = rungs.folding.cell_of[op]
         for value in values:
@@ -106,8 +106,9 @@ def connect_saved(rungs: Ladder) -> None:
             if cell is None or (cell is taker and cell.is_group):
                 continue
             ends = rungs.keys[cell], "v" + rungs.keys[taker][1:]
-            known.setdefault(ends, []).append(value)
-    for (tail, head), values in known.items():
+            known.setdefault(ends, {})[value] = None
+    for (tail, head), found in known.items():
+        values = list(found)
         repeated = len(values) > 1 and values[0].op is values[-1].op
         names = dict.fromkeys(wording.saved_name(v, rungs.parts, repeated) for v in values)
         own = tail[1:] == head[1:] and tail[0] == "n"
