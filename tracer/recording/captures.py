@@ -105,13 +105,36 @@ def plain_function(function: Any) -> Any:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Condition:
-    """A static capture: the program holds while ``fingerprint`` of the value stays."""
+    """A static capture: the program holds while ``fingerprint`` of the value stays.
+
+    ``deep`` containers count by all that is in them: they were used as they are, as an index, say.
+    """
 
     path: Path
     expected: Any
+    deep: bool = False
 
     def holds(self, function: Any, leaves: list[Any]) -> bool:
-        return bool(fingerprint(self.path.read(function, leaves)) == self.expected)
+        value = self.path.read(function, leaves)
+        return bool((contents(value) if self.deep else fingerprint(value)) == self.expected)
+
+
+def contents(value: Any, depth: int = 8) -> Any:
+    """The fingerprint of a container and of everything in it."""
+    kind = type(value)
+    if kind in (list, tuple) and depth:
+        return kind, tuple([contents(item, depth - 1) for item in value])
+    if kind is dict and depth:
+        return kind, tuple([(key, contents(item, depth - 1)) for key, item in value.items()])
+    if kind in (set, frozenset):
+        return kind, frozenset(value)
+    if kind is float:
+        return kind, value.hex()
+    if kind is complex:
+        return kind, value.real.hex(), value.imag.hex()
+    if isinstance(value, (np.ndarray, np.generic)):
+        return kind, value.shape, value.dtype.str, value.tobytes()
+    return fingerprint(value)
 
 
 def fingerprint(value: Any) -> Any:
@@ -179,15 +202,21 @@ class Captures:
         """Remember a way to this very object; the first one stays."""
         self.paths.setdefault(id(value), (value, path))
 
-    def take(self, value: Any, path: Path | None) -> Any:
-        """A value that user code reads through ``path``: lifted, guarded or left as it is."""
+    def take(self, value: Any, path: Path | None, deep: bool = False) -> Any:
+        """A value that user code reads through ``path``: lifted, guarded or left as it is.
+
+        ``deep`` says that a container is used as it is, not item by item.
+        """
         if path is None or isinstance(value, TracedTensor) or not self._is_open():
             return value
         if isinstance(value, NUMERIC):
             return self._lift(getattr(value, "__tracer_plain__", value), path)
         key = path.key()
-        if key not in self.conditions:
-            self.conditions[key] = Condition(path, fingerprint(value))
+        deep = deep and type(value) in (list, tuple, dict, set, frozenset)
+        known = self.conditions.get(key)
+        if known is None or (deep and not known.deep):
+            expected = contents(value) if deep else fingerprint(value)
+            self.conditions[key] = Condition(path, expected, deep)
         self.paths.setdefault(id(value), (value, path))
         return value
 

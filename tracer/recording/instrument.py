@@ -50,8 +50,8 @@ class Monitor:
         self.free = frozenset(function.__code__.co_freevars)
         self.path = path
 
-    def name(self, value: Any, name: str) -> Any:
-        """A global or closure variable."""
+    def name(self, value: Any, name: str, deep: bool = True) -> Any:
+        """A global or closure variable; not ``deep`` where only an item or attribute is read."""
         if isinstance(value, TracedTensor):
             return value
         if is_library_module(value):
@@ -60,28 +60,28 @@ class Monitor:
         if hook is not None and getattr(hook, "__tracer_original__", None) is value:
             return hook  # bound by `from numpy import zeros` before the trace
         if name in self.free:
-            return self.captures.take(value, self.path.then("cell", name) if self.path else None)
-        return self.captures.take(value, Path("globals", self.globals, (("name", name),)))
+            return self.captures.take(value, self.path.then("cell", name) if self.path else None, deep)
+        return self.captures.take(value, Path("globals", self.globals, (("name", name),)), deep)
 
-    def attr(self, owner: Any, name: str) -> Any:
+    def attr(self, owner: Any, name: str, deep: bool = True) -> Any:
         """``owner.name``."""
         value = getattr(owner, name)
         if isinstance(owner, (TracedTensor, types.FunctionType)) or is_library_module(owner):
             return value
         if isinstance(owner, types.ModuleType):
-            return self.captures.take(value, Path("globals", vars(owner), (("name", name),)))
+            return self.captures.take(value, Path("globals", vars(owner), (("name", name),)), deep)
         path = self.captures.path_of(owner)
         if path is None or isinstance(value, (MethodType, types.BuiltinMethodType)):
             return value
-        return self.captures.take(value, path.then("attr", name))
+        return self.captures.take(value, path.then("attr", name), deep)
 
-    def item(self, owner: Any, key: Any) -> Any:
+    def item(self, owner: Any, key: Any, deep: bool = True) -> Any:
         """``owner[key]``."""
         value = owner[key]
         if type(owner) in (dict, list, tuple) and isinstance(key, (str, int)):
             path = self.captures.path_of(owner)
             if path is not None and not isinstance(key, TracedTensor):
-                return self.captures.take(value, path.then("item", key))
+                return self.captures.take(value, path.then("item", key), deep)
         return value
 
     def values(self, value: Any) -> Any:
@@ -388,7 +388,7 @@ class _Loads(ast.NodeTransformer):
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:  # noqa: N802
         node.attr = self._mangled(node.attr)
-        node.value = self.visit(node.value)
+        node.value = self._shallow(self.visit(node.value))
         if not isinstance(node.ctx, ast.Load):
             return node
         return self._call(node, "attr", node.value, ast.Constant(node.attr))
@@ -397,6 +397,7 @@ class _Loads(ast.NodeTransformer):
         self.generic_visit(node)
         if not isinstance(node.ctx, ast.Load) or isinstance(node.slice, ast.Slice):
             return node
+        node.value = self._shallow(node.value)
         if isinstance(node.slice, ast.Tuple) and any(
             isinstance(part, (ast.Slice, ast.Starred)) for part in node.slice.elts
         ):
@@ -407,29 +408,41 @@ class _Loads(ast.NodeTransformer):
         if isinstance(node.func, ast.Name) and node.func.id in ("super", "locals", "globals"):
             return node
         self.generic_visit(node)
-        node.func = self._call(node.func, "callee", node.func)
+        node.func = self._call(node.func, "callee", self._shallow(node.func))
         node.args = [self._handed(argument) for argument in node.args]
         for keyword in node.keywords:
             if keyword.arg is not None:
                 keyword.value = self._handed(keyword.value)
         return node
 
+    @staticmethod
+    def _shallow(load: ast.expr) -> ast.expr:
+        """A load of which only a part is read."""
+        if isinstance(load, ast.Call) and isinstance(load.func, ast.Attribute):
+            owner = load.func.value
+            if isinstance(owner, ast.Name) and owner.id == MONITOR and load.func.attr in (
+                "name", "attr", "item",
+            ):  # fmt: skip
+                flag = ast.copy_location(ast.Constant(False), load)
+                load.args = [*load.args[:2], flag] if load.func.attr != "name" else [*load.args, flag]
+        return load
+
     def _handed(self, argument: ast.expr) -> ast.expr:
         if isinstance(argument, ast.Starred):
             argument.value = self._handed(argument.value)
             return argument
         if isinstance(argument, (ast.Name, ast.Call)):
-            return self._call(argument, "values", argument)
+            return self._call(argument, "values", self._shallow(argument))
         return argument
 
     def visit_For(self, node: ast.For) -> ast.AST:  # noqa: N802
         self.generic_visit(node)
-        node.iter = self._call(node.iter, "values", node.iter)
+        node.iter = self._call(node.iter, "values", self._shallow(node.iter))
         return node
 
     def visit_comprehension(self, node: ast.comprehension) -> ast.AST:
         self.generic_visit(node)
-        node.iter = self._call(node.iter, "values", node.iter)
+        node.iter = self._call(node.iter, "values", self._shallow(node.iter))
         return node
 
     def _scoped(self, node: Any) -> ast.AST:
