@@ -78,7 +78,7 @@ def row_width(row: Row) -> int:
 
 def label(rows: Sequence[Row]) -> str:
     """An HTML label of centred rows, each a row of sized cells; empty runs are left out."""
-    rows = [[run for run in row if type(run) is Gap or run.text] for row in rows]
+    rows = [[run for run in row if isinstance(run, Gap) or run.text] for row in rows]
     rows = [row for row in rows if any(type(run) is Run for run in row)]
     full = max((row_width(row) for row in rows), default=1)
     lines = []

@@ -17,7 +17,7 @@ import numpy as np
 
 from tracer.graph.calcgraph import PullbackRecord
 from tracer.graph.node import Hole, Node, Ref
-from tracer.graph.spec import SHORT_DTYPES, ArraySpec
+from tracer.graph.spec import SHORT_DTYPES, ArraySpec, Dim
 from viz.anatomy import Anatomy
 from viz.labels import Gap, Run
 from viz.metrics import shorten
@@ -30,7 +30,7 @@ Tokens = list[tuple[str, ArraySpec | None]]
 
 def shape_text(spec: ArraySpec, gap: str = " ") -> str:
     """A shape as NumPy writes it; a size known only at run time as ``~12``."""
-    sizes = [str(size) if type(size) is int else f"~{size.seen}" for size in spec.shape]
+    sizes = [f"~{size.seen}" if isinstance(size, Dim) else str(size) for size in spec.shape]
     if len(sizes) == 1:
         return f"({sizes[0]},)"
     return f"({f',{gap}'.join(sizes)})"
@@ -61,7 +61,7 @@ def index_text(index: Any, inputs: Sequence[Node] = ()) -> str:
         return "..."
     if type(index) is Hole:
         return inputs[index.slot].name or "·" if index.slot < len(inputs) else "·"
-    return repr(index.value) if isinstance(index, np.generic) else repr(index)
+    return repr(index.item() if isinstance(index, np.generic) else index)
 
 
 def op_text(node: Node, repeated: bool = False) -> str:
@@ -178,7 +178,8 @@ def _written(text: str, role: str, bold: bool = False) -> list[Run | Gap]:
     before = SPACE if text[:1] == " " else Gap(0)
     after = SPACE if text[-1:] == " " and bare else Gap(0)
     runs = [Run(part, PILL_SIZE, role, mono=True, bold=bold) for part in RARE.split(bare) if part]
-    return [gap for gap in (before, *runs, after) if gap != Gap(0)]
+    around: list[Run | Gap] = [before, *runs, after]
+    return [run for run in around if run != Gap(0)]
 
 
 def place_text(file: str, line: int) -> str:
