@@ -205,6 +205,7 @@ def dispatch(
             del leaves[limit:]
     inputs = leaf.inputs(plain, call.leaves)
     if inputs is None:
+        _forget(function, call, leaf)
         raise errors.CheckFailed(
             "A captured value changed while the function was traced.", None,
             "don't change globals or attributes inside a traced function",
