@@ -70,7 +70,6 @@ def _parser() -> argparse.ArgumentParser:
     demo.set_defaults(run=_demo)
 
     source = _of_target(commands, "source", "print the generated NumPy source", _source)
-    source.add_argument("--form", default="readable", choices=("readable", "fast", "native"))
     graph = _of_target(commands, "graph", "print the graph, or draw it into a file", _graph)
     for command in (source, graph):
         command.add_argument("--mode", default="vjp", choices=("vjp", "forward", "jvp"))
@@ -111,9 +110,7 @@ def _demo(options: argparse.Namespace) -> int:
 
 def _source(options: argparse.Namespace) -> int:
     function, arguments = _traced_call(options)
-    text = function.source(
-        **arguments, argnums=options.argnums, mode=options.mode, form=options.form
-    )
+    text = function.source(**arguments, argnums=options.argnums, mode=options.mode)
     if options.json:
         text = json.dumps({"target": options.target, "mode": options.mode, "source": text})
     return _deliver(text, options.output)

@@ -123,8 +123,8 @@ class MissingRule(TracerError, NotImplementedError):
 
     >>> grad(lambda x: np.unwrap(x).sum())(np.ones(3))
 
-    Fix: write it with functions that have one (``tracer.coverage()`` lists them), give it one
-    with ``custom_vjp``, or say that it is constant with ``stop_gradient``.
+    Fix: write it with functions that have one, give it one with ``custom_vjp``, or say that it is
+    constant with ``stop_gradient``.
     """
 
 
