@@ -101,6 +101,14 @@ def with_out(x):
     return np.sin(y).sum()
 
 
+def fortran(x):
+    y = x.T * 2
+    y[0] = 1.0
+    flat = y.ravel(order="K")
+    flat[1] *= 3
+    return (flat[2:5] ** 2).sum() + (y.reshape(-1, order="A")[:6] ** 2).sum() + y.flatten("F")[3]
+
+
 def diagonal(x):
     y = x[:, :3] * 1.0
     np.fill_diagonal(y, x[:, 3])
@@ -127,6 +135,7 @@ PROGRAMS = {
     "filled": (filled, V), "in place": (in_place, V), "through views": (through_views, A),
     "stale views": (stale_views, A), "put and copy": (put_and_copy, POSITIVE),
     "ufunc.at": (ufunc_at, V), "out": (with_out, V), "diagonal": (diagonal, A),
+    "fortran": (fortran, A),
 }  # fmt: skip
 
 
@@ -253,6 +262,7 @@ REFUSED = {
     "resize": lambda t: t.resize(8),
     "setflags": lambda t: t.setflags(write=True),
     "subok": lambda t: np.array(t, subok=True) * 2,
+    "order": lambda t: np.ones((2, 3, 4, 1))[:, :, ::2].view(Tensor).ravel(order="K"),
     "part": lambda t: operator.setitem((t * 1j).imag, 0, 2.0),
 }
 
@@ -479,3 +489,41 @@ def test_threads():
     for thread in threads:
         thread.join()
     assert not failures
+
+
+# -- any sequence of views and writes ---------------------------------------------------------------
+VIEWS = [
+    lambda y: y[0], lambda y: y[..., 1:], lambda y: y.T, lambda y: y.reshape(-1),
+    lambda y: y[::-1], lambda y: y.swapaxes(0, -1), lambda y: y[None], lambda y: np.split(y, [1])[1],
+    lambda y: y.squeeze(), lambda y: y[-1:],
+]  # fmt: skip
+
+
+def shuffled_writes(seed):
+    """A program that takes views at random, writes through them and reads old ones."""
+
+    def program(x):
+        rng = np.random.default_rng(seed)
+        known = [x * 1.0]
+        total = 0.0
+        for _ in range(12):
+            source = known[rng.integers(len(known))]
+            if source.ndim == 0 or source.shape[0] == 0:
+                continue
+            action = rng.integers(5)
+            if action == 0:
+                source *= 1.5
+            elif action == 1:
+                source[0] = known[0].ravel()[2] * 0.5
+            elif action == 2:
+                total = total + (source**2).sum()
+            else:
+                known.append(VIEWS[rng.integers(len(VIEWS))](source))
+        return total + sum((one * k).sum() for k, one in enumerate(known, 1))
+
+    return program
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_any_views_and_writes(seed):
+    check(shuffled_writes(seed), A[:, :3] * 0.5)

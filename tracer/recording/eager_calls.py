@@ -177,11 +177,30 @@ def function(
     kwargs = dict(kwargs)
     out = kwargs.pop("out", None)
     op, args, kwargs = normalise(function, args, kwargs)
+    if kwargs.get("order") in ("A", "K") and op.name in ("ravel", "reshape"):
+        kwargs["order"] = layout(args[0], kwargs["order"])
     out = kwargs.pop("out", None) if out is None else out
     outs = out if isinstance(out, tuple) else (out,)
     if all(one is None for one in outs):
         return call(op, args, kwargs, spelling)
     return into(op, args, kwargs, outs)
+
+
+def layout(tensor: Any, order: str) -> str:
+    """The order that ``"A"`` and ``"K"`` mean for this layout in memory, which graphs don't keep.
+
+    Raises
+    ------
+    LeakError
+        If it is neither C nor Fortran order.
+    """
+    if order not in ("A", "K") or not isinstance(tensor, EagerArray):
+        return order
+    if tensor.flags.c_contiguous or (order == "A" and not tensor.flags.f_contiguous):
+        return "C"
+    if tensor.flags.f_contiguous:
+        return "F"
+    raise lost("The order of this Tensor's memory has no name.", "use order='C' or order='F'")
 
 
 def operate(op: Op, operands: tuple[Any, ...]) -> Any:

@@ -97,6 +97,7 @@ METHODS["imag"] = _part(np.imag, _with_imag)
 
 @_method
 def flatten(self: EagerArray, order: str = "C") -> Any:
+    order = calls.layout(self, order)
     return calls.call(FLATTEN, (self, order) if order != "C" else (self,), {}, "method")
 
 
@@ -107,7 +108,7 @@ def copy(self: EagerArray, order: str = "C") -> Any:
 
 @_method
 def astype(
-    self: EagerArray, dtype: Any, order: str = "K", casting: Any = "unsafe", subok: bool = True,
+    self: EagerArray, dtype: Any, order: Any = "K", casting: Any = "unsafe", subok: bool = True,
     copy: bool = True,
 ) -> Any:  # fmt: skip
     wanted = np.dtype(dtype)

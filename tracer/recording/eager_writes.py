@@ -110,7 +110,7 @@ def change(
         chain.append(view.parent)
     memory = target._memory
     if memory.leaf is not None:  # graphs made so far go on with the values before the write
-        memory.leaf.value = memory.leaf.value.copy()
+        memory.leaf.value = memory.leaf.value.copy(order="K")
         memory.leaf = None
     run(write, (written,), {})
     memory.version += 1
