@@ -132,7 +132,7 @@ def contents(value: Any, depth: int = 8) -> Any:
         return kind, value.hex()
     if kind is complex:
         return kind, value.real.hex(), value.imag.hex()
-    if isinstance(value, (np.ndarray, np.generic)):
+    if isinstance(value, (np.ndarray, np.generic)) and not isinstance(value, TracedTensor):
         return kind, value.shape, value.dtype.str, value.tobytes()
     return fingerprint(value)
 
