@@ -136,16 +136,16 @@ def vjp(fn: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tup
     return engine.vjp(as_traced(fn), primals)
 
 
-def jvp(
-    fn: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]
-) -> tuple[Any, Any]:
+def jvp(fn: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
     """Value and directional derivative: ``(fn(*primals), J @ tangents)``."""
     from tracer import engine
 
     return engine.jvp(as_traced(fn), tuple(primals), tuple(tangents))
 
 
-def jacobian(fn: Callable[..., Any], argnums: int | str = 0, mode: str | None = None) -> Callable[..., Any]:
+def jacobian(
+    fn: Callable[..., Any], argnums: int | str = 0, mode: str | None = None
+) -> Callable[..., Any]:
     """The Jacobian of an array function of an array.
 
     Parameters
@@ -199,7 +199,10 @@ def _one_argument(
 
 
 def _basis(like: Any) -> list[np.ndarray]:
-    size, dtype = np.size(like), np.asarray(like).dtype if not hasattr(like, "dtype") else like.dtype
+    size, dtype = (
+        np.size(like),
+        np.asarray(like).dtype if not hasattr(like, "dtype") else like.dtype,
+    )
     return list(np.eye(size, dtype=dtype).reshape(size, *np.shape(like)))
 
 
@@ -244,7 +247,9 @@ def elementwise_grad(fn: Callable[..., Any], argnums: int | str = 0) -> Callable
         position, function = _one_argument(traced, args, kwargs, argnums)
         x = args[position] if position < len(args) else kwargs[_name(traced, position)]
         out, pullback = vjp(function, x)
-        return pullback(np.ones(np.shape(out), out.dtype)[()] if not np.ndim(out) else np.ones_like(out))[0]
+        return pullback(
+            np.ones(np.shape(out), out.dtype)[()] if not np.ndim(out) else np.ones_like(out)
+        )[0]
 
     return derivative
 

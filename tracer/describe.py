@@ -70,13 +70,20 @@ def is_scalar(leaf: Leaf) -> bool:
 
 
 def source_of(
-    function: TracedFunction, args: tuple, kwargs: dict[str, Any], argnums: Any, mode: str, form: str
+    function: TracedFunction,
+    args: tuple,
+    kwargs: dict[str, Any],
+    argnums: Any,
+    mode: str,
+    form: str,
 ) -> str:
     """The generated source of a call, as `TracedFunction.source` gives it."""
     _check(mode, form)
     leaf, call, names = find_leaf(function, args, kwargs)
     if mode == "forward":
-        return compile_graph(leaf.graph("forward"), "forward", _header(function, call, names, "")).source
+        return compile_graph(
+            leaf.graph("forward"), "forward", _header(function, call, names, "")
+        ).source
     selected = Selection(function, call, names, argnums, mode)
     if mode == "jvp":
         graph = leaf.graph("jvp", selected.wrt(leaf.trace))
@@ -130,7 +137,11 @@ class Short:
 
         if isinstance(self.value, (np.ndarray, np.generic, float, complex)):
             return repr(spec_of(self.value)).removeprefix("scalar ").removeprefix("weak ")
-        return repr(self.value) if isinstance(self.value, (int, str, bool)) else type(self.value).__name__
+        return (
+            repr(self.value)
+            if isinstance(self.value, (int, str, bool))
+            else type(self.value).__name__
+        )
 
 
 def _described(name: str, value: Any) -> str:
@@ -164,7 +175,9 @@ def explain(function: TracedFunction) -> str:
     name = getattr(function, "__qualname__", "function")
     rows = [f"{name}: {len(function.cache.entries)} signatures"]
     for leaves in function.cache.entries.values():
-        inputs = ", ".join([repr(n.specs[0]) for n in leaves[0].trace.graph.inputs]) if leaves else ""
+        inputs = (
+            ", ".join([repr(n.specs[0]) for n in leaves[0].trace.graph.inputs]) if leaves else ""
+        )
         rows.append(f"  ({inputs}): {len(leaves)} program(s)")
         for leaf in leaves:
             rows += _explain_leaf(leaf)

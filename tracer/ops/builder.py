@@ -49,7 +49,9 @@ class Builder:
     def constant(self, value: Any, label: str = "") -> Symbol:
         """A value from outside, kept in the table of constants."""
         spec = spec_of(value)
-        node = Node(registry.CONSTANT, (), Params((Ref(value, label),)), (spec,), self.origin, label)
+        node = Node(
+            registry.CONSTANT, (), Params((Ref(value, label),)), (spec,), self.origin, label
+        )
         return Symbol(self, self.append(node))
 
     def symbol(self, node: Node) -> Symbol:
@@ -175,13 +177,13 @@ class Symbol:
         return self.node.specs[0].dtype
 
     @property
-    def T(self) -> Symbol:  # noqa: N802 - NumPy's name
+    def T(self) -> Symbol:
         if self.ndim < 2:
             return self
         return self.builder.emit(registry.op_of(np.transpose), (self,), None, "attribute")
 
     @property
-    def mT(self) -> Symbol:  # noqa: N802 - NumPy's name
+    def mT(self) -> Symbol:
         return np.swapaxes(self, -1, -2)
 
     @property

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import builtins
 import operator
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -84,7 +84,7 @@ def _read_cell(function: Any, name: str) -> Any:
     return function.__closure__[function.__code__.co_freevars.index(name)].cell_contents
 
 
-READERS = {
+READERS: dict[str, Callable[[Any, Any], Any]] = {
     "name": _read_name,
     "cell": _read_cell,
     "attr": getattr,
@@ -181,7 +181,9 @@ def _made_by_library(function: FunctionType) -> tuple:
 
 
 NUMERIC = (float, complex, np.generic, np.ndarray)
-LIBRARY_MODULES = frozenset({"numpy", "scipy", "math", "cmath", "builtins", "operator", "functools"})
+LIBRARY_MODULES = frozenset(
+    {"numpy", "scipy", "math", "cmath", "builtins", "operator", "functools"}
+)
 
 
 class Captures:
@@ -263,5 +265,3 @@ def _last_name(path: Path) -> str:
 def is_library_module(value: Any) -> bool:
     """Modules whose constants never change: ``np.pi``, ``math.e``."""
     return isinstance(value, ModuleType) and value.__name__.split(".", 1)[0] in LIBRARY_MODULES
-
-

@@ -60,7 +60,9 @@ class Monitor:
         if hook is not None and getattr(hook, "__tracer_original__", None) is value:
             return hook  # bound by `from numpy import zeros` before the trace
         if name in self.free:
-            return self.captures.take(value, self.path.then("cell", name) if self.path else None, deep)
+            return self.captures.take(
+                value, self.path.then("cell", name) if self.path else None, deep
+            )
         return self.captures.take(value, Path("globals", self.globals, (("name", name),)), deep)
 
     def attr(self, owner: Any, name: str, deep: bool = True) -> Any:
@@ -129,7 +131,7 @@ def instrumented(function: Any, captures: Captures) -> Any:
             _know_wrapped(function, path, captures)
             return function
         return instrument(function, Monitor(captures, function, path))
-    call = getattr(type(function), "__call__", None)
+    call = vars(type(function)).get("__call__")
     if isinstance(call, FunctionType) and _is_watchable(call):
         return MethodType(instrument(call, Monitor(captures, call, None)), function)
     return function
@@ -378,7 +380,7 @@ class _Loads(ast.NodeTransformer):
             return f"_{self.class_name}{name}"
         return name
 
-    def visit_Name(self, node: ast.Name) -> ast.AST:  # noqa: N802
+    def visit_Name(self, node: ast.Name) -> ast.AST:
         node.id = self._mangled(node.id)
         if not isinstance(node.ctx, ast.Load) or node.id in ("super", "__class__", "locals"):
             return node
@@ -386,14 +388,14 @@ class _Loads(ast.NodeTransformer):
             return node
         return self._call(node, "name", node, ast.Constant(node.id))
 
-    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:  # noqa: N802
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         node.attr = self._mangled(node.attr)
         node.value = self._shallow(self.visit(node.value))
         if not isinstance(node.ctx, ast.Load):
             return node
         return self._call(node, "attr", node.value, ast.Constant(node.attr))
 
-    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:  # noqa: N802
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
         self.generic_visit(node)
         if not isinstance(node.ctx, ast.Load) or isinstance(node.slice, ast.Slice):
             return node
@@ -404,7 +406,7 @@ class _Loads(ast.NodeTransformer):
             return node
         return self._call(node, "item", node.value, node.slice)
 
-    def visit_Call(self, node: ast.Call) -> ast.AST:  # noqa: N802
+    def visit_Call(self, node: ast.Call) -> ast.AST:
         if isinstance(node.func, ast.Name) and node.func.id in ("super", "locals", "globals"):
             return node
         self.generic_visit(node)
@@ -424,7 +426,9 @@ class _Loads(ast.NodeTransformer):
                 "name", "attr", "item",
             ):  # fmt: skip
                 flag = ast.copy_location(ast.Constant(False), load)
-                load.args = [*load.args[:2], flag] if load.func.attr != "name" else [*load.args, flag]
+                load.args = (
+                    [*load.args[:2], flag] if load.func.attr != "name" else [*load.args, flag]
+                )
         return load
 
     def _handed(self, argument: ast.expr) -> ast.expr:
@@ -435,7 +439,7 @@ class _Loads(ast.NodeTransformer):
             return self._call(argument, "values", self._shallow(argument))
         return argument
 
-    def visit_For(self, node: ast.For) -> ast.AST:  # noqa: N802
+    def visit_For(self, node: ast.For) -> ast.AST:
         self.generic_visit(node)
         node.iter = self._call(node.iter, "values", self._shallow(node.iter))
         return node
@@ -451,17 +455,17 @@ class _Loads(ast.NodeTransformer):
         self.bound.pop()
         return node
 
-    visit_Lambda = visit_ListComp = visit_SetComp = visit_DictComp = _scoped  # noqa: N815
-    visit_GeneratorExp = visit_ClassDef = visit_AsyncFunctionDef = _scoped  # noqa: N815
+    visit_Lambda = visit_ListComp = visit_SetComp = visit_DictComp = _scoped
+    visit_GeneratorExp = visit_ClassDef = visit_AsyncFunctionDef = _scoped
 
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:  # noqa: N802
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         node.returns = None
         for argument in ast.walk(node.args):
             if isinstance(argument, ast.arg):
                 argument.annotation = None
         return self._scoped(node)
 
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:  # noqa: N802
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
         node.target = self.visit(node.target)
         node.value = self.visit(node.value) if node.value is not None else None
         return node
@@ -471,7 +475,7 @@ class _Loads(ast.NodeTransformer):
         node.body = [self.visit(statement) for statement in node.body]
         return node
 
-    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:  # noqa: N802
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:
         return node  # text made while tracing; its positions are unreliable before 3.12
 
 
@@ -510,4 +514,3 @@ def _bound(scope: Any) -> frozenset[str]:
             continue
         pending.extend(ast.iter_child_nodes(node))
     return frozenset(names - outside)
-

@@ -17,7 +17,7 @@ def replay(recorder: Recorder, graph: CalcGraph, inputs: Sequence[Any]) -> list[
     values: dict[Node, Any] = {}
     for node, value in zip(graph.inputs, inputs, strict=True):
         values[node] = value
-    guards = {}
+    guards: dict[Any, list[Any]] = {}
     for guard in graph.guards:
         guards.setdefault(guard.node, []).append(guard)
     for node in graph.order:

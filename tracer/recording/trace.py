@@ -162,7 +162,13 @@ def _arranged(
     lifted = tuple([path for path, _, _ in captures.lifted.values()])
     conditions = tuple(captures.conditions.values())
     return Trace(
-        graph, dynamic, lifted, conditions, tuple([tensor for tensor, _, _ in outer]), structure, fixed
+        graph,
+        dynamic,
+        lifted,
+        conditions,
+        tuple([tensor for tensor, _, _ in outer]),
+        structure,
+        fixed,
     )
 
 

@@ -24,7 +24,9 @@ from tracer.graph.origin import Origin, Scope
 HOME = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 OWN_FOLDERS = tuple([os.path.join(HOME, name, "") for name in ("tracer", "viz")])
 SAMPLES = os.path.join(HOME, "tracer", "samples", "")  # where the demo's user code is installed
-LIBRARIES = frozenset({"numpy", "scipy", "pandas", "networkx", "graphviz", "functools", "contextlib"})
+LIBRARIES = frozenset(
+    {"numpy", "scipy", "pandas", "networkx", "graphviz", "functools", "contextlib"}
+)
 Target = str | tuple[str, ...]
 Span = tuple[int, int, int, int]
 
