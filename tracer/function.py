@@ -57,6 +57,8 @@ class TracedFunction(Generic[P, R]):
     backend : str or None
     """
 
+    __name__: str
+
     def __init__(
         self, function: Callable[P, R], static: Sequence[str] = (), check: bool | None = None,
         backend: str | None = None,
