@@ -8,7 +8,7 @@ import threading
 import numpy as np
 import pytest
 
-from tracer import Tensor, errors, grad, trace
+from tracer import Tensor, custom_vjp, errors, grad, stop_gradient, trace
 
 RNG = np.random.default_rng(7)
 A = RNG.normal(size=(3, 4))
@@ -527,3 +527,29 @@ def shuffled_writes(seed):
 @pytest.mark.parametrize("seed", range(25))
 def test_any_views_and_writes(seed):
     check(shuffled_writes(seed), A[:, :3] * 0.5)
+
+
+# -- rules of the user's own, and traces -------------------------------------------------------------
+def test_stop_gradient():
+    x = Tensor(V)
+    (stop_gradient(x) * x).sum().backward()
+    np.testing.assert_array_equal(x.grad, V)
+    assert stop_gradient({"a": 1.0})["a"] == 1.0
+
+
+def test_custom_rules_hold_for_tensors():
+    @custom_vjp
+    def steep(x):
+        return np.sin(x)
+
+    steep.defvjp(lambda x: (np.sin(x), x), lambda x, ct: (ct * 100.0,))
+    x = Tensor(V)
+    y = steep(x * 2.0)
+    np.testing.assert_array_equal(np.asarray(y), np.sin(V * 2.0))
+    y.sum().backward()
+    np.testing.assert_allclose(x.grad, np.full(4, 200.0))
+
+
+def test_a_tensor_made_in_a_traced_function_is_traced():
+    gradient = grad(lambda v: (Tensor(v) * Tensor(np.ones(4)) * v).sum())(V)
+    np.testing.assert_allclose(gradient, 2 * V)

@@ -23,6 +23,7 @@ from tracer.graph.node import Node
 from tracer.ops import registry
 from tracer.recording import eager_calls as calls
 from tracer.recording import eager_writes as writes
+from tracer.recording.active import ACTIVE
 from tracer.recording.eager_methods import METHODS
 from tracer.recording.eager_state import EagerArray, make_leaf, node_of, operand, place, wrap
 
@@ -63,6 +64,8 @@ class Tensor(EagerArray):
     __array_priority__ = 1e5
 
     def __new__(cls, data: Any, name: str = "") -> Tensor:
+        if ACTIVE.get() is not None:  # in a traced function, everything is recorded already
+            return np.array(data)  # type: ignore[return-value]
         if isinstance(data, EagerArray):
             data = data.view(np.ndarray)
         elif isinstance(data, (np.ma.MaskedArray, np.matrix)):
@@ -184,11 +187,11 @@ class Tensor(EagerArray):
         made._foreign = True
         return made
 
-    @property
-    def __tracer_plain__(self) -> np.ndarray:
-        """For traced functions, which take a Tensor as the array that it is."""
-        node_of(self)
-        return self._plain
+    def __getattr__(self, name: str) -> Any:
+        if name == "__tracer_plain__":  # traced functions take a Tensor as the array that it is
+            node_of(self)  # (no property: the class itself, read in a trace, must not have it)
+            return self._plain
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     # -- indexing and Python -----------------------------------------------------------------
     def __getitem__(self, index: Any) -> Any:

@@ -26,6 +26,8 @@ from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.node import HOLES, Node, Params, hole
 from tracer.ops import registry
 from tracer.recording.active import ACTIVE
+from tracer.recording.eager_regions import call_traced, has_tensor, stop
+from tracer.recording.eager_state import EagerArray
 from tracer.recording.recorder import Recorder
 from tracer.recording.tensor import TracedTensor
 
@@ -66,6 +68,8 @@ class _Custom:
         recorder = ACTIVE.get()
         args = self._positional(args, kwargs)
         call = _Call(self, args)
+        if recorder is None and has_tensor(call.flat) and self not in PLAIN.get():
+            return call_traced(self, args, self.__name__)
         if recorder is None or not call.operands or self in PLAIN.get():
             return self.fn(*args)
         return self._record(recorder, call)
@@ -183,16 +187,16 @@ def stop_gradient(tree: Any) -> Any:
     """The same values, through which no gradient flows."""
     recorder = ACTIVE.get()
     if recorder is None:
-        return tree
+        return trees.map(lambda leaf: stop(leaf) if isinstance(leaf, EagerArray) else leaf, tree)
 
-    def stop(leaf: Any) -> Any:
+    def stop_traced(leaf: Any) -> Any:
         if not isinstance(leaf, TracedTensor):
             return leaf
         node = recorder.node_of(leaf)
         made = recorder.add(registry.STOP_GRADIENT, (node,), Params(HOLES[:1]), node.specs)
         return _wrap(recorder, made, leaf._value)
 
-    return trees.map(stop, tree)
+    return trees.map(stop_traced, tree)
 
 
 @contextmanager
