@@ -65,8 +65,17 @@ def contrast(one: str, other: str) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
-def _variables(column: int) -> str:
-    return "".join(f"--{role}:{pair[column]};" for role, pair in PALETTE.items())
+def _mapping(scope: str, column: int) -> str:
+    """Rules that give every literal colour its value in one theme.
+
+    Plain values, not CSS variables: programs that know neither (Inkscape, resvg) then keep the
+    literal colours of the attributes.
+    """
+    rules = [f"{scope}{{background:{PALETTE['page'][column]}}}"]
+    for pair in PALETTE.values():
+        for name in ("fill", "stroke"):
+            rules.append(f'{scope} [{name}="{pair[0]}"]{{{name}:{pair[column]}}}')
+    return "".join(rules)
 
 
 def style_sheet(theme: str = "auto") -> str:
@@ -83,16 +92,9 @@ def style_sheet(theme: str = "auto") -> str:
         "svg.calc .halo{paint-order:stroke;stroke-width:4px;stroke-linejoin:round}",
     ]
     if theme == "auto":
-        rules = [
-            f"svg.calc{{{_variables(0)}background:var(--page)}}",
-            f"@media (prefers-color-scheme:dark){{svg.calc{{{_variables(1)}}}}}",
-            f":root[data-theme=dark] svg.calc{{{_variables(1)}}}",
-            f":root[data-theme=light] svg.calc{{{_variables(0)}}}",
-            *(
-                f'svg.calc [{name}="{pair[0]}"]{{{name}:var(--{role})}}'
-                for role, pair in PALETTE.items()
-                for name in ("fill", "stroke")
-            ),
-            *rules,
+        rules += [
+            f"@media (prefers-color-scheme:dark){{{_mapping('svg.calc', 1)}}}",
+            _mapping(":root[data-theme=dark] svg.calc", 1),
+            _mapping(":root[data-theme=light] svg.calc", 0),
         ]
     return "".join(rules)
