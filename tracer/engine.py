@@ -20,7 +20,7 @@ import numpy as np
 from tracer import checking, errors, settings, trees
 from tracer.codegen.program import Program, compile_graph
 from tracer.function import (
-    Call, TracedFunction, argument_names, bind, check_argnums, flatten_call, logger,
+    Call, TracedFunction, argument_names, bind, check_argnums, flat_key, flatten_call, logger,
     with_static,
 )  # fmt: skip
 from tracer.graph.calcgraph import CalcGraph
@@ -220,6 +220,7 @@ def dispatch(
 def _forget(function: TracedFunction, call: Call, leaf: Leaf) -> None:
     """A program that failed on the values it was traced with is of no use."""
     with function.cache.lock:
+        function.cache.flat.clear()
         leaves = function.cache.entries.get(call.key, [])
         if leaf in leaves:
             leaves.remove(leaf)
@@ -239,6 +240,17 @@ def call(function: TracedFunction, args: tuple, kwargs: dict[str, Any]) -> Any:
     """``f(*args)``: inside another trace the plain function is traced along."""
     if ACTIVE.get() is not None:
         return function.__tracer_function__(*args, **kwargs)
+    key = flat_key("forward", args) if not kwargs and is_simple(function) else None
+    known = function.cache.flat.get(key) if key is not None else None
+    if known is not None and known[1] is settings.current():
+        leaf, _, run_program, one = known
+        inputs = leaf.inputs(function.__tracer_function__, args)
+        if inputs is not None:
+            try:
+                values = run_program(*inputs)
+                return values[0] if one else leaf.trace.outputs(values)
+            except Exception:  # another branch, or an error that user code may catch
+                pass
     call_, names = prepare(function, args, kwargs)
 
     def run(leaf: Leaf, inputs: list[Any]) -> Any:
@@ -249,9 +261,33 @@ def call(function: TracedFunction, args: tuple, kwargs: dict[str, Any]) -> Any:
                 function.__name__, function.__tracer_function__, (args, kwargs),
                 lambda: leaf.trace.outputs(leaf.program("forward").run(*inputs)),
             )  # fmt: skip
-        return leaf.trace.outputs(leaf.program("forward").run(*inputs))
+        result = leaf.trace.outputs(leaf.program("forward").run(*inputs))
+        if key is not None and not leaf.writes and is_flat(call_, args):
+            one = leaf.trace.structure is trees.LEAF and not leaf.trace.fixed
+            remember(function, key, (leaf, settings.current(), leaf.program("forward").run, one))
+        return result
 
     return dispatch(function, call_, names, run)
+
+
+def is_simple(function: TracedFunction) -> bool:
+    """Whether calls of plain arrays may go straight to their program."""
+    checked = settings.current().check if function.check is None else function.check
+    return not function.static and not checked
+
+
+def is_flat(call_: Call, args: tuple) -> bool:
+    """Whether the leaves are the arguments, in order, and no default is among them."""
+    positional, named = call_.structure.children
+    return len(positional.children) == len(args) == len(call_.leaves) and not named.keys
+
+
+def remember(function: TracedFunction, key: tuple, entry: tuple) -> None:
+    """The program that a row of plain arrays ran."""
+    flat = function.cache.flat
+    if len(flat) > settings.current().cache_size:
+        flat.clear()
+    flat[key] = entry
 
 
 def overlap(inputs: Sequence[Any]) -> bool:
@@ -333,6 +369,18 @@ def value_and_grad(
     function: TracedFunction, args: tuple, kwargs: dict[str, Any], argnums: Any, has_aux: bool
 ) -> Any:
     """``(value, gradient)``; with ``has_aux``, ``((value, aux), gradient)``."""
+    key = None
+    if not kwargs and ACTIVE.get() is None and is_simple(function) and type(argnums) is not list:
+        key = flat_key((type(argnums), argnums, has_aux), args)
+        known = function.cache.flat.get(key) if key is not None else None
+        if known is not None and known[1] is settings.current():
+            leaf, _, run_program, finish = known
+            inputs = leaf.inputs(function.__tracer_function__, args)
+            if inputs is not None:
+                try:
+                    return finish(run_program(*inputs))
+                except Exception:  # another branch, or an error that user code may catch
+                    pass
     call_, names = prepare(function, args, kwargs)
     selected = Selection(function, call_, names, argnums)
 
@@ -341,9 +389,16 @@ def value_and_grad(
         kind = _scalar_kind(trace, has_aux)
         count = len(trace.graph.outputs)
 
-        def differentiate() -> Any:
-            results = _run(leaf, kind, selected.wrt(trace), inputs)
+        def finish(results: Sequence[Any]) -> Any:
             return trace.outputs(results[:count]), selected.tree(results[count:])
+
+        def differentiate() -> Any:
+            wrt = selected.wrt(trace)
+            results = finish(_run(leaf, kind, wrt, inputs))
+            if key is not None and kind == "value_and_grad" and is_flat(call_, args):
+                program = leaf.program(kind, wrt)
+                remember(function, key, (leaf, settings.current(), program.run, finish))
+            return results
 
         if ACTIVE.get() is None and checking.is_due(leaf, function.check):
             return checking.compare(

@@ -166,6 +166,8 @@ class Cache:
 
     def __init__(self) -> None:
         self.entries: OrderedDict[tuple, list[Leaf]] = OrderedDict()
+        self.flat: dict[tuple, tuple] = {}  # plain arrays by position: straight to the program
+        self.newest: list[Leaf] = []
         self.lock = threading.RLock()
         self.reasons: list[str] = []
 
@@ -174,10 +176,12 @@ class Cache:
         found = self.entries.get(key)
         if found is None:
             return []
-        try:
-            self.entries.move_to_end(key)
-        except KeyError:  # another thread dropped it
-            pass
+        if found is not self.newest:
+            try:
+                self.entries.move_to_end(key)
+            except KeyError:  # another thread dropped it
+                pass
+            self.newest = found
         return found
 
     def add(self, key: tuple, leaf: Leaf, reason: str) -> None:
@@ -186,6 +190,7 @@ class Cache:
             self.entries.move_to_end(key)
             while len(self.entries) > settings.current().cache_size:
                 self.entries.popitem(last=False)
+                self.flat.clear()
             self.reasons.append(reason)
             del self.reasons[:-50]
 
@@ -331,6 +336,23 @@ def leaf_key(leaf: Any) -> Any:
     if kind.__hash__ is object.__hash__:
         return (kind,)  # an object: what is read of it is captured by path
     return kind, leaf
+
+
+def flat_key(what: Any, args: tuple) -> tuple | None:
+    """A key for plain arrays and floats in a row, the usual call; None for any other call."""
+    key = [what]
+    for value in args:
+        kind = type(value)
+        if kind is np.ndarray:
+            if value.ndim > 1 and not value.flags.c_contiguous:
+                return None
+            key.append(value.shape)
+            key.append(value.dtype)
+        elif kind is float:
+            key.append(kind)
+        else:
+            return None
+    return tuple(key)
 
 
 def check_argnums(argnums: Any, names: list[str], function: str) -> tuple[tuple[int, ...], bool]:
