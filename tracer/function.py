@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
+import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -75,7 +76,16 @@ class TracedFunction(Generic[P, R]):
         return self if instance is None else MethodType(self, instance)
 
     def __reduce__(self):
+        if self._is_global():
+            return self.__qualname__
         return _rebuild, (self.__tracer_function__, self.static, self.check, self.backend)
+
+    def _is_global(self) -> bool:
+        """Whether the decorated function's own name leads here."""
+        found: Any = sys.modules.get(getattr(self, "__module__", None) or "")
+        for name in getattr(self, "__qualname__", "<").split("."):
+            found = getattr(found, name, None)
+        return found is self
 
     def __copy__(self) -> TracedFunction[P, R]:
         return TracedFunction(self.__tracer_function__, self.static, self.check, self.backend)
