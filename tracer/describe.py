@@ -13,13 +13,15 @@ import numpy as np
 
 from tracer import trees
 from tracer.codegen.program import compile_graph
-from tracer.codegen.readable.module import Arguments, header, write_module
+from tracer.codegen.readable.module import Arguments, header, module_text, write_module
 from tracer.codegen.save import save_module
 from tracer.engine import Leaf, Selection, dispatch, prepare
 from tracer.function import Call, TracedFunction
 from tracer.graph.calcgraph import CalcGraph
+from tracer.graph.node import Node
 from tracer.recording.captures import plain_function
 
+MOST_LINES = 20_000  # nodes of a graph whose lines are looked up for the picture
 MODES = ("vjp", "forward", "jvp")
 
 
@@ -53,10 +55,27 @@ def graph_of(
     leaf, call, names = find_leaf(function, args, kwargs)
     if mode == "forward":
         return leaf.graph("forward")
-    wrt = Selection(function, call, names, argnums, mode).wrt(leaf.trace)
+    selected = Selection(function, call, names, argnums, mode)
+    wrt = selected.wrt(leaf.trace)
     if mode == "jvp":
         return leaf.graph("jvp", wrt)
-    return leaf.graph("value_and_grad" if is_scalar(leaf) else "vjp", wrt)
+    graph = leaf.graph("value_and_grad" if is_scalar(leaf) else "vjp", wrt)
+    if "lines" not in graph.graph and len(graph.order) < MOST_LINES:
+        wanted = ", ".join([names[position] for position in selected.positions])
+        graph.graph["lines"] = _lines(leaf, wrt, _header(function, call, names, wanted))
+    return graph
+
+
+def _lines(leaf: Leaf, wrt: tuple[int, ...], text: str) -> dict[Node, tuple[None, int]]:
+    """The line of the generated module that computes each forward node's cotangents."""
+    joint = leaf.graph("vjp", wrt)
+    line_of = module_text(text, joint, leaf.partition(wrt), None)[2]
+    found: dict[Node, tuple[None, int]] = {}
+    for record in joint.records:
+        known = [line_of[node] for node in record.backward if node in line_of]
+        if known:
+            found[record.node] = (None, max(known[-1], found.get(record.node, (None, 0))[1]))
+    return found
 
 
 def is_scalar(leaf: Leaf) -> bool:

@@ -26,7 +26,7 @@ def compose(
     """The picture of a graph, ready for layout."""
     parts = anatomy(graph)
     folding = fold(parts, limit)
-    picture = ladder(parts, folding, lines)
+    picture = ladder(parts, folding, lines or graph.graph.get("lines"))
     picture.title = shorten(title or graph.title or "calculation graph", LONGEST_TITLE)
     picture.subtitle = subtitle(parts, folding)
     return picture

@@ -37,7 +37,7 @@ def save_module(
         If the program uses something that plain NumPy code can't say.
     """
     target = os.fspath(path)
-    source, arrays = module_text(header, joint, parts, arguments, checked=True)
+    source, arrays, _ = module_text(header, joint, parts, arguments, checked=True)
     with open(target, "w", encoding="utf-8", newline="\n") as file:
         file.write(source)
     beside = target.removesuffix(".py") + ".npz"

@@ -82,8 +82,8 @@ def write_module(
 def module_text(
     header: str, joint: CalcGraph, parts: Partition | None, arguments: Arguments | None,
     checked: bool = False,
-) -> tuple[str, dict[str, np.ndarray]]:  # fmt: skip
-    """The source, and the arrays that it reads from the ``.npz`` beside it."""
+) -> tuple[str, dict[str, np.ndarray], dict[Node, int]]:  # fmt: skip
+    """The source, the arrays that it reads from the ``.npz`` beside it, and each node's line."""
     text = Text(names_for(joint), header, "saved")
     text.names.claim("check")
     if parts is None:
@@ -97,7 +97,8 @@ def module_text(
     definitions, arrays = define(text.constants)
     if checked and text.extra:
         definitions = [*definitions, "", "", *CHECK]
-    return text.source(definitions), arrays
+    source = text.source(definitions)
+    return source, arrays, text.lines
 
 
 def _wrapper(
