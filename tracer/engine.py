@@ -20,7 +20,7 @@ import numpy as np
 from tracer import checking, errors, settings, trees
 from tracer.codegen.program import Program, compile_graph
 from tracer.function import (
-    Call, TracedFunction, argument_names, bind, check_argnums, flat_key, flatten_call, logger,
+    Call, TracedFunction, argument_names, bind, check_argnums, flat_call, flatten_call, logger,
     with_static,
 )  # fmt: skip
 from tracer.graph.calcgraph import CalcGraph
@@ -240,11 +240,11 @@ def call(function: TracedFunction, args: tuple, kwargs: dict[str, Any]) -> Any:
     """``f(*args)``: inside another trace the plain function is traced along."""
     if ACTIVE.get() is not None:
         return function.__tracer_function__(*args, **kwargs)
-    key = flat_key("forward", args) if not kwargs and is_simple(function) else None
-    known = function.cache.flat.get(key) if key is not None else None
-    if known is not None and known[1] is settings.current():
+    flat = flat_call("forward", args) if not kwargs and is_simple(function) else None
+    known = function.cache.flat.get(flat[0]) if flat is not None else None
+    if flat is not None and known is not None and known[1] is settings.current():
         leaf, _, run_program, one = known
-        inputs = leaf.inputs(function.__tracer_function__, args)
+        inputs = leaf.inputs(function.__tracer_function__, flat[1])
         if inputs is not None:
             try:
                 values = run_program(*inputs)
@@ -262,9 +262,9 @@ def call(function: TracedFunction, args: tuple, kwargs: dict[str, Any]) -> Any:
                 lambda: leaf.trace.outputs(leaf.program("forward").run(*inputs)),
             )  # fmt: skip
         result = leaf.trace.outputs(leaf.program("forward").run(*inputs))
-        if key is not None and not leaf.writes and is_flat(call_, args):
+        if flat is not None and not leaf.writes and is_flat(call_, args, flat[1]):
             one = leaf.trace.structure is trees.LEAF and not leaf.trace.fixed
-            remember(function, key, (leaf, settings.current(), leaf.program("forward").run, one))
+            remember(function, flat[0], (leaf, settings.current(), leaf.program("forward").run, one))
         return result
 
     return dispatch(function, call_, names, run)
@@ -276,10 +276,12 @@ def is_simple(function: TracedFunction) -> bool:
     return not function.static and not checked
 
 
-def is_flat(call_: Call, args: tuple) -> bool:
-    """Whether the leaves are the arguments, in order, and no default is among them."""
+def is_flat(call_: Call, args: tuple, leaves: Sequence[Any]) -> bool:
+    """Whether these are the call's leaves, in order, and no default is among its arguments."""
     positional, named = call_.structure.children
-    return len(positional.children) == len(args) == len(call_.leaves) and not named.keys
+    if len(positional.children) != len(args) or named.keys or len(leaves) != len(call_.leaves):
+        return False
+    return all([one is other for one, other in zip(leaves, call_.leaves, strict=True)])
 
 
 def remember(function: TracedFunction, key: tuple, entry: tuple) -> None:
@@ -369,13 +371,13 @@ def value_and_grad(
     function: TracedFunction, args: tuple, kwargs: dict[str, Any], argnums: Any, has_aux: bool
 ) -> Any:
     """``(value, gradient)``; with ``has_aux``, ``((value, aux), gradient)``."""
-    key = None
+    flat = None
     if not kwargs and ACTIVE.get() is None and is_simple(function) and type(argnums) is not list:
-        key = flat_key((type(argnums), argnums, has_aux), args)
-        known = function.cache.flat.get(key) if key is not None else None
-        if known is not None and known[1] is settings.current():
+        flat = flat_call((type(argnums), argnums, has_aux), args)
+        known = function.cache.flat.get(flat[0]) if flat is not None else None
+        if flat is not None and known is not None and known[1] is settings.current():
             leaf, _, run_program, finish = known
-            inputs = leaf.inputs(function.__tracer_function__, args)
+            inputs = leaf.inputs(function.__tracer_function__, flat[1])
             if inputs is not None:
                 try:
                     return finish(run_program(*inputs))
@@ -395,9 +397,9 @@ def value_and_grad(
         def differentiate() -> Any:
             wrt = selected.wrt(trace)
             results = finish(_run(leaf, kind, wrt, inputs))
-            if key is not None and kind == "value_and_grad" and is_flat(call_, args):
+            if flat is not None and kind == "value_and_grad" and is_flat(call_, args, flat[1]):
                 program = leaf.program(kind, wrt)
-                remember(function, key, (leaf, settings.current(), program.run, finish))
+                remember(function, flat[0], (leaf, settings.current(), program.run, finish))
             return results
 
         if ACTIVE.get() is None and checking.is_due(leaf, function.check):

@@ -13,7 +13,7 @@ import logging
 import sys
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
@@ -319,6 +319,21 @@ def argument_names(function: TracedFunction, args: tuple, kwargs: dict[str, Any]
     return names + list(kwargs)
 
 
+class Same:
+    """An object by identity, kept alive: the number of a lost one may come again."""
+
+    __slots__ = ("thing",)
+
+    def __init__(self, thing: Any):
+        self.thing = thing
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Same) and other.thing is self.thing
+
+    def __hash__(self) -> int:
+        return id(self.thing)
+
+
 def leaf_key(leaf: Any) -> Any:
     """What of one leaf selects a program: shape and dtype of arrays, type and value of the rest."""
     kind = type(leaf)
@@ -336,33 +351,49 @@ def leaf_key(leaf: Any) -> Any:
         return kind, leaf
     code = getattr(_innermost(leaf), "__code__", None)
     if code is not None:
-        return kind, id(code)
+        return kind, Same(code)
     if isinstance(leaf, type) or callable(leaf):
-        return kind, id(leaf)
+        return kind, Same(leaf)
     try:
         hash(leaf)
     except TypeError:
-        return kind, id(leaf)
+        return kind, Same(leaf)
     if kind.__hash__ is object.__hash__:
         return (kind,)  # an object: what is read of it is captured by path
     return kind, leaf
 
 
-def flat_key(what: Any, args: tuple) -> tuple | None:
-    """A key for plain arrays and floats in a row, the usual call; None for any other call."""
-    key = [what]
+def flat_call(what: Any, args: tuple) -> tuple[tuple, list[Any]] | None:
+    """Key and leaves of the usual call: plain arrays, floats and dicts of them; None for others."""
+    key: list[Any] = [what]
+    leaves: list[Any] = []
     for value in args:
+        if type(value) is dict:
+            names = tuple(value)
+            if not all([type(name) is str for name in names]):
+                return None
+            key.append(names)
+            if not _flat_leaves(value.values(), key, leaves):
+                return None
+        elif not _flat_leaves((value,), key, leaves):
+            return None
+    return tuple(key), leaves
+
+
+def _flat_leaves(values: Iterable[Any], key: list[Any], leaves: list[Any]) -> bool:
+    for value in values:
         kind = type(value)
         if kind is np.ndarray:
             if value.ndim > 1 and not value.flags.c_contiguous:
-                return None
+                return False
             key.append(value.shape)
             key.append(value.dtype)
         elif kind is float:
             key.append(kind)
         else:
-            return None
-    return tuple(key)
+            return False
+        leaves.append(value)
+    return True
 
 
 def check_argnums(argnums: Any, names: list[str], function: str) -> tuple[tuple[int, ...], bool]:

@@ -152,7 +152,15 @@ def fingerprint(value: Any) -> Any:
         return FunctionType, id(inner.__code__), *[_default(default) for default in given]
     if isinstance(value, (type, ModuleType, BuiltinFunctionType, np.ufunc)):
         return kind, id(value)
-    return (kind,)
+    if kind is slice:
+        return kind, contents((value.start, value.stop, value.step))
+    if kind.__hash__ in (None, object.__hash__):
+        return (kind,)  # an object: what is read of it has a path of its own
+    try:
+        hash(value)
+    except TypeError:
+        return (kind,)
+    return kind, value  # a dtype, an enum's member, a date …
 
 
 def _default(value: Any) -> Any:

@@ -73,9 +73,19 @@ class Monitor:
         if isinstance(owner, types.ModuleType):
             return self.captures.take(value, Path("globals", vars(owner), (("name", name),)), deep)
         path = self.captures.path_of(owner)
-        if path is None or isinstance(value, (MethodType, types.BuiltinMethodType)):
+        if path is not None and isinstance(value, types.BuiltinMethodType):
+            return self._method_of(owner, name, value, path)
+        if path is None or isinstance(value, MethodType):
             return value
         return self.captures.take(value, path.then("attr", name), deep)
+
+    def _method_of(self, owner: Any, name: str, method: Any, path: Path) -> Any:
+        """A container's own method: what it gives is captured as if it were read by key."""
+        if type(owner) is dict and name in ("items", "values", "get", "copy"):
+            return getattr(self.captures.unpack(owner), name)
+        if type(owner) in (dict, list, tuple) and name not in ("keys", "append"):
+            self.captures.take(owner, path, True)
+        return method
 
     def item(self, owner: Any, key: Any, deep: bool = True) -> Any:
         """``owner[key]``."""
@@ -96,7 +106,11 @@ class Monitor:
 
     def callee(self, function: Any) -> Any:
         """What is called: user functions run instrumented, too."""
-        return instrumented(function, self.captures)
+        return self._getattr if function is getattr else instrumented(function, self.captures)
+
+    def _getattr(self, owner: Any, name: str, *default: Any) -> Any:
+        """The builtin, seen."""
+        return self.attr(owner, name) if hasattr(owner, name) else getattr(owner, name, *default)
 
 
 def instrumented(function: Any, captures: Captures) -> Any:

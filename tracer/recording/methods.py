@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from tracer.graph.op import ELEMENTWISE, Op
 from tracer.ops import registry
 from tracer.recording import functions
 from tracer.recording.active import leak
