@@ -1,0 +1,125 @@
+"""What a function reads from outside is read anew on every call, wherever it is kept."""
+
+import enum
+import functools
+import types
+
+import numpy as np
+
+from tests.recording.agreement import agree, same
+from tracer import trace
+
+X = np.array([0.5, 1.5, -2.5])
+
+
+class Kind(enum.Enum):
+    DOUBLE = 1
+    SAME = 2
+
+
+class Scaled:
+    def __init__(self, by, way):
+        self.by = by
+        self.way = way
+
+    def apply(self, x):
+        return x * self.by if self.way == "times" else x + self.by
+
+
+class Net:
+    def __init__(self):
+        self.layers = [{"w": np.eye(3) * (i + 1), "b": 0.5 * i} for i in range(2)]
+
+    def __call__(self, x):
+        for layer in self.layers:
+            x = np.tanh(layer["w"] @ x + layer["b"])
+        return x
+
+
+def test_objects_as_arguments():
+    objects = [Scaled(1.0, "times"), Scaled(2.0, "times"), Scaled(2.0, "plus"), Scaled(X, "times")]
+    agree(lambda x, o: o.apply(x), [(X, o) for o in objects])
+    agree(lambda x, k: x * 2 if k is Kind.DOUBLE else x, [(X, Kind.DOUBLE), (X, Kind.SAME)])
+
+
+def test_functions_as_arguments():
+    f = trace(lambda x, function: function(x))
+    for _ in range(3):
+        for by in (2.0, 3.0):
+            same(f(X, functools.partial(np.multiply, by)), X * by)
+            same(f(X, lambda v: v * by), X * by)  # noqa: B023 - called at once
+            same(f(X, (lambda by: lambda v: v * by)(by)), X * by)
+            same(f(X, Scaled(by, "times").apply), X * by)
+
+
+def test_layers_in_lists_of_dicts():
+    net = Net()
+    f = trace(net)
+    for change in (
+        lambda: None,
+        lambda: net.layers[0]["w"].__setitem__((0, 1), 0.5),
+        lambda: net.layers[1].__setitem__("b", 1.5),
+        lambda: net.layers.append({"w": np.eye(3), "b": 1.0}),
+        lambda: net.layers.__setitem__(0, {"w": np.zeros((3, 3)), "b": 3.0}),
+    ):
+        change()
+        same(f(X), net(X))
+
+
+def test_containers_iterated_and_handed_on():
+    arrays, table = [np.ones(3), np.ones(3) * 2], {"a": 1.0, "b": 2.0}
+
+    def program(x):
+        summed = sum(w * x for w in arrays)
+        scaled = {key: value * x for key, value in table.items()}
+        return summed, scaled, max(table.values()) * x, np.stack(arrays)[0] + table.get("c", 0.0)
+
+    f = trace(program)
+    for change in (
+        lambda: None,
+        lambda: arrays[0].__setitem__(1, 7.0),
+        lambda: table.__setitem__("a", 5.0),
+        lambda: arrays.append(X),
+        lambda: table.__setitem__("c", 9.0),
+        lambda: arrays.__setitem__(1, X * 3),
+    ):
+        change()
+        same(f(X), program(X))
+
+
+def test_indices_from_outside():
+    index = [0, 1]
+    program = lambda x: x[index] * 1  # noqa: E731
+    f = trace(program)
+    same(f(X), program(X))
+    index[1] = 2
+    same(f(X), program(X))
+    for index in (np.array([1, 1]), slice(0, 2), slice(0, 1), (2,), 1, np.array([True, False, True])):
+        same(f(X), program(X))
+
+
+def test_attributes_of_namespaces():
+    options = types.SimpleNamespace(a=1.0, b=[1, 2.0], kind=np.dtype(np.float32))
+
+    def program(x):
+        return (x * options.a + options.b[1] + getattr(options, "a")).astype(options.kind)
+
+    f = trace(program)
+    for name, value in (("a", 2.0), ("b", [0, 5.0]), ("kind", np.dtype(float)), ("a", X)):
+        same(f(X), program(X))
+        setattr(options, name, value)
+        same(f(X), program(X))
+
+
+def test_inner_functions_see_what_changes():
+    power = 2
+
+    def program(x):
+        def inner(y):
+            return np.abs(y) ** power
+
+        return inner(x)
+
+    f = trace(program)
+    for power in (2, 3, 2.5, np.float32(2)):
+        same(f(X), program(X))
