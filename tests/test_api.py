@@ -5,7 +5,16 @@ import pytest
 
 import tracer
 from tracer import (
-    elementwise_grad, errors, grad, hessian, hvp, jacobian, jvp, linearize, trace, value_and_grad,
+    elementwise_grad,
+    errors,
+    grad,
+    hessian,
+    hvp,
+    jacobian,
+    jvp,
+    linearize,
+    trace,
+    value_and_grad,
     vjp,
 )  # fmt: skip
 
@@ -151,9 +160,9 @@ def test_transforms_take_each_other():
     np.testing.assert_allclose(
         jacobian(grad(cube))(X), jacobian(grad(cube), mode="forward")(X)
     )
-    inner = lambda w: np.sum(jvp(np.sin, (w,), (np.ones(3),))[1])  # noqa: E731
+    inner = lambda w: np.sum(jvp(np.sin, (w,), (np.ones(3),))[1])
     np.testing.assert_allclose(grad(inner)(X), -np.sin(X))
-    both = lambda w: vjp(np.sin, w)[1](np.ones(3))[0].sum()  # noqa: E731
+    both = lambda w: vjp(np.sin, w)[1](np.ones(3))[0].sum()
     np.testing.assert_allclose(grad(both)(X), -np.sin(X))
 
 
@@ -167,4 +176,4 @@ def test_public_names():
     for name in tracer.__all__:
         assert getattr(tracer, name) is not None
     with pytest.raises(AttributeError):
-        tracer.nothing  # noqa: B018
+        tracer.nothing

@@ -88,5 +88,5 @@ def _equal(left: Any, right: Any, exact: bool) -> bool:
 def _failure(name: str, path: str, got: Any, expected: Any) -> errors.CheckFailed:
     return errors.CheckFailed(
         f"{name} gave another {path} than the plain function: {got} instead of {expected}.", None,
-        "look for what tracing sees only once: the time, a file, a counter, text turned into numbers",
+        "look for what tracing sees only once: the time, a file, a counter, text made a number",
     )  # fmt: skip

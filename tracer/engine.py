@@ -8,9 +8,6 @@ Loaded at the first call of a traced function, so that ``import tracer`` stays l
 
 from __future__ import annotations
 
-import inspect
-import os
-import textwrap
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -20,12 +17,18 @@ import numpy as np
 from tracer import checking, errors, settings, trees
 from tracer.codegen.program import Program, compile_graph
 from tracer.function import (
-    Call, TracedFunction, argument_names, bind, check_argnums, flat_call, flatten_call, logger,
+    Call,
+    TracedFunction,
+    argument_names,
+    bind,
+    check_argnums,
+    flat_call,
+    flatten_call,
+    logger,
     with_static,
 )  # fmt: skip
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.evaluate import GuardMiss
-from tracer.graph.spec import spec_of
 from tracer.passes.pipeline import optimise
 from tracer.recording.active import ACTIVE
 from tracer.recording.captures import MISSING
@@ -114,13 +117,17 @@ def _fits(value: Any, spec: Any) -> bool:
     if isinstance(value, (np.ndarray, np.generic)):
         kind = "array" if isinstance(value, np.ndarray) else "scalar"
         return bool(value.shape == spec.shape and value.dtype == spec.dtype and kind == spec.kind)
-    return spec.kind == "weak" and isinstance(value, (bool, int, float, complex)) and (
-        np.dtype(type(value)) == spec.dtype
+    return (
+        spec.kind == "weak"
+        and isinstance(value, (bool, int, float, complex))
+        and (np.dtype(type(value)) == spec.dtype)
     )
 
 
 # -- dispatch -----------------------------------------------------------------------------------
-def prepare(function: TracedFunction, args: tuple, kwargs: dict[str, Any]) -> tuple[Call, list[str]]:
+def prepare(
+    function: TracedFunction, args: tuple, kwargs: dict[str, Any]
+) -> tuple[Call, list[str]]:
     """The flat call and the names of its leaves' arguments."""
     args, kwargs = bind(function, args, kwargs)
     names = argument_names(function, args, kwargs)
@@ -153,7 +160,11 @@ def make_leaf(function: TracedFunction, call: Call, names: Sequence[str], reason
     title = f"{getattr(function, '__name__', 'f')}({', '.join(names)})"
     _refuse_deep_types(call.leaves)
     trace = trace_function(
-        function.__tracer_function__, call.leaves, call.structure, leaf_names(call, names), title,
+        function.__tracer_function__,
+        call.leaves,
+        call.structure,
+        leaf_names(call, names),
+        title,
         call.static,
     )
     leaf = Leaf(trace, settings.current().numerics)
@@ -264,7 +275,9 @@ def call(function: TracedFunction, args: tuple, kwargs: dict[str, Any]) -> Any:
         result = leaf.trace.outputs(leaf.program("forward").run(*inputs))
         if flat is not None and not leaf.writes and is_flat(call_, args, flat[1]):
             one = leaf.trace.structure is trees.LEAF and not leaf.trace.fixed
-            remember(function, flat[0], (leaf, settings.current(), leaf.program("forward").run, one))
+            remember(
+                function, flat[0], (leaf, settings.current(), leaf.program("forward").run, one)
+            )
         return result
 
     return dispatch(function, call_, names, run)
@@ -334,7 +347,9 @@ class Selection:
         for number in self.numbers:
             if number in call_.static:
                 raise errors.ArgnumsError(
-                    "A static argument has no derivative.", None, "leave it out of static or argnums"
+                    "A static argument has no derivative.",
+                    None,
+                    "leave it out of static or argnums",
                 )
             _refuse_integers(call_.leaves[number], what, names, self.positions)
 
@@ -471,12 +486,18 @@ def execute(leaf: Leaf, kind: str, wrt: tuple[int, ...], inputs: Sequence[Any]) 
     return leaf.program(kind, wrt).run(*inputs)
 
 
-def _nested_or_dispatch(function: TracedFunction, call_: Call, names: Sequence[str], run: Any) -> Any:
+def _nested_or_dispatch(
+    function: TracedFunction, call_: Call, names: Sequence[str], run: Any
+) -> Any:
     if ACTIVE.get() is None:
         return dispatch(function, call_, names, run)
     title = getattr(function, "__name__", "f")
     trace = trace_function(
-        function.__tracer_function__, call_.leaves, call_.structure, leaf_names(call_, names), title,
+        function.__tracer_function__,
+        call_.leaves,
+        call_.structure,
+        leaf_names(call_, names),
+        title,
         call_.static,
     )
     leaf = Leaf(trace, "exact")

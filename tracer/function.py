@@ -105,9 +105,7 @@ class TracedFunction(Generic[P, R]):
         return engine.call(self, args, kwargs)
 
     # -- looking at it ---------------------------------------------------------------------
-    def graph(
-        self, *args: Any, argnums: Any = 0, mode: str = "vjp", **kwargs: Any
-    ) -> CalcGraph:
+    def graph(self, *args: Any, argnums: Any = 0, mode: str = "vjp", **kwargs: Any) -> CalcGraph:
         """The CalcGraph of a call.
 
         Parameters
@@ -287,7 +285,9 @@ def signature_of(function: Any) -> inspect.Signature | None:
             return None
 
 
-def bind(function: TracedFunction, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
+def bind(
+    function: TracedFunction, args: tuple, kwargs: dict[str, Any]
+) -> tuple[tuple, dict[str, Any]]:
     """Arguments with defaults filled in and keywords made positional where they can be."""
     signature = signature_of(function.__tracer_function__)
     if signature is None:

@@ -241,7 +241,7 @@ def test_gradient_inside_a_traced_function():
         inner = grad(lambda y: np.sum(np.sin(y) * s * x[0, 0]))
         return x + inner(x)
 
-    expected = lambda x, s: x + np.cos(x) * s * x[0, 0]  # noqa: E731
+    expected = lambda x, s: x + np.cos(x) * s * x[0, 0]
     f = trace(program)
     for s in (1.0, 2.0):
         np.testing.assert_allclose(f(X, s), expected(X, s))

@@ -34,7 +34,9 @@ def _target(recorder: Recorder, array: Any) -> TracedTensor:
     return array
 
 
-def _copyto(recorder: Recorder, dst: Any, src: Any, casting: str = "same_kind", where: Any = True) -> None:
+def _copyto(
+    recorder: Recorder, dst: Any, src: Any, casting: str = "same_kind", where: Any = True
+) -> None:
     target = _target(recorder, dst)
     if where is True:
         target[...] = src

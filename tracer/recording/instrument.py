@@ -194,7 +194,7 @@ def refuse_randomness(function: Any) -> None:
     owner = getattr(function, "__self__", None)
     if isinstance(owner, RANDOM_SOURCES) or function is os.urandom:
         raise leak(
-            f"{getattr(function, '__name__', 'random')}() draws random numbers in a traced function.",
+            f"{getattr(function, '__name__', 'It')}() draws random numbers in a traced function.",
             "draw them outside and pass them as an argument",
         )
 

@@ -44,9 +44,7 @@ FLATTEN = registry.FLATTEN
 
 def _as_method(function: Any):
     def method(self: TracedTensor, *args: Any, **kwargs: Any) -> Any:
-        return recorder_for(self, args, kwargs).function(
-            function, (self, *args), kwargs, "method"
-        )
+        return recorder_for(self, args, kwargs).function(function, (self, *args), kwargs, "method")
 
     method.__name__ = function.__name__
     return method
@@ -58,7 +56,9 @@ for _name, _function in FUNCTIONS.items():
 
 def _refusal(name: str, target: str):
     def refuse(self: TracedTensor, *args: Any, **kwargs: Any) -> Any:
-        raise leak(f"A traced array was turned into {target} by .{name}.", "do it outside the trace")
+        raise leak(
+            f"A traced array was turned into {target} by .{name}.", "do it outside the trace"
+        )
 
     return refuse
 
@@ -172,9 +172,7 @@ def astype(
         np.asarray(self._value).astype(dtype, casting=casting)  # type: ignore[call-overload]
     if not copy and np.dtype(dtype) == self.dtype:
         return self
-    return recorder_for(self, (), {}).call(
-        registry.ASTYPE, (self, np.dtype(dtype)), {}, "method"
-    )
+    return recorder_for(self, (), {}).call(registry.ASTYPE, (self, np.dtype(dtype)), {}, "method")
 
 
 @_method
@@ -206,7 +204,9 @@ def item(self: TracedTensor, *args: Any) -> Any:
     source = self
     if args:
         index = args if len(args) > 1 else args[0]
-        source = self[index] if np.ndim(self._value) == 1 or len(args) > 1 else self.flatten()[index]
+        source = (
+            self[index] if np.ndim(self._value) == 1 or len(args) > 1 else self.flatten()[index]
+        )
     elif np.size(self._value) != 1:
         raise ValueError("can only convert an array of size 1 to a Python scalar")
     return recorder.call(registry.PYTHON_SCALAR, (source,), {}, "method")
@@ -223,9 +223,7 @@ def tolist(self: TracedTensor) -> Any:
 def view(self: TracedTensor, *args: Any, **kwargs: Any) -> Any:
     if args in ((), (np.ndarray,)) and not kwargs:
         return self[...]
-    raise leak(
-        "A traced array was viewed as another type or dtype.", "use .astype(dtype) instead"
-    )
+    raise leak("A traced array was viewed as another type or dtype.", "use .astype(dtype) instead")
 
 
 @_method

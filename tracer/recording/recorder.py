@@ -24,8 +24,8 @@ from tracer.graph.op import Op
 from tracer.graph.origin import Origin
 from tracer.graph.spec import WEAK_SPECS, ArraySpec, Dim, array_spec, scalar_spec
 from tracer.ops import registry
-from tracer.ops.infer import infer
 from tracer.ops.indexing import DATA_DEPENDENT
+from tracer.ops.infer import infer
 from tracer.ops.normalise import normalise
 from tracer.recording import active
 from tracer.recording.active import ACTIVE, leak
@@ -33,14 +33,6 @@ from tracer.recording.buffers import Buffer, Step, flat_positions, same_memory
 from tracer.recording.poison import shell
 from tracer.recording.tensor import TracedScalar, TracedTensor
 from tracer.recording.whereabouts import Locator, Place, user_frame
-
-VIEW_OPS = frozenset(
-    "getitem reshape ravel transpose swapaxes moveaxis rollaxis expand_dims squeeze broadcast_to "
-    "matrix_transpose permute_dims diagonal real imag split array_split hsplit vsplit dsplit unstack "
-    "flip fliplr flipud rot90 atleast_1d atleast_2d atleast_3d asarray asanyarray array ascontiguousarray "
-    "broadcast_arrays linalg.diagonal linalg.matrix_transpose meshgrid diag nan_to_num astype "
-    "real_if_close lib.stride_tricks.sliding_window_view".split()
-)
 
 
 class Recorder:
@@ -149,7 +141,9 @@ class Recorder:
         found = self.known_values.get(id(value))
         if found is not None:
             return found[1]
-        node = Node(registry.CONSTANT, (), Params((Ref(value, label),)), (_spec(value),), None, label)
+        node = Node(
+            registry.CONSTANT, (), Params((Ref(value, label),)), (_spec(value),), None, label
+        )
         self.nodes.append(node)
         if isinstance(value, np.ndarray):
             tensor = self.array(node, value, Buffer(node, value, None, label or "a constant"))
@@ -279,9 +273,7 @@ class Recorder:
             return self.as_array(argument)
         return argument
 
-    def call(
-        self, op: Op, args: Sequence[Any], kwargs: dict[str, Any], spelling: str
-    ) -> Any:
+    def call(self, op: Op, args: Sequence[Any], kwargs: dict[str, Any], spelling: str) -> Any:
         """Run the op on the concrete values and write it down."""
         tensors: list[TracedTensor] = []
         params, values = self._template(args, kwargs, tensors)
@@ -330,8 +322,7 @@ class Recorder:
             return hole(len(values) - 1)
 
         if not kwargs:
-            placed = [place(a) if not isinstance(a, (tuple, list, dict, slice)) else map_structure(place, a)
-                      for a in args]  # fmt: skip
+            placed = [map_structure(place, a) if isinstance(a, NESTED) else place(a) for a in args]
             if len(placed) == len(values) and len(placed) < 9 and all(
                 p is HOLES[i] for i, p in enumerate(placed)
             ):  # fmt: skip
@@ -343,7 +334,9 @@ class Recorder:
 
     def _compute(self, op: Op, params: Params, values: list[Any], spelling: str) -> Any:
         args, kwargs = params.fill(values)
-        function = op.operator if spelling == "operator" and op.operator is not None else op.evaluate
+        function = (
+            op.operator if spelling == "operator" and op.operator is not None else op.evaluate
+        )
         token = ACTIVE.set(None)
         computing = active.COMPUTING.set(self)
         try:
@@ -379,16 +372,29 @@ class Recorder:
             names: Sequence[str] = [""] * len(results)
         else:
             names = target if several else (target if isinstance(target, str) else "",)
-        node = Node(op, inputs, params, specs, origin, "" if several else names[0], spelling, self._context())
+        node = Node(
+            op,
+            inputs,
+            params,
+            specs,
+            origin,
+            "" if several else names[0],
+            spelling,
+            self._context(),
+        )
         self.nodes.append(node)
         if not several:
             return self._wrap(node, op, params, inputs, tensors, result, spelling, known)
         outs = []
         for k, value in enumerate(results):
             name = names[k] if k < len(names) else ""
-            item_node = Node(registry.ITEM, (node,), Params((HOLES[0], k)), (specs[k],), origin, name)
+            item_node = Node(
+                registry.ITEM, (node,), Params((HOLES[0], k)), (specs[k],), origin, name
+            )
             self.nodes.append(item_node)
-            outs.append(self._wrap(item_node, op, params, inputs, tensors, value, spelling, known, k))
+            outs.append(
+                self._wrap(item_node, op, params, inputs, tensors, value, spelling, known, k)
+            )
         if isinstance(result, list):
             return outs
         return type(result)(*outs) if hasattr(result, "_fields") else tuple(outs)
@@ -558,14 +564,19 @@ class Recorder:
         """Index operands of the view step follow the written value."""
         if len(step.inputs) == 1:
             return params
-        index = map_structure(lambda h: hole(h.slot + 1) if isinstance(h, type(HOLES[0])) else h, params.args[2])
+        index = map_structure(
+            lambda h: hole(h.slot + 1) if isinstance(h, type(HOLES[0])) else h, params.args[2]
+        )
         return Params((HOLES[0], HOLES[1], index))
 
     def _put_back_flat(self, buffer: Buffer, steps: tuple[Step, ...], node: Node) -> Node:
         """Any chain of views: write through the flat positions of its elements."""
         base = buffer.node
         shape = buffer.value.shape
-        if any(step.op.name in ("real", "imag") for step in steps) and buffer.value.dtype.kind == "c":
+        if (
+            any(step.op.name in ("real", "imag") for step in steps)
+            and buffer.value.dtype.kind == "c"
+        ):
             return self._put_back_part(buffer, steps, node)
         if any(step.op is registry.ITEM for step in steps):
             steps = _without_items(steps)
@@ -575,7 +586,10 @@ class Recorder:
         flat = self.add(reshape, (base,), Params((HOLES[0], (-1,))), (flat_spec,))
         index = self.constant(positions)._node
         flat = self.add(
-            registry.SETITEM, (flat, node, index), Params((HOLES[0], HOLES[1], HOLES[2])), (flat_spec,)
+            registry.SETITEM,
+            (flat, node, index),
+            Params((HOLES[0], HOLES[1], HOLES[2])),
+            (flat_spec,),
         )
         return self.add(reshape, (flat,), Params((HOLES[0], shape)), base.specs, base.name)
 
@@ -602,7 +616,12 @@ class Recorder:
         specs = inferred_specs(times, scale, (parts["imag"],), "operator")
         scaled = self.add(times, (parts["imag"],), scale, specs, "", "operator")
         joined = self.add(
-            registry.op_of(np.add), (parts["real"], scaled), POSITIONAL[2], whole.specs, "", "operator"
+            registry.op_of(np.add),
+            (parts["real"], scaled),
+            POSITIONAL[2],
+            whole.specs,
+            "",
+            "operator",
         )
         return self._put_back(source, joined)
 
@@ -638,7 +657,9 @@ class Recorder:
 
     def _check_cast(self, result: Any, target: TracedTensor) -> None:
         if not np.can_cast(result.dtype, target.dtype, "same_kind"):
-            np.add(np.empty(0, target.dtype), np.empty(0, result.dtype), out=np.empty(0, target.dtype))
+            np.add(
+                np.empty(0, target.dtype), np.empty(0, result.dtype), out=np.empty(0, target.dtype)
+            )
 
     def into(
         self, op: Op, args: Sequence[Any], kwargs: dict[str, Any], outs: Sequence[Any],
@@ -690,7 +711,7 @@ class Recorder:
     def _at(self, ufunc: Any, target: Any, index: Any, *values: Any) -> None:
         if not isinstance(target, TracedTensor):
             raise leak(
-                f"np.{ufunc.__name__}.at wrote a traced value into an array made outside the trace.",
+                f"{ufunc.__name__}.at wrote a traced value into an array from outside the trace.",
                 "make it inside the traced function", errors.CaptureMutationError,
             )  # fmt: skip
         if ufunc in (np.add, np.subtract):
@@ -699,9 +720,7 @@ class Recorder:
             result = self.call(registry.SCATTER_ADD, (target, value, index), {}, "")
             self.assign(target, result)
             return
-        raise leak(
-            f"np.{ufunc.__name__}.at is not traced.", "loop over the indices instead"
-        )
+        raise leak(f"np.{ufunc.__name__}.at is not traced.", "loop over the indices instead")
 
     def tensor(self, value: Any) -> Any:
         """Any value as a Tensor of this trace."""
@@ -774,6 +793,7 @@ class Recorder:
 
 
 SUMS = frozenset("sum prod mean cumsum cumprod nansum nanprod add.reduce multiply.reduce".split())
+NESTED = (tuple, list, dict, slice)
 NUMBERS = (np.ndarray, np.generic, bool, int, float, complex)
 
 
@@ -788,11 +808,15 @@ def _spec(value: Any) -> ArraySpec:
 def _is_region(value: Any, target: np.ndarray, index: Any) -> bool:
     """Whether ``value`` is the very memory that ``target[index]`` is."""
     region = target[index]
-    return isinstance(region, np.ndarray) and isinstance(value, np.ndarray) and (
-        region.__array_interface__["data"] == value.__array_interface__["data"]
-        and region.shape == value.shape
-        and region.strides == value.strides
-        and region.dtype == value.dtype
+    return (
+        isinstance(region, np.ndarray)
+        and isinstance(value, np.ndarray)
+        and (
+            region.__array_interface__["data"] == value.__array_interface__["data"]
+            and region.shape == value.shape
+            and region.strides == value.strides
+            and region.dtype == value.dtype
+        )
     )
 
 

@@ -38,7 +38,16 @@ class TracedTensor(np.ndarray):
         Whether it depends on captured values alone: reading it drops no gradient.
     """
 
-    __slots__ = ("_buffer", "_captured", "_known", "_node", "_recorder", "_steps", "_value", "_version")
+    __slots__ = (
+        "_buffer",
+        "_captured",
+        "_known",
+        "_node",
+        "_recorder",
+        "_steps",
+        "_value",
+        "_version",
+    )
     __array_priority__ = 1e6
 
     _value: Any

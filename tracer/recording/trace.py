@@ -152,7 +152,7 @@ def _arranged(
     graph: CalcGraph, recorder: Recorder, captures: Captures, dynamic: tuple[int, ...],
     structure: Any, fixed: tuple[Static, ...],
 ) -> Trace:  # fmt: skip
-    """Captures and outer Tensors were met in any order; the inputs list them one after the other."""
+    """Captures and outer Tensors were met in any order; the inputs list them in turn."""
     own = list(graph.inputs[: len(dynamic)])
     captured = [node for _, _, node in captures.lifted.values()]
     outer = list(recorder.outer.values())

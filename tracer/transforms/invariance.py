@@ -98,7 +98,12 @@ def _log_probabilities(
 ) -> bool:
     return all([
         node is exponential
-        or (node.op is SUBTRACT and _binary(node) and node.inputs[0] is shifted and node.inputs[1] in logs)
+        or (
+            node.op is SUBTRACT
+            and _binary(node)
+            and node.inputs[0] is shifted
+            and node.inputs[1] in logs
+        )
         for node in found
     ])  # fmt: skip
 
