@@ -13,6 +13,7 @@ import numpy as np
 
 from tracer import trees
 from tracer.codegen.program import compile_graph
+from tracer.codegen.readable.branches import write_branches
 from tracer.codegen.readable.module import Arguments, header, module_text, write_module
 from tracer.codegen.save import save_module
 from tracer.engine import Leaf, Selection, dispatch, prepare
@@ -107,7 +108,32 @@ def source_of(
     if mode == "jvp":
         graph = leaf.graph("jvp", selected.wrt(leaf.trace))
         return compile_graph(graph, "jvp", _header(function, call, names, "")).source
+    branches = _branches(function, leaf, call, selected)
+    if branches:
+        wanted = ", ".join([names[position] for position in selected.positions])
+        return write_branches(_header(function, call, names, wanted), branches)
     return write_module(**_module(function, leaf, call, names, selected))
+
+
+def _branches(
+    function: TracedFunction, leaf: Leaf, call: Call, selected: Selection
+) -> list[CalcGraph]:
+    """The programs of all branches seen so far, if they can be written as one function."""
+    leaves = [
+        other
+        for other in function.cache.leaves(call.key)
+        if other.inputs(function.__tracer_function__, call.leaves) is not None
+    ]
+    graphs = []
+    for other in leaves:
+        guards = other.trace.graph.guards
+        alike = len(other.trace.graph.inputs) == len(leaf.trace.graph.inputs)
+        if not guards or not is_scalar(other) or not alike or other.trace.graph.effects:
+            return []
+        if any(guard.kind != "equals" for guard in guards):
+            return []
+        graphs.append(other.graph("value_and_grad", selected.wrt(other.trace)))
+    return graphs if len(graphs) > 1 else []
 
 
 def save(

@@ -28,7 +28,7 @@ from tracer.function import (
     with_static,
 )  # fmt: skip
 from tracer.graph.calcgraph import CalcGraph
-from tracer.graph.evaluate import GuardMiss
+from tracer.graph.evaluate import GuardMiss, evaluate
 from tracer.passes.pipeline import optimise
 from tracer.recording.active import ACTIVE
 from tracer.recording.captures import MISSING
@@ -40,10 +40,24 @@ from tracer.transforms.regions import lower
 from tracer.transforms.reverse import reverse
 
 
-class Leaf:
-    """One way through a function's branches: its trace, and the programs made of it."""
+class Interpreted:
+    """Stands in for a Program: runs the graph node by node, without compiling it."""
 
-    def __init__(self, trace: Trace, numerics: str):
+    def __init__(self, graph: CalcGraph):
+        self.graph = graph
+
+    def run(self, *inputs: Any) -> tuple:
+        return tuple(evaluate(self.graph, inputs))
+
+
+class Leaf:
+    """One way through a function's branches: its trace, and the programs made of it.
+
+    ``interpreted`` leaves are run once and forgotten, so that nothing is optimised or compiled.
+    """
+
+    def __init__(self, trace: Trace, numerics: str, interpreted: bool = False):
+        self.interpreted = interpreted
         self.trace = trace
         self.numerics = numerics
         self.programs: dict[tuple, Any] = {}
@@ -61,12 +75,14 @@ class Leaf:
 
     def _make_graph(self, kind: str, wrt: tuple[int, ...]) -> CalcGraph:
         base = self.trace.graph
+        numerics = self.numerics
         if kind == "forward":
-            return optimise(lower(base), numerics="exact")
-        if kind == "jvp":
-            return optimise(lower(forward(base, wrt)), numerics=self.numerics)
-        seed = "ones" if kind == "value_and_grad" else "input"
-        return optimise(lower(reverse(base, wrt, seed)), numerics=self.numerics)
+            made, numerics = lower(base), "exact"
+        elif kind == "jvp":
+            made = lower(forward(base, wrt))
+        else:
+            made = lower(reverse(base, wrt, "ones" if kind == "value_and_grad" else "input"))
+        return made if self.interpreted else optimise(made, numerics=numerics)
 
     def partition(self, wrt: tuple[int, ...]) -> Partition:
         found = self.graphs.get(("partition", wrt))
@@ -74,8 +90,10 @@ class Leaf:
             found = self.graphs["partition", wrt] = partition(self.graph("vjp", wrt))
         return found
 
-    def program(self, kind: str, wrt: tuple[int, ...] = ()) -> Program:
+    def program(self, kind: str, wrt: tuple[int, ...] = ()) -> Program | Interpreted:
         """The compiled program; other threads wait for the one that compiles."""
+        if self.interpreted:
+            return Interpreted(self.graph(kind, wrt))
         found = self.programs.get((kind, wrt))
         if found is None:
             with self.lock:
@@ -84,8 +102,11 @@ class Leaf:
                     found = self.programs[kind, wrt] = compile_graph(self.graph(kind, wrt), kind)
         return found
 
-    def pair(self, wrt: tuple[int, ...]) -> tuple[Program, Program]:
+    def pair(self, wrt: tuple[int, ...]) -> tuple[Any, Any]:
         """Forward program (outputs, then residuals) and backward program (residuals, seeds)."""
+        if self.interpreted:
+            parts = self.partition(wrt)
+            return Interpreted(parts.forward), Interpreted(parts.backward)
         found = self.programs.get(("pair", wrt))
         if found is None:
             with self.lock:
@@ -155,8 +176,10 @@ def _last_part(path: str) -> str:
     return parts[-1] if parts else "x"
 
 
-def make_leaf(function: TracedFunction, call: Call, names: Sequence[str], reason: str) -> Leaf:
-    """Trace the function for this call and remember the program."""
+def make_leaf(
+    function: TracedFunction, call: Call, names: Sequence[str], reason: str, keep: bool = True
+) -> Leaf:
+    """Trace the function for this call and remember the program, unless there are too many."""
     title = f"{getattr(function, '__name__', 'f')}({', '.join(names)})"
     _refuse_deep_types(call.leaves)
     trace = trace_function(
@@ -167,8 +190,15 @@ def make_leaf(function: TracedFunction, call: Call, names: Sequence[str], reason
         title,
         call.static,
     )
-    leaf = Leaf(trace, settings.current().numerics)
-    function.cache.add(call.key, leaf, f"{title}: {reason}")
+    leaf = Leaf(trace, settings.current().numerics, interpreted=not keep)
+    if keep:
+        function.cache.add(call.key, leaf, f"{title}: {reason}")
+    elif not function.cache.full:
+        function.cache.full = True
+        logger.warning(
+            "%s took more than %d ways through its branches: further ones are interpreted",
+            title, settings.current().max_branches,
+        )  # fmt: skip
     level = 30 if settings.current().log_retraces else 20
     logger.log(level, "traced %s: %s", title, reason)
     return leaf
@@ -191,6 +221,7 @@ def dispatch(
     plain = function.__tracer_function__
     leaves = function.cache.leaves(call.key)
     reason = "first call" if not function.cache.entries else "new signature"
+    missed = 0
     for position, leaf in enumerate(list(leaves)):
         inputs = leaf.inputs(plain, call.leaves)
         if inputs is None:
@@ -200,6 +231,7 @@ def dispatch(
             result = run(leaf, inputs)
         except GuardMiss as miss:
             reason = f"another branch (guard {miss.position})"
+            missed += 1
             continue
         except errors.TracerError:
             raise
@@ -209,9 +241,9 @@ def dispatch(
         if position and leaves[0] is not leaf:
             _move_to_front(function, leaves, leaf)
         return result
-    leaf = make_leaf(function, call, names, reason)
     limit = settings.current().max_branches
-    if len(leaves) > limit:
+    leaf = make_leaf(function, call, names, reason, keep=missed < limit)
+    if len(leaves) > limit:  # programs for captured values that are gone
         with function.cache.lock:
             del leaves[limit:]
     inputs = leaf.inputs(plain, call.leaves)

@@ -178,6 +178,7 @@ class Cache:
         self.newest: list[Leaf] = []
         self.lock = threading.RLock()
         self.reasons: list[str] = []
+        self.full = False  # whether a signature has met its limit of branches
 
     def leaves(self, key: tuple) -> list[Leaf]:
         """The ways through the branches of one signature, the last used first."""
