@@ -50,7 +50,7 @@ def test_changing_captures_do_not_fill_the_limit():
 
     with settings.using(max_branches=3):
         traced = trace(scaled)
-        for count in range(8):  # noqa: B007 - the function reads it
+        for count in range(8):
             assert traced(2.0) == 2.0 * count
         leaves = next(iter(traced.cache.entries.values()))
         assert len(leaves) <= 3 and not any(leaf.interpreted for leaf in leaves)
