@@ -21,7 +21,7 @@ from tracer.graph.evaluate import GuardMiss
 from tracer.graph.node import Node
 from tracer.transforms.partition import Partition
 
-LONG = 6000  # lines
+LONG = 2000  # lines
 _numbers = itertools.count(1)
 
 

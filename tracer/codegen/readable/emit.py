@@ -23,7 +23,7 @@ from tracer.codegen.readable.schedule import WRITES, Draft, schedule
 from tracer.graph.calcgraph import Guard
 from tracer.graph.node import Hole, Node
 
-CHUNK = 5000  # statements in one function; more make CPython's compiler hungry for memory
+CHUNK = 1500  # statements in one function; more make CPython's compiler hungry for memory
 STEP = "    "
 
 
