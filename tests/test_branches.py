@@ -54,3 +54,30 @@ def test_changing_captures_do_not_fill_the_limit():
             assert traced(2.0) == 2.0 * count
         leaves = next(iter(traced.cache.entries.values()))
         assert len(leaves) <= 3 and not any(leaf.interpreted for leaf in leaves)
+
+
+def test_rules_are_the_same_when_first_used_inside_a_trace():
+    import subprocess
+    import sys
+
+    program = """
+import numpy as np
+from tracer import grad, hessian
+hessian(lambda x: np.sum(x**3))(np.ones(2))
+def f(x):
+    y = np.zeros((2, 4)); y[:] = x; y.T[2] = x[3]
+    return np.sum(y**3)
+print(grad(f)(np.ones(4)).tolist())
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.strip() == "[6.0, 6.0, 0.0, 12.0]", done.stderr
+
+
+def test_replaced_defaults_are_noticed():
+    def scaled(x, k=2.0):
+        return (x * k).sum()
+
+    gradient = grad(scaled)
+    np.testing.assert_array_equal(gradient(np.ones(2)), [2.0, 2.0])
+    scaled.__defaults__ = (5.0,)
+    np.testing.assert_array_equal(gradient(np.ones(2)), [5.0, 5.0])

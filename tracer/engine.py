@@ -34,10 +34,13 @@ from tracer.recording.active import ACTIVE
 from tracer.recording.captures import MISSING
 from tracer.recording.tensor import TracedTensor
 from tracer.recording.trace import Trace, trace_function
+from tracer.rules.declare import load_rules
 from tracer.transforms.forward import forward
 from tracer.transforms.partition import Partition, partition
 from tracer.transforms.regions import lower
 from tracer.transforms.reverse import reverse
+
+load_rules()
 
 
 class Interpreted:

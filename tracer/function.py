@@ -262,8 +262,11 @@ def as_traced(function: Any) -> TracedFunction:
     return TracedFunction(function)
 
 
+STATE = ("__defaults__", "__kwdefaults__", "__code__")
+
+
 @functools.lru_cache(maxsize=4096)
-def _signature(function: Any) -> inspect.Signature | None:
+def _signature(function: Any, state: tuple) -> inspect.Signature | None:
     plain = inspect.unwrap(function)
     if isinstance(plain, np.ufunc):  # its keywords (out, where, dtype …) are no arguments
         names = ["x"] if plain.nin == 1 else [f"x{k + 1}" for k in range(plain.nin)]
@@ -277,8 +280,11 @@ def _signature(function: Any) -> inspect.Signature | None:
 
 def signature_of(function: Any) -> inspect.Signature | None:
     """The signature of a callable, remembered; None if it has none."""
+    plain = _innermost(function)
+    # Defaults and code may be replaced while the function stays the same object.
+    state = tuple([id(getattr(plain, name, None)) for name in STATE])
     try:
-        return _signature(function)
+        return _signature(function, state)
     except TypeError:  # an unhashable callable object
         try:
             return inspect.signature(function)

@@ -264,6 +264,8 @@ def _add(rule: Rule, function: Callable[..., Any], operand: Any, math: str) -> N
     several = isinstance(operand, (tuple, list)) or operand == EVERY
     if operand != EVERY:
         operand = tuple(operand) if several else (operand,)
+    # Two names of one function (np.permute_dims is np.transpose) declare one rule, not two.
+    rule.pulls[:] = [pull for pull in rule.pulls if pull.operands != operand]
     rule.pulls.append(Pull(operand, function, False, several, Parameters(function, 1), math))
 
 
@@ -304,13 +306,18 @@ def _load(chapter: str) -> None:
         import_module(f"tracer.rules.{chapter}")
 
 
+def load_rules() -> None:
+    """Load every chapter; done before the first trace, whose hooks stand in for NumPy's names."""
+    for module in pkgutil.iter_modules(import_module("tracer.rules").__path__):
+        if module.name not in _NOT_CHAPTERS:
+            _load(module.name)
+
+
 def rule_for(op: Op) -> Rule | None:
     """The rule of an op, or None if nobody has declared one; loads the chapters on first use."""
     if "" not in _loaded:
+        load_rules()
         _loaded.add("")
-        for module in pkgutil.iter_modules(import_module("tracer.rules").__path__):
-            if module.name not in _NOT_CHAPTERS:
-                _load(module.name)
     if op.name.startswith("special."):
         _load("special")
     return RULES.get(op)
