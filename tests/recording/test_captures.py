@@ -130,3 +130,31 @@ def test_inner_functions_see_what_changes():
     f = trace(program)
     for power in (2, 3, 2.5, np.float32(2)):  # noqa: B007 - the program reads it
         same(f(X), program(X))
+
+
+def test_rebound_methods_and_other_containers_are_noticed():
+    import collections
+
+    class Model:
+        def scale(self, x):
+            return x * 2
+
+    class Table:
+        k = 2.0
+
+        def __getitem__(self, index):
+            return self.k * index
+
+    model, table, queue = Model(), Table(), collections.deque([1.0])
+
+    def program(x):
+        return model.scale(x) * table[2] + queue[0]
+
+    f = trace(program)
+    same(f(X), program(X))
+    Model.scale = lambda self, x: x * 3
+    same(f(X), program(X))
+    table.k = 6.0
+    same(f(X), program(X))
+    queue[0] = 5.0
+    same(f(X), program(X))

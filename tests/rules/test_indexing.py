@@ -46,3 +46,13 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_case(name):
     agree(*CASES[name])
+
+
+def test_choose_with_a_list_of_indices():
+    from tracer import grad
+
+    x = np.array([2.0, 3.0])
+    gradient = grad(lambda x: np.choose([0, 1], [x, x**2]).sum())(x)
+    np.testing.assert_array_equal(gradient, [1.0, 6.0])
+    rows = grad(lambda x: np.choose([0, 1], x.reshape(2, 2)).sum())(np.arange(4.0))
+    np.testing.assert_array_equal(rows, [1.0, 0.0, 0.0, 1.0])

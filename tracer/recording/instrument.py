@@ -75,7 +75,7 @@ class Monitor:
         path = self.captures.path_of(owner)
         if path is not None and isinstance(value, types.BuiltinMethodType):
             return self._method_of(owner, name, value, path)
-        if path is None or isinstance(value, MethodType):
+        if path is None:
             return value
         return self.captures.take(value, path.then("attr", name), deep)
 
@@ -90,9 +90,9 @@ class Monitor:
     def item(self, owner: Any, key: Any, deep: bool = True) -> Any:
         """``owner[key]``."""
         value = owner[key]
-        if type(owner) in (dict, list, tuple) and isinstance(key, (str, int)):
+        if not isinstance(owner, np.ndarray) and type(key) in (str, int, bool):
             path = self.captures.path_of(owner)
-            if path is not None and not isinstance(key, TracedTensor):
+            if path is not None:
                 return self.captures.take(value, path.then("item", key), deep)
         return value
 

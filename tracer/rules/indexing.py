@@ -111,6 +111,7 @@ linear(np.extract, _extract, operand=1)
 @pullback(np.choose, 1)
 def _(ct, a, choices, mode="raise"):
     count = len(choices) if isinstance(choices, (list, tuple)) else shape_of(choices)[0]
+    a = a if is_array(a) else np.asarray(a)  # a list, or a number
     if mode != "raise":
         a = np.mod(a, count) if mode == "wrap" else np.clip(a, 0, count - 1)
     parts = [np.where(a == k, ct, 0.0) for k in range(count)]
