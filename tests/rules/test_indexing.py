@@ -56,3 +56,16 @@ def test_choose_with_a_list_of_indices():
     np.testing.assert_array_equal(gradient, [1.0, 6.0])
     rows = grad(lambda x: np.choose([0, 1], x.reshape(2, 2)).sum())(np.arange(4.0))
     np.testing.assert_array_equal(rows, [1.0, 0.0, 0.0, 1.0])
+
+
+def test_repeated_columns_are_added_up():
+    from tracer import grad
+
+    x = np.arange(9.0).reshape(3, 3)
+    expected = np.array([2.0, 0.0, 1.0]) * 2 * x
+    gradient = grad(lambda x: np.sum(x[:, np.array([0, 2, 0])] ** 2))(x)
+    np.testing.assert_array_equal(gradient, expected)
+    gradient = grad(lambda x: np.sum(np.compress([1, 0, 1], x, axis=1) ** 2))(x)
+    np.testing.assert_array_equal(gradient, np.array([1.0, 0.0, 1.0]) * 2 * x)
+    gradient = grad(lambda x: np.sum(x[..., np.array([1, 1])]))(x)
+    np.testing.assert_array_equal(gradient, np.array([0.0, 2.0, 0.0]) * np.ones((3, 3)))

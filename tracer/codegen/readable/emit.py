@@ -280,7 +280,7 @@ class Function:
         if node.op.name == "setitem":
             self._line(node, f"{left} = {right.text}")
         elif not hits_once(node):
-            where = f"({where})" if type(index) is tuple and len(index) != 1 else where
+            where = self.speller.argument(index, node, self._lookup).text
             self._line(node, f"{self.indent}np.add.at({name}, {where}, {right.text})")
         elif type(value) is not Hole and is_negative_literal(value):
             self._line(node, f"{left} -= {-value!r}")
