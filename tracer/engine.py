@@ -184,7 +184,6 @@ def make_leaf(
 ) -> Leaf:
     """Trace the function for this call and remember the program, unless there are too many."""
     title = f"{getattr(function, '__name__', 'f')}({', '.join(names)})"
-    _refuse_deep_types(call.leaves)
     trace = trace_function(
         function.__tracer_function__,
         call.leaves,
@@ -205,15 +204,6 @@ def make_leaf(
     level = 30 if settings.current().log_retraces else 20
     logger.log(level, "traced %s: %s", title, reason)
     return leaf
-
-
-def _refuse_deep_types(leaves: list[Any]) -> None:
-    for leaf in leaves:
-        if type(leaf).__module__.startswith(("scipy.sparse", "pandas")):
-            raise errors.UnsupportedType(
-                f"A {type(leaf).__name__} can't be traced.", None,
-                "pass a plain ndarray: x.toarray() or x.to_numpy()",
-            )  # fmt: skip
 
 
 def dispatch(

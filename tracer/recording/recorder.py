@@ -10,7 +10,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -902,10 +901,3 @@ def _is_shape_error(error: ValueError) -> bool:
 def run_user_function(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     """Call the user's function; its frame's parent marks where a trace begins."""
     return function(*args, **kwargs)
-
-
-def is_tracing() -> bool:
-    return ACTIVE.get() is not None
-
-
-__all__ = ["Recorder", "contains_tensor", "is_tracing", "run_user_function", "sys"]

@@ -197,8 +197,3 @@ def refuse_coroutine(result: Any) -> None:
             "The traced function returned a generator, which would run after the trace.", None,
             "return a list instead",
         )  # fmt: skip
-
-
-def is_tracing() -> bool:
-    """Whether this thread or task is inside a trace."""
-    return ACTIVE.get() is not None
