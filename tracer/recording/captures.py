@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tracer.graph.node import Node
-from tracer.recording.recorder import contains_tensor
+from tracer.recording.calls import contains_tensor
 from tracer.recording.tensor import TracedTensor
 from tracer.recording.whereabouts import is_library
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from tracer.recording import functions, methods  # noqa: F401 - their tables hold NumPy's own names
 from tracer.recording.active import ACTIVE
-from tracer.recording.recorder import contains_tensor
+from tracer.recording.calls import contains_tensor
 from tracer.recording.whereabouts import LIBRARIES
 
 # What gives a Tensor in a trace whatever its arguments are.

@@ -17,9 +17,10 @@ import numpy as np
 from tracer import errors, trees
 from tracer.graph.calcgraph import CalcGraph
 from tracer.recording.active import ACTIVE
+from tracer.recording.calls import refuse_type
 from tracer.recording.captures import Captures, Condition, Path, plain_function
 from tracer.recording.instrument import instrumented
-from tracer.recording.recorder import Recorder, refuse_type, run_user_function
+from tracer.recording.recorder import Recorder, run_user_function
 from tracer.recording.tensor import TracedTensor
 
 Static = tuple[int, Any]

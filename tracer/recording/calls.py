@@ -1,0 +1,245 @@
+"""Calls: NumPy runs on the concrete values of the Tensors, and the call becomes a node.
+
+>>> recorder.call(op_of(np.add), (x, 1.0), {}, "operator")
+TracedTensor of add
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tracer import errors
+from tracer.graph.calcgraph import Guard
+from tracer.graph.node import HOLES, POSITIONAL, Node, Params, hole, map_structure
+from tracer.graph.op import Op
+from tracer.graph.origin import Origin
+from tracer.graph.spec import WEAK_SPECS
+from tracer.ops import registry
+from tracer.recording import active
+from tracer.recording.active import ACTIVE
+from tracer.recording.buffers import Step, same_memory
+from tracer.recording.notes import Notes
+from tracer.recording.sizes import Sizes
+from tracer.recording.specs import is_shape_error
+from tracer.recording.tensor import TracedTensor
+from tracer.recording.whereabouts import Place
+
+
+class Calls(Sizes):
+    """Notes that can run NumPy functions, ufuncs and operators."""
+
+    def operator(self, op: Op, operands: tuple[Any, ...]) -> Any:
+        """A Python operator; NotImplemented for a partner that is no number."""
+        for operand in operands:
+            if not isinstance(operand, (np.ndarray, np.generic, int, float, complex)):
+                if isinstance(operand, (list, tuple)):
+                    operands = tuple([
+                        self.as_array(o) if isinstance(o, (list, tuple)) else o for o in operands
+                    ])  # fmt: skip
+                    break
+                return NotImplemented
+        return self.call(op, operands, {}, "operator")
+
+    def as_array(self, data: Any) -> Any:
+        """``np.array`` of nested lists that hold Tensors, as a node."""
+        if not contains_tensor(data):
+            return np.array(data)
+        return self.call(registry.op_of(np.array), (data,), {}, "")
+
+    def call(self, op: Op, args: Sequence[Any], kwargs: dict[str, Any], spelling: str) -> Any:
+        """Run the op on the concrete values and write it down."""
+        tensors: list[TracedTensor] = []
+        params, values = self._template(args, kwargs, tensors)
+        place = self.place(3)
+        try:
+            result = self._compute(op, params, values, spelling)
+        except Exception as error:
+            self._must_raise(op, params, tensors, spelling, error)
+            raise
+        inputs = tuple([self.node_of(t) for t in tensors])
+        known = all([t._known for t in tensors]) and op.is_pure
+        made = self._record(op, params, inputs, tensors, values, result, spelling, place, known)
+        if not known and all([t._captured for t in tensors]):
+            for tensor in made if isinstance(made, (tuple, list)) else (made,):
+                if isinstance(tensor, TracedTensor):
+                    tensor._captured = True
+        return made
+
+    def _must_raise(
+        self, op: Op, params: Params, tensors: list[TracedTensor], spelling: str, error: Exception
+    ) -> None:
+        """If user code catches the error, the program holds only while the op raises."""
+        kind = ValueError if isinstance(error, errors.UserShapeError) else type(error)
+        if isinstance(error, errors.TracerError) and kind is not ValueError:
+            return
+        inputs = tuple([self.node_of(t) for t in tensors])
+        node = self.add(op, inputs, params, (WEAK_SPECS[bool],), "", spelling)
+        self.guards.append(Guard(node, kind, "raises", node.origin))
+
+    def _template(
+        self, args: Sequence[Any], kwargs: dict[str, Any], tensors: list[TracedTensor]
+    ) -> tuple[Params, list[Any]]:
+        values: list[Any] = []
+
+        def place(leaf: Any) -> Any:
+            if isinstance(leaf, TracedTensor):
+                if leaf._recorder is not self:
+                    leaf = self._from_outer(leaf)
+            elif isinstance(leaf, (np.ndarray, np.generic)):
+                refuse_type(leaf, self)
+                leaf = self.constant(leaf)
+            else:
+                return leaf
+            tensors.append(leaf)
+            values.append(leaf._value)
+            return hole(len(values) - 1)
+
+        if not kwargs:
+            placed = [map_structure(place, a) if isinstance(a, NESTED) else place(a) for a in args]
+            if len(placed) == len(values) and len(placed) < 9 and all(
+                p is HOLES[i] for i, p in enumerate(placed)
+            ):  # fmt: skip
+                return POSITIONAL[len(placed)], values
+            return Params(placed), values
+        filled = [map_structure(place, a) for a in args]
+        named = {key: map_structure(place, value) for key, value in kwargs.items()}
+        return Params(filled, named), values
+
+    def _compute(self, op: Op, params: Params, values: list[Any], spelling: str) -> Any:
+        args, kwargs = params.fill(values)
+        function = (
+            op.operator if spelling == "operator" and op.operator is not None else op.evaluate
+        )
+        token = ACTIVE.set(None)
+        computing = active.COMPUTING.set(self)
+        try:
+            return function(*args, **kwargs)
+        except ValueError as error:
+            if type(error) is ValueError and is_shape_error(error):
+                raise errors.UserShapeError(
+                    f"NumPy refused the shapes in {op.name}: {error}", self.where(),
+                    "check the shapes: " + ", ".join(str(np.shape(v)) for v in values),
+                ) from error  # fmt: skip
+            raise
+        finally:
+            active.COMPUTING.reset(computing)
+            ACTIVE.reset(token)
+
+    def _record(
+        self, op: Op, params: Params, inputs: tuple[Node, ...], tensors: list[TracedTensor],
+        values: list[Any], result: Any, spelling: str, place: Place | None, known: bool,
+    ) -> Any:  # fmt: skip
+        origin = place.origin if place is not None else None
+        target = place.target if place is not None else ""
+        several = isinstance(result, (tuple, list))
+        results = list(result) if several else [result]
+        if not all(isinstance(r, NUMBERS) for r in results):
+            if several or not results:
+                raise errors.MissingRule(
+                    f"np.{op.name} returned {type(result).__name__} of things that are no arrays.",
+                    origin, "call it outside the traced function",
+                )  # fmt: skip
+            return self._plain(op, result, inputs, known, origin)
+        specs = self._specs(op, params, inputs, results, spelling, origin)
+        if several and isinstance(target, str):
+            names: Sequence[str] = [""] * len(results)
+        else:
+            names = target if several else (target if isinstance(target, str) else "",)
+        node = Node(
+            op,
+            inputs,
+            params,
+            specs,
+            origin,
+            "" if several else names[0],
+            spelling,
+            self._context(),
+        )
+        self.nodes.append(node)
+        if not several:
+            return self._wrap(node, op, params, inputs, tensors, result, spelling, known)
+        outs = []
+        for k, value in enumerate(results):
+            name = names[k] if k < len(names) else ""
+            item_node = Node(
+                registry.ITEM, (node,), Params((HOLES[0], k)), (specs[k],), origin, name
+            )
+            self.nodes.append(item_node)
+            outs.append(
+                self._wrap(item_node, op, params, inputs, tensors, value, spelling, known, k)
+            )
+        if isinstance(result, list):
+            return outs
+        return type(result)(*outs) if hasattr(result, "_fields") else tuple(outs)
+
+    def _wrap(
+        self, node: Node, op: Op, params: Params, inputs: tuple[Node, ...],
+        tensors: list[TracedTensor], value: Any, spelling: str, known: bool, item: int = -1,
+    ) -> TracedTensor:  # fmt: skip
+        if not isinstance(value, np.ndarray):
+            return self.scalar(node, value, known)
+        if value.base is None and not any(value is t._value for t in tensors):
+            return self.array(node, value, None, (), known)
+        for slot, tensor in enumerate(tensors):
+            buffer = tensor._buffer
+            if buffer is None or not same_memory(value, buffer.value):
+                continue
+            if value is tensor._value and item < 0:
+                if self.nodes[-1] is node:
+                    self.nodes.pop()
+                return tensor
+            step = Step(op, params, inputs, slot, spelling, np.shape(tensor._value))
+            steps = (*tensor._steps, step)
+            if item >= 0:
+                steps += (Step(registry.ITEM, Params((HOLES[0], item)), (node,), 0, "", ()),)
+            return self.array(node, value, buffer, steps, known)
+        return self.array(node, value, None, (), known)
+
+    def _plain(
+        self, op: Op, result: Any, inputs: tuple[Node, ...], known: bool, origin: Origin | None
+    ) -> Any:
+        """A function that answers about shapes and dtypes gives a plain answer."""
+        from tracer.recording.functions import ABOUT_TYPES
+
+        if op.name in ABOUT_TYPES or known:
+            return result
+        raise errors.MissingRule(
+            f"np.{op.name} returned a {type(result).__name__}, which can't be traced.", origin,
+            "call it outside the traced function",
+        )  # fmt: skip
+
+
+NESTED = (tuple, list, dict, slice)
+NUMBERS = (np.ndarray, np.generic, bool, int, float, complex)
+
+
+def contains_tensor(tree: Any) -> bool:
+    """Whether nested lists, tuples, dicts or slices hold a traced Tensor."""
+    if isinstance(tree, TracedTensor):
+        return True
+    if type(tree) in (list, tuple):
+        return any(contains_tensor(item) for item in tree)
+    if type(tree) is dict:
+        return any(contains_tensor(item) for item in tree.values())
+    if type(tree) is slice:
+        return contains_tensor((tree.start, tree.stop, tree.step))
+    return False
+
+
+def refuse_type(value: Any, recorder: Notes | None = None) -> None:
+    """Raise for arrays that hold no plain numbers.
+
+    Raises
+    ------
+    UnsupportedType
+        For masked, object, structured, string and date arrays, and ``np.matrix``.
+    """
+    if isinstance(value, (np.ma.MaskedArray, np.matrix)) or value.dtype.kind not in "biufc":
+        what = type(value).__name__ if type(value) is not np.ndarray else f"array of {value.dtype}"
+        raise errors.UnsupportedType(
+            f"A {what} can't be traced.", recorder.where() if recorder is not None else None,
+            "pass a plain ndarray of numbers",
+        )  # fmt: skip

@@ -1,0 +1,56 @@
+"""The ArraySpec of a concrete value, and of what an op would give.
+
+>>> spec_of(np.ones(3))
+float64[3]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tracer.graph.node import Node, Params
+from tracer.graph.op import Op
+from tracer.graph.spec import WEAK_SPECS, ArraySpec, array_spec, scalar_spec
+from tracer.ops import registry
+from tracer.ops.indexing import DATA_DEPENDENT
+from tracer.ops.infer import infer
+from tracer.recording.active import ACTIVE
+
+
+def spec_of(value: Any) -> ArraySpec:
+    if isinstance(value, np.ndarray):
+        return array_spec(value.shape, value.dtype)
+    if isinstance(value, np.generic):
+        return scalar_spec(value.dtype)
+    return WEAK_SPECS[type(value)]
+
+
+def inferred_specs(
+    op: Op, params: Params, inputs: Sequence[Node], spelling: str
+) -> tuple[ArraySpec, ...]:
+    """Inference, which runs NumPy itself and must not be traced."""
+    token = ACTIVE.set(None)
+    try:
+        return infer(op, params, tuple([node.specs[0] for node in inputs]), spelling)
+    finally:
+        ACTIVE.reset(token)
+
+
+def depends_on_data(op: Op, params: Params, inputs: tuple[Node, ...]) -> bool:
+    """Whether the result's shape is a matter of values: a mask among the indices, nonzero …"""
+    if op is registry.GETITEM:
+        return any([n.specs[0].dtype.kind == "b" for n in inputs[1:]])
+    if op.name == "where":
+        return len(params.args) == 1
+    return op.name in DATA_DEPENDENT and len(inputs) > 0 and op.schema.kind != "creation"
+
+
+def is_shape_error(error: ValueError) -> bool:
+    text = str(error)
+    return any(
+        word in text
+        for word in ("broadcast", "shape", "mismatch", "dimension", "aligned", "reshape")
+    )

@@ -1,0 +1,291 @@
+"""Writes: ``x[i] = v``, ``+=``, ``out=`` and ``ufunc.at`` make a new version of a buffer.
+
+>>> recorder.write(view, index, 0.0)  # every other view of the same memory sees it
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tracer import errors
+from tracer.graph.node import HOLES, POSITIONAL, Node, Params, hole, map_structure
+from tracer.graph.op import Op
+from tracer.graph.spec import array_spec
+from tracer.ops import registry
+from tracer.recording.active import leak
+from tracer.recording.buffers import Buffer, Step, flat_positions
+from tracer.recording.calls import Calls
+from tracer.recording.specs import inferred_specs, spec_of
+from tracer.recording.tensor import TracedTensor
+
+
+class Writes(Calls):
+    """Calls that change memory: views write through to the base they look at."""
+
+    def write(self, target: TracedTensor, index: Any, value: Any) -> None:
+        """``target[index] = value``: a new version of the memory that ``target`` looks at."""
+        if isinstance(value, (list, tuple)):
+            value = self.as_array(value)
+        self._refuse_capture(target)
+        old = self.node_of(target)
+        tensors: list[TracedTensor] = []
+        params, values = self._template((value, index), {}, tensors)
+        (concrete, concrete_index), _ = params.fill(values)
+        if isinstance(value, TracedTensor) and value._buffer is target._buffer and (
+            _is_region(concrete, target._value, concrete_index)
+        ):  # fmt: skip
+            return  # `x[1:3] *= y` ends by storing the view that it has already changed
+        target._value[concrete_index] = concrete
+        inputs = (old, *[self.node_of(t) for t in tensors])
+        shifted = map_structure(_shift, params.args)
+        place = self.place(3)
+        origin = place.origin if place is not None else None
+        name = place.target if place is not None and isinstance(place.target, str) else ""
+        node = Node(
+            registry.SETITEM, inputs, Params((HOLES[0], *shifted)), old.specs, origin,
+            name or old.name, "", self._context(),
+        )  # fmt: skip
+        self.nodes.append(node)
+        self.replace(target, node, all([t._known for t in tensors]))
+
+    def replace(self, target: TracedTensor, node: Node, known: bool = False) -> None:
+        """The memory that ``target`` looks at now holds ``node``."""
+        buffer = target._buffer
+        assert buffer is not None
+        target._known = target._known and known
+        target._captured = target._known
+        buffer.node = self._put_back(target, node)
+        buffer.version += 1
+        target._node = node
+        target._version = buffer.version
+
+    def _put_back(self, target: TracedTensor, node: Node) -> Node:
+        """The whole of a buffer after one view of it became ``node``."""
+        buffer = target._buffer
+        assert buffer is not None
+        steps = target._steps
+        if not steps:
+            return node
+        if all(step.op is registry.GETITEM for step in steps):
+            return self._put_back_items(buffer, steps, node)
+        return self._put_back_flat(buffer, steps, node)
+
+    def _put_back_items(self, buffer: Buffer, steps: tuple[Step, ...], node: Node) -> Node:
+        sources = [buffer.node]
+        for step in steps[:-1]:
+            specs = inferred_specs(step.op, step.params, (sources[-1], *step.inputs[1:]), "")
+            sources.append(step.apply(self, sources[-1], specs))
+        for step, source in zip(reversed(steps), reversed(sources), strict=True):
+            index = step.params.args[1]
+            params = Params((HOLES[0], HOLES[1], index))
+            node = self.add(
+                registry.SETITEM, (source, node, *step.inputs[1:]), self._renumber(params, step),
+                source.specs, source.name,
+            )  # fmt: skip
+        return node
+
+    @staticmethod
+    def _renumber(params: Params, step: Step) -> Params:
+        """Index operands of the view step follow the written value."""
+        if len(step.inputs) == 1:
+            return params
+        index = map_structure(
+            lambda h: hole(h.slot + 1) if isinstance(h, type(HOLES[0])) else h, params.args[2]
+        )
+        return Params((HOLES[0], HOLES[1], index))
+
+    def _put_back_flat(self, buffer: Buffer, steps: tuple[Step, ...], node: Node) -> Node:
+        """Any chain of views: write through the flat positions of its elements."""
+        base = buffer.node
+        shape = buffer.value.shape
+        if (
+            any(step.op.name in ("real", "imag") for step in steps)
+            and buffer.value.dtype.kind == "c"
+        ):
+            return self._put_back_part(buffer, steps, node)
+        if any(step.op is registry.ITEM for step in steps):
+            steps = _without_items(steps)
+        positions = flat_positions(shape, steps)
+        reshape = registry.op_of(np.reshape)
+        flat_spec = array_spec((buffer.value.size,), buffer.value.dtype)
+        flat = self.add(reshape, (base,), Params((HOLES[0], (-1,))), (flat_spec,))
+        index = self.constant(positions)._node
+        flat = self.add(
+            registry.SETITEM,
+            (flat, node, index),
+            Params((HOLES[0], HOLES[1], HOLES[2])),
+            (flat_spec,),
+        )
+        return self.add(reshape, (flat,), Params((HOLES[0], shape)), base.specs, base.name)
+
+    def _put_back_part(self, buffer: Buffer, steps: tuple[Step, ...], node: Node) -> Node:
+        """A write to ``z.real`` or ``z.imag`` (of a view or with views of it)."""
+        at = next(i for i, step in enumerate(steps) if step.op.name in ("real", "imag"))
+        part = steps[at].op.name
+        source = self.array(buffer.node, buffer.value, buffer)
+        for step in steps[:at]:
+            source = self.array(
+                step.apply(self, source._node, (spec_of(step.values(source._value)),)),
+                step.values(source._value), buffer, (*source._steps, step),
+            )  # fmt: skip
+        whole = source._node
+        real, imag = np.real, np.imag
+        real_spec = inferred_specs(registry.op_of(real), POSITIONAL[1], (whole,), "")
+        parts = {
+            "real": self.add(registry.op_of(real), (whole,), POSITIONAL[1], real_spec),
+            "imag": self.add(registry.op_of(imag), (whole,), POSITIONAL[1], real_spec),
+        }
+        inner = Buffer(parts[part], getattr(source._value, part))
+        parts[part] = self._put_back(self.array(node, inner.value, inner, steps[at + 1 :]), node)
+        times, scale = registry.op_of(np.multiply), Params((HOLES[0], 1j))
+        specs = inferred_specs(times, scale, (parts["imag"],), "operator")
+        scaled = self.add(times, (parts["imag"],), scale, specs, "", "operator")
+        joined = self.add(
+            registry.op_of(np.add),
+            (parts["real"], scaled),
+            POSITIONAL[2],
+            whole.specs,
+            "",
+            "operator",
+        )
+        return self._put_back(source, joined)
+
+    def _refuse_capture(self, target: TracedTensor) -> None:
+        buffer = target._buffer
+        if target._recorder is not self:
+            raise leak(
+                "An inner trace wrote to an array of the outer one.",
+                "copy it first: x = x.copy()", errors.CaptureMutationError,
+            )  # fmt: skip
+        if buffer is None:
+            raise TypeError("a scalar does not support item assignment")
+        if not target._value.flags.writeable:
+            raise ValueError("assignment destination is read-only")
+        if buffer.capture:
+            raise leak(
+                f"The function wrote to {buffer.capture}, an array made outside of it.",
+                "copy it first, or pass it as an argument", errors.CaptureMutationError,
+            )  # fmt: skip
+
+    def in_place(self, op: Op, target: TracedTensor, other: Any) -> Any:
+        """``target += other``: for scalars a new value, for arrays a new version."""
+        if target._buffer is None:
+            return self.operator(op, (target, other))
+        if op.name == "pow":
+            result = self.operator(op, (target, other))
+            self._check_cast(result, target)
+            self.assign(target, result)
+            return target
+        if isinstance(other, (list, tuple)):
+            other = self.as_array(other)
+        return self.into(op, (target, other), {}, (target,), "operator")
+
+    def _check_cast(self, result: Any, target: TracedTensor) -> None:
+        if not np.can_cast(result.dtype, target.dtype, "same_kind"):
+            np.add(
+                np.empty(0, target.dtype), np.empty(0, result.dtype), out=np.empty(0, target.dtype)
+            )
+
+    def into(
+        self, op: Op, args: Sequence[Any], kwargs: dict[str, Any], outs: Sequence[Any],
+        spelling: str = "",
+    ) -> Any:  # fmt: skip
+        """An op with ``out=``: a fresh result, written into what the user gave."""
+        for out in outs:
+            if out is not None and not isinstance(out, TracedTensor):
+                raise leak(
+                    "A traced result was written into an array made outside the trace.",
+                    "make it inside the traced function, e.g. out = np.zeros(n)",
+                    errors.CaptureMutationError,
+                )  # fmt: skip
+        where = True
+        if op.schema.kind == "elementwise":
+            where = kwargs.pop("where", True)
+        elif op.name in SUMS and kwargs.get("dtype") is None and outs[0] is not None:
+            kwargs["dtype"] = outs[0].dtype  # a sum with out= calculates in the dtype of out
+        results = self.call(op, args, kwargs, spelling)
+        many = isinstance(results, tuple)
+        for out, result in zip(outs, results if many else (results,), strict=False):
+            if out is None:
+                continue
+            if np.shape(out._value) != np.broadcast_shapes(np.shape(out._value), result.shape):
+                raise ValueError(
+                    f"non-broadcastable output operand with shape {np.shape(out._value)} "
+                    f"doesn't match the broadcast shape {result.shape}"
+                )
+            self._check_cast(result, out)
+            self.assign(out, result if where is True else np.where(where, result, out))
+        return tuple(outs) if many else outs[0]
+
+    def assign(self, target: TracedTensor, value: Any) -> None:
+        """All of ``target`` takes ``value``, broadcast and cast as an in-place op would."""
+        self._refuse_capture(target)
+        spec = target._node.specs[0]
+        target._value[...] = value._value
+        node = self.node_of(value)
+        if node.specs[0].shape != spec.shape or node.specs[0].kind != spec.kind:
+            params = Params((HOLES[0], HOLES[1], Ellipsis))
+            node = self.add(
+                registry.SETITEM, (self.node_of(target), node), params, (spec,), target._node.name
+            )
+        elif node.specs[0].dtype != spec.dtype:
+            params = Params((HOLES[0], spec.dtype))
+            node = self.add(registry.ASTYPE, (node,), params, (spec,), target._node.name)
+        self.replace(target, node, value._known)
+
+    def _at(self, ufunc: Any, target: Any, index: Any, *values: Any) -> None:
+        if not isinstance(target, TracedTensor):
+            raise leak(
+                f"{ufunc.__name__}.at wrote a traced value into an array from outside the trace.",
+                "make it inside the traced function", errors.CaptureMutationError,
+            )  # fmt: skip
+        if ufunc in (np.add, np.subtract):
+            self._refuse_capture(target)
+            value = values[0] if ufunc is np.add else -self.tensor(values[0])
+            result = self.call(registry.SCATTER_ADD, (target, value, index), {}, "")
+            self.assign(target, result)
+            return
+        raise leak(f"np.{ufunc.__name__}.at is not traced.", "loop over the indices instead")
+
+
+SUMS = frozenset("sum prod mean cumsum cumprod nansum nanprod add.reduce multiply.reduce".split())
+
+
+def _is_region(value: Any, target: np.ndarray, index: Any) -> bool:
+    """Whether ``value`` is the very memory that ``target[index]`` is."""
+    region = target[index]
+    return (
+        isinstance(region, np.ndarray)
+        and isinstance(value, np.ndarray)
+        and (
+            region.__array_interface__["data"] == value.__array_interface__["data"]
+            and region.shape == value.shape
+            and region.strides == value.strides
+            and region.dtype == value.dtype
+        )
+    )
+
+
+def _shift(leaf: Any) -> Any:
+    return hole(leaf.slot + 1) if isinstance(leaf, type(HOLES[0])) else leaf
+
+
+def _without_items(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """A split followed by an item, as one step that gives the item."""
+    merged: list[Step] = []
+    for step in steps:
+        if step.op is not registry.ITEM:
+            merged.append(step)
+            continue
+        source = merged.pop()
+        position = step.params.args[1]
+        evaluate = source.op.evaluate
+        op = Op(
+            f"{source.op.name}[{position}]", source.op.schema,
+            lambda *a, _f=evaluate, _k=position, **k: _f(*a, **k)[_k],
+        )  # fmt: skip
+        merged.append(Step(op, source.params, source.inputs, source.slot, "", source.source_shape))
+    return tuple(merged)
