@@ -16,11 +16,13 @@ from tracer.codegen.program import compile_graph
 from tracer.codegen.readable.branches import write_branches
 from tracer.codegen.readable.module import Arguments, header, module_text, write_module
 from tracer.codegen.save import save_module
-from tracer.engine import Leaf, Selection, dispatch, prepare
+from tracer.dispatch import dispatch, prepare
 from tracer.function import Call, TracedFunction
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.node import Node
+from tracer.leaf import Leaf
 from tracer.recording.captures import plain_function
+from tracer.selection import Selection
 
 MOST_LINES = 20_000  # nodes of a graph whose lines are looked up for the picture
 MODES = ("vjp", "forward", "jvp")

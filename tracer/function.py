@@ -23,8 +23,8 @@ from tracer import errors, settings, trees
 from tracer.recording.whereabouts import is_library
 
 if TYPE_CHECKING:
-    from tracer.engine import Leaf
     from tracer.graph.calcgraph import CalcGraph
+    from tracer.leaf import Leaf
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -1,0 +1,193 @@
+"""Which program a call runs: the leaf whose guards hold; a new trace where none does.
+
+>>> call, names = prepare(function, args, kwargs)
+>>> dispatch(function, call, names, run)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tracer import errors, settings, trees
+from tracer.function import (
+    Call,
+    TracedFunction,
+    argument_names,
+    bind,
+    flatten_call,
+    logger,
+    with_static,
+)
+from tracer.graph.evaluate import GuardMiss
+from tracer.leaf import Leaf
+from tracer.recording.active import ACTIVE
+from tracer.recording.trace import trace_function
+from tracer.rules.declare import load_rules
+
+load_rules()  # before the first trace, whose hooks must not stand in for names in the rules
+
+
+def prepare(
+    function: TracedFunction, args: tuple, kwargs: dict[str, Any]
+) -> tuple[Call, list[str]]:
+    """The flat call and the names of its leaves' arguments."""
+    args, kwargs = bind(function, args, kwargs)
+    names = argument_names(function, args, kwargs)
+    call_ = flatten_call(args, kwargs)
+    return (with_static(call_, names, function.static) if function.static else call_), names
+
+
+def leaf_names(call: Call, names: Sequence[str]) -> list[str]:
+    """A name for each leaf: the last part of its path."""
+    args, kwargs = trees.unflatten(call.structure, list(range(len(call.leaves))))
+    found = [""] * len(call.leaves)
+    for name, value in zip(names, [*args, *kwargs.values()], strict=True):
+        for number, path in zip(trees.flatten(value)[0], trees.paths(value, name), strict=True):
+            found[number] = _last_part(path)
+    return found
+
+
+def _last_part(path: str) -> str:
+    text = path.replace("]", "").replace("'", "").replace('"', "")
+    for mark in "[.":
+        text = text.replace(mark, "\0")
+    parts = [part for part in text.split("\0") if part]
+    if len(parts) > 1 and parts[-1].isdigit():
+        return "_".join(parts[-2:])
+    return parts[-1] if parts else "x"
+
+
+def make_leaf(
+    function: TracedFunction, call: Call, names: Sequence[str], reason: str, keep: bool = True
+) -> Leaf:
+    """Trace the function for this call and remember the program, unless there are too many."""
+    title = f"{getattr(function, '__name__', 'f')}({', '.join(names)})"
+    trace = trace_function(
+        function.__tracer_function__,
+        call.leaves,
+        call.structure,
+        leaf_names(call, names),
+        title,
+        call.static,
+    )
+    leaf = Leaf(trace, settings.current().numerics, interpreted=not keep)
+    if keep:
+        function.cache.add(call.key, leaf, f"{title}: {reason}")
+    elif not function.cache.full:
+        function.cache.full = True
+        logger.warning(
+            "%s took more than %d ways through its branches: further ones are interpreted",
+            title, settings.current().max_branches,
+        )  # fmt: skip
+    level = 30 if settings.current().log_retraces else 20
+    logger.log(level, "traced %s: %s", title, reason)
+    return leaf
+
+
+def dispatch(
+    function: TracedFunction, call: Call, names: Sequence[str],
+    run: Callable[[Leaf, list[Any]], Any],
+) -> Any:  # fmt: skip
+    """Run the leaf whose guards hold, the last used first; trace a new one if none does."""
+    plain = function.__tracer_function__
+    leaves = function.cache.leaves(call.key)
+    reason = "first call" if not function.cache.entries else "new signature"
+    missed = 0
+    for position, leaf in enumerate(list(leaves)):
+        inputs = leaf.inputs(plain, call.leaves)
+        if inputs is None:
+            reason = "a captured value changed"
+            continue
+        try:
+            result = run(leaf, inputs)
+        except GuardMiss as miss:
+            reason = f"another branch (guard {miss.position})"
+            missed += 1
+            continue
+        except errors.TracerError:
+            raise
+        except Exception as error:  # the user's code may catch it: a trace of it tells
+            reason = f"a value that raises {type(error).__name__}"
+            continue
+        if position and leaves[0] is not leaf:
+            _move_to_front(function, leaves, leaf)
+        return result
+    limit = settings.current().max_branches
+    leaf = make_leaf(function, call, names, reason, keep=missed < limit)
+    if len(leaves) > limit:  # programs for captured values that are gone
+        with function.cache.lock:
+            del leaves[limit:]
+    inputs = leaf.inputs(plain, call.leaves)
+    if inputs is None:
+        _forget(function, call, leaf)
+        raise errors.CheckFailed(
+            "A captured value changed while the function was traced.", None,
+            "don't change globals or attributes inside a traced function",
+        )  # fmt: skip
+    try:
+        return run(leaf, inputs)
+    except Exception:
+        _forget(function, call, leaf)
+        raise
+
+
+def _forget(function: TracedFunction, call: Call, leaf: Leaf) -> None:
+    """A program that failed on the values it was traced with is of no use."""
+    with function.cache.lock:
+        function.cache.flat.clear()
+        leaves = function.cache.entries.get(call.key, [])
+        if leaf in leaves:
+            leaves.remove(leaf)
+        if not leaves:
+            function.cache.entries.pop(call.key, None)
+
+
+def _move_to_front(function: TracedFunction, leaves: list[Leaf], leaf: Leaf) -> None:
+    with function.cache.lock:
+        if leaf in leaves:
+            leaves.remove(leaf)
+            leaves.insert(0, leaf)
+
+
+def nested_or_dispatch(
+    function: TracedFunction, call_: Call, names: Sequence[str], run: Any
+) -> Any:
+    if ACTIVE.get() is None:
+        return dispatch(function, call_, names, run)
+    title = getattr(function, "__name__", "f")
+    trace = trace_function(
+        function.__tracer_function__,
+        call_.leaves,
+        call_.structure,
+        leaf_names(call_, names),
+        title,
+        call_.static,
+    )
+    leaf = Leaf(trace, "exact")
+    inputs = leaf.inputs(function.__tracer_function__, call_.leaves)
+    if inputs is None:
+        raise errors.CheckFailed("A captured value changed during the trace.", None, "")
+    return run(leaf, inputs)
+
+
+def is_simple(function: TracedFunction) -> bool:
+    """Whether calls of plain arrays may go straight to their program."""
+    checked = settings.current().check if function.check is None else function.check
+    return not function.static and not checked
+
+
+def is_flat(call_: Call, args: tuple, leaves: Sequence[Any]) -> bool:
+    """Whether these are the call's leaves, in order, and no default is among its arguments."""
+    positional, named = call_.structure.children
+    if len(positional.children) != len(args) or named.keys or len(leaves) != len(call_.leaves):
+        return False
+    return all([one is other for one, other in zip(leaves, call_.leaves, strict=True)])
+
+
+def remember(function: TracedFunction, key: tuple, entry: tuple) -> None:
+    """The program that a row of plain arrays ran."""
+    flat = function.cache.flat
+    if len(flat) > settings.current().cache_size:
+        flat.clear()
+    flat[key] = entry

@@ -1,0 +1,127 @@
+"""One way through a function's branches: its trace, and the programs made of it.
+
+>>> leaf.program("value_and_grad", (0, 1)).run(w, x)
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import numpy as np
+
+from tracer.codegen.program import Program, compile_graph
+from tracer.graph.calcgraph import CalcGraph
+from tracer.graph.evaluate import evaluate
+from tracer.passes.pipeline import optimise
+from tracer.recording.captures import MISSING
+from tracer.recording.trace import Trace
+from tracer.transforms.forward import forward
+from tracer.transforms.partition import Partition, partition
+from tracer.transforms.regions import lower
+from tracer.transforms.reverse import reverse
+
+
+class Interpreted:
+    """Stands in for a Program: runs the graph node by node, without compiling it."""
+
+    def __init__(self, graph: CalcGraph):
+        self.graph = graph
+
+    def run(self, *inputs: Any) -> tuple:
+        return tuple(evaluate(self.graph, inputs))
+
+
+class Leaf:
+    """One way through a function's branches: its trace, and the programs made of it.
+
+    ``interpreted`` leaves are run once and forgotten, so that nothing is optimised or compiled.
+    """
+
+    def __init__(self, trace: Trace, numerics: str, interpreted: bool = False):
+        self.interpreted = interpreted
+        self.trace = trace
+        self.numerics = numerics
+        self.programs: dict[tuple, Any] = {}
+        self.graphs: dict[tuple, Any] = {}
+        self.lock = threading.Lock()
+        self.calls = 0  # counted while calls are checked
+        self.writes = any(effect.kind == "write" for effect in trace.graph.effects)
+
+    def graph(self, kind: str, wrt: tuple[int, ...] = ()) -> CalcGraph:
+        """The optimised graph: ``forward``, ``value_and_grad``, ``vjp`` or ``jvp``."""
+        found = self.graphs.get((kind, wrt))
+        if found is None:
+            found = self.graphs[kind, wrt] = self._make_graph(kind, wrt)
+        return found
+
+    def _make_graph(self, kind: str, wrt: tuple[int, ...]) -> CalcGraph:
+        base = self.trace.graph
+        numerics = self.numerics
+        if kind == "forward":
+            made, numerics = lower(base), "exact"
+        elif kind == "jvp":
+            made = lower(forward(base, wrt))
+        else:
+            made = lower(reverse(base, wrt, "ones" if kind == "value_and_grad" else "input"))
+        return made if self.interpreted else optimise(made, numerics=numerics)
+
+    def partition(self, wrt: tuple[int, ...]) -> Partition:
+        found = self.graphs.get(("partition", wrt))
+        if found is None:
+            found = self.graphs["partition", wrt] = partition(self.graph("vjp", wrt))
+        return found
+
+    def program(self, kind: str, wrt: tuple[int, ...] = ()) -> Program | Interpreted:
+        """The compiled program; other threads wait for the one that compiles."""
+        if self.interpreted:
+            return Interpreted(self.graph(kind, wrt))
+        found = self.programs.get((kind, wrt))
+        if found is None:
+            with self.lock:
+                found = self.programs.get((kind, wrt))
+                if found is None:
+                    found = self.programs[kind, wrt] = compile_graph(self.graph(kind, wrt), kind)
+        return found
+
+    def pair(self, wrt: tuple[int, ...]) -> tuple[Any, Any]:
+        """Forward program (outputs, then residuals) and backward program (residuals, seeds)."""
+        if self.interpreted:
+            parts = self.partition(wrt)
+            return Interpreted(parts.forward), Interpreted(parts.backward)
+        found = self.programs.get(("pair", wrt))
+        if found is None:
+            with self.lock:
+                parts = self.partition(wrt)
+                found = (
+                    compile_graph(parts.forward, "forward"),
+                    compile_graph(parts.backward, "backward"),
+                )
+                self.programs["pair", wrt] = found
+        return found
+
+    def inputs(self, function: Any, leaves: list[Any]) -> list[Any] | None:
+        """The run-time inputs, captures read anew; None if a static capture has changed."""
+        trace = self.trace
+        for condition in trace.conditions:
+            if not condition.holds(function, leaves):
+                return None
+        values = [leaves[number] for number in trace.dynamic]
+        for path, node in zip(trace.captures, trace.graph.inputs[len(values) :], strict=False):
+            value = path.read(function, leaves)
+            if value is MISSING or not _fits(value, node.specs[0]):
+                return None
+            values.append(value)
+        values += trace.outer
+        return values
+
+
+def _fits(value: Any, spec: Any) -> bool:
+    if isinstance(value, (np.ndarray, np.generic)):
+        kind = "array" if isinstance(value, np.ndarray) else "scalar"
+        return bool(value.shape == spec.shape and value.dtype == spec.dtype and kind == spec.kind)
+    return (
+        spec.kind == "weak"
+        and isinstance(value, (bool, int, float, complex))
+        and (np.dtype(type(value)) == spec.dtype)
+    )
