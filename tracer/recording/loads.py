@@ -1,0 +1,284 @@
+"""A user's function compiled once more from its own source, each load going through a monitor.
+
+>>> watched_code(function)  # `W * x` has become `__calcgraph_monitor__.name(W, "W") * x`
+<code object loss at ...>
+
+Positions stay those of the user's file; cells and globals are the user's own.
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+import inspect
+from types import CodeType, FunctionType
+from typing import Any
+
+from tracer.recording.whereabouts import source_file
+
+MONITOR = "__calcgraph_monitor__"
+
+
+_CODES: dict[int, tuple[CodeType, CodeType | None]] = {}
+
+
+def watched_code(function: FunctionType) -> CodeType | None:
+    code = function.__code__
+    known = _CODES.get(id(code))
+    if known is not None and known[0] is code:
+        return known[1]
+    if len(_CODES) > 5_000:
+        _CODES.clear()
+    made = _compile(code)
+    _CODES[id(code)] = (code, made)
+    return made
+
+
+def _compile(code: CodeType) -> CodeType | None:
+    if code.co_flags & (inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR):
+        return None
+    tree = source_file(code.co_filename).tree
+    definition = _find(tree, code) if tree is not None else None
+    if definition is None:
+        return None
+    class_name = _class_of(code)
+    free = [name for name in code.co_freevars if name != "__class__"]
+    body = _Loads(class_name, code).instrument(definition)
+    arguments = ast.arguments(
+        posonlyargs=[], args=[ast.arg(arg=name) for name in (MONITOR, *free, "__class__")],
+        kwonlyargs=[], kw_defaults=[], defaults=[],
+    )  # fmt: skip
+    factory = ast.FunctionDef(
+        name="__calcgraph_factory__", args=arguments, body=[body], decorator_list=[], returns=None
+    )
+    if "type_params" in ast.FunctionDef._fields:
+        factory.type_params = []  # type: ignore[attr-defined]
+    module = ast.Module(body=[factory], type_ignores=[])
+    ast.copy_location(factory, definition)
+    ast.fix_missing_locations(module)
+    flags = code.co_flags & 0x1FF0000  # the file's __future__ imports
+    try:
+        made = compile(module, code.co_filename, "exec", flags=flags, dont_inherit=True)
+    except (SyntaxError, ValueError, RecursionError):
+        return None
+    inner = _inner(made, code)
+    if inner is None or not set(inner.co_freevars) <= {MONITOR, *code.co_freevars}:
+        return None
+    if inner.co_varnames[: inner.co_argcount] != code.co_varnames[: code.co_argcount]:
+        return None
+    return inner.replace(co_name=code.co_name, co_qualname=code.co_qualname)
+
+
+def _inner(made: CodeType, wanted: CodeType) -> CodeType | None:
+    factory = next(c for c in made.co_consts if isinstance(c, CodeType))
+    for constant in factory.co_consts:
+        if isinstance(constant, CodeType) and constant.co_name == wanted.co_name:
+            return constant
+    return None
+
+
+def _find(tree: ast.Module, code: CodeType) -> Any:
+    """The definition that this code was compiled from."""
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef) and node.name == code.co_name:
+            first = node.decorator_list[0].lineno if node.decorator_list else node.lineno
+            if first == code.co_firstlineno:
+                found.append(node)
+        elif isinstance(node, ast.Lambda) and code.co_name == "<lambda>":
+            if node.lineno == code.co_firstlineno and _same_span(node, code):
+                found.append(node)
+    return found[0] if len(found) == 1 else None
+
+
+def _same_span(node: ast.Lambda, code: CodeType) -> bool:
+    """Several lambdas may start on one line: the body's positions tell which one this is."""
+    spans = [p for p in code.co_positions() if p[0] is not None and p[2] is not None]
+    start = (node.body.lineno, node.body.col_offset)
+    end = (node.body.end_lineno, node.body.end_col_offset)
+    inside = [(p[0], p[2]) >= start and (p[1], p[3]) <= end for p in spans[1:] if p[2] or p[3]]
+    names = [a.arg for a in (*node.args.posonlyargs, *node.args.args)]
+    return all(inside) and tuple(names) == code.co_varnames[: code.co_argcount]
+
+
+def _class_of(code: CodeType) -> str:
+    parts = code.co_qualname.split(".")
+    if len(parts) > 1 and parts[-2] != "<locals>":
+        return parts[-2].lstrip("_")
+    return ""
+
+
+class _Loads(ast.NodeTransformer):
+    """Sends loads through the monitor."""
+
+    def __init__(self, class_name: str, code: CodeType):
+        self.class_name = class_name
+        self.bound: list[frozenset[str]] = []
+
+    def instrument(self, definition: Any) -> ast.stmt:
+        definition = copy.deepcopy(definition)
+        if isinstance(definition, ast.Lambda):
+            self.bound.append(_bound(definition))
+            definition.body = self.visit(definition.body)
+            _empty_defaults(definition.args)
+            return ast.copy_location(ast.Expr(definition), definition)
+        definition.decorator_list = []
+        definition.returns = None
+        for argument in ast.walk(definition.args):
+            if isinstance(argument, ast.arg):
+                argument.annotation = None
+        _empty_defaults(definition.args)
+        self.bound.append(_bound(definition))
+        definition.body = [self.visit(statement) for statement in definition.body]
+        return definition
+
+    def _call(self, node: ast.AST, method: str, *arguments: ast.expr) -> ast.Call:
+        monitor = ast.Name(id=MONITOR, ctx=ast.Load())
+        function = ast.Attribute(value=monitor, attr=method, ctx=ast.Load())
+        made = ast.Call(func=function, args=list(arguments), keywords=[])
+        for part in (monitor, function, made):
+            ast.copy_location(part, node)
+        for argument in arguments:
+            if not hasattr(argument, "lineno"):
+                ast.copy_location(argument, node)
+        return made
+
+    def _mangled(self, name: str) -> str:
+        if self.class_name and name.startswith("__") and not name.endswith("__"):
+            return f"_{self.class_name}{name}"
+        return name
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        node.id = self._mangled(node.id)
+        if not isinstance(node.ctx, ast.Load) or node.id in ("super", "__class__", "locals"):
+            return node
+        if any(node.id in names for names in self.bound):
+            return node
+        return self._call(node, "name", node, ast.Constant(node.id))
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
+        node.attr = self._mangled(node.attr)
+        node.value = self._shallow(self.visit(node.value))
+        if not isinstance(node.ctx, ast.Load):
+            return node
+        return self._call(node, "attr", node.value, ast.Constant(node.attr))
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+        self.generic_visit(node)
+        if not isinstance(node.ctx, ast.Load) or isinstance(node.slice, ast.Slice):
+            return node
+        node.value = self._shallow(node.value)
+        if isinstance(node.slice, ast.Tuple) and any(
+            isinstance(part, (ast.Slice, ast.Starred)) for part in node.slice.elts
+        ):
+            return node
+        return self._call(node, "item", node.value, node.slice)
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        if isinstance(node.func, ast.Name) and node.func.id in ("super", "locals", "globals"):
+            return node
+        self.generic_visit(node)
+        node.func = self._call(node.func, "callee", self._shallow(node.func))
+        node.args = [self._handed(argument) for argument in node.args]
+        for keyword in node.keywords:
+            if keyword.arg is not None:
+                keyword.value = self._handed(keyword.value)
+        return node
+
+    @staticmethod
+    def _shallow(load: ast.expr) -> ast.expr:
+        """A load of which only a part is read."""
+        if isinstance(load, ast.Call) and isinstance(load.func, ast.Attribute):
+            owner = load.func.value
+            if isinstance(owner, ast.Name) and owner.id == MONITOR and load.func.attr in (
+                "name", "attr", "item",
+            ):  # fmt: skip
+                flag = ast.copy_location(ast.Constant(False), load)
+                load.args = (
+                    [*load.args[:2], flag] if load.func.attr != "name" else [*load.args, flag]
+                )
+        return load
+
+    def _handed(self, argument: ast.expr) -> ast.expr:
+        if isinstance(argument, ast.Starred):
+            argument.value = self._handed(argument.value)
+            return argument
+        if isinstance(argument, (ast.Name, ast.Call)):
+            return self._call(argument, "values", self._shallow(argument))
+        return argument
+
+    def visit_For(self, node: ast.For) -> ast.AST:
+        self.generic_visit(node)
+        node.iter = self._call(node.iter, "values", self._shallow(node.iter))
+        return node
+
+    def visit_comprehension(self, node: ast.comprehension) -> ast.AST:
+        self.generic_visit(node)
+        node.iter = self._call(node.iter, "values", self._shallow(node.iter))
+        return node
+
+    def _scoped(self, node: Any) -> ast.AST:
+        self.bound.append(_bound(node))
+        self.generic_visit(node)
+        self.bound.pop()
+        return node
+
+    visit_Lambda = visit_ListComp = visit_SetComp = visit_DictComp = _scoped
+    visit_GeneratorExp = visit_ClassDef = visit_AsyncFunctionDef = _scoped
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        node.returns = None
+        for argument in ast.walk(node.args):
+            if isinstance(argument, ast.arg):
+                argument.annotation = None
+        return self._scoped(node)
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
+        node.target = self.visit(node.target)
+        node.value = self.visit(node.value) if node.value is not None else None
+        return node
+
+    def visit_match_case(self, node: Any) -> ast.AST:
+        node.guard = self.visit(node.guard) if node.guard is not None else None
+        node.body = [self.visit(statement) for statement in node.body]
+        return node
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:
+        return node  # text made while tracing; its positions are unreliable before 3.12
+
+
+def _empty_defaults(arguments: ast.arguments) -> None:
+    """The real defaults are set on the function; the code only needs their number's absence."""
+    arguments.defaults = []
+    arguments.kw_defaults = [None for _ in arguments.kwonlyargs]
+
+
+def _bound(scope: Any) -> frozenset[str]:
+    """Names that this function, lambda, class or comprehension binds itself."""
+    names: set[str] = set()
+    outside: set[str] = set()
+    arguments = getattr(scope, "args", None)
+    if isinstance(arguments, ast.arguments):
+        names |= {node.arg for node in ast.walk(arguments) if isinstance(node, ast.arg)}
+    pending = list(ast.iter_child_nodes(scope))
+    while pending:
+        node = pending.pop()
+        if isinstance(node, (ast.Global, ast.Nonlocal)):
+            outside |= set(node.names)
+        elif isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+            names.add(node.id)
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            names.add(node.name)
+            continue
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            names |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ExceptHandler) and node.name:
+            names.add(node.name)
+        elif isinstance(node, (ast.MatchAs, ast.MatchStar)) and node.name:
+            names.add(node.name)
+        elif isinstance(node, ast.MatchMapping) and node.rest:
+            names.add(node.rest)
+        if isinstance(node, ast.Lambda):
+            continue
+        pending.extend(ast.iter_child_nodes(node))
+    return frozenset(names - outside)

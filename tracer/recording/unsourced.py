@@ -1,0 +1,70 @@
+"""Functions without source (``python -c``, ``exec``), over globals that tell of each load.
+
+>>> watch(function, monitor)  # what it reads through attributes stays unseen
+
+Their code is not compiled again: it runs as it is, over a dict that hands on what it is asked for.
+"""
+
+from __future__ import annotations
+
+import dis
+import types
+from types import FunctionType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tracer.recording.active import leak
+
+if TYPE_CHECKING:
+    from tracer.recording.instrument import Monitor
+
+
+class WatchedGlobals(dict[str, Any]):
+    """The globals of a function without source: each load goes through a Monitor."""
+
+    def __init__(self, table: dict[str, Any], monitor: Monitor):
+        super().__init__(table)
+        self.monitor = monitor
+
+    def __getitem__(self, name: str) -> Any:
+        value = self.monitor.name(self.monitor.globals[name], name)
+        return self.monitor.callee(value) if callable(value) else value
+
+
+def watch(function: FunctionType, monitor: Monitor) -> FunctionType:
+    """A function without source, with its globals and closure variables seen as they are loaded.
+
+    Raises
+    ------
+    LeakError
+        If it assigns to globals or outer variables, which needs its source.
+    """
+    code = function.__code__
+    stores = {i.argval for i in dis.get_instructions(code) if i.opname in STORES}
+    written = stores & {*code.co_freevars, *code.co_names}
+    if written:
+        raise leak(
+            f"{function.__name__} assigns to {sorted(written)[0]} outside of it and has no source.",
+            "define it in a file, or return the value",
+        )
+    cells = tuple([
+        types.CellType(monitor.name(cell.cell_contents, name)) if _is_number(cell) else cell
+        for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True)
+    ])  # fmt: skip
+    seen = FunctionType(
+        code.replace(co_name=code.co_name), WatchedGlobals(function.__globals__, monitor),
+        function.__name__, function.__defaults__, cells,
+    )  # fmt: skip
+    seen.__kwdefaults__ = function.__kwdefaults__
+    return seen
+
+
+STORES = frozenset({"STORE_GLOBAL", "DELETE_GLOBAL", "STORE_DEREF", "DELETE_DEREF"})
+
+
+def _is_number(cell: types.CellType) -> bool:
+    try:
+        return isinstance(cell.cell_contents, (float, complex, np.generic, np.ndarray, int, str))
+    except ValueError:  # an empty cell
+        return False
