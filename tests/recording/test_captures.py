@@ -158,3 +158,13 @@ def test_rebound_methods_and_other_containers_are_noticed():
     same(f(X), program(X))
     queue[0] = 5.0
     same(f(X), program(X))
+
+
+def test_library_functions_in_closures():
+    def make(function, **keywords):
+        return lambda x: function(x, **keywords)
+
+    functions = [np.sum, np.mean, np.linalg.norm, np.tanh, functools.partial(np.sum, keepdims=True)]
+    for function in functions * 2:
+        plain = make(function)
+        same(trace(plain)(X), plain(X))

@@ -9,6 +9,7 @@ on every call; ints, strings, callables are guarded: another value means another
 from __future__ import annotations
 
 import builtins
+import functools
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from tracer.recording.recorder import Recorder
 
 MISSING = object()
+# What is known by being the same object: `type(np.sum)` is NumPy's dispatching function.
+IDENTICAL = (type, ModuleType, BuiltinFunctionType, np.ufunc, type(np.sum))
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +153,10 @@ def fingerprint(value: Any) -> Any:
     if isinstance(inner, FunctionType):
         given = (*(inner.__defaults__ or ()), *(inner.__kwdefaults__ or {}).values())
         return FunctionType, id(inner.__code__), *[_default(default) for default in given]
-    if isinstance(value, (type, ModuleType, BuiltinFunctionType, np.ufunc)):
+    if isinstance(value, IDENTICAL):
         return kind, id(value)
+    if kind is functools.partial:  # what it holds is read by no code of the user's
+        return kind, fingerprint(value.func), contents(value.args), contents(value.keywords)
     if kind is slice:
         return kind, contents((value.start, value.stop, value.step))
     if kind.__hash__ in (None, object.__hash__):

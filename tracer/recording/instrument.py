@@ -48,14 +48,14 @@ class Monitor:
             return value
         if is_library_module(value):
             return value
+        path: Path | None = Path("globals", self.globals, (("name", name),))
+        if name in self.free:
+            path = self.path.then("cell", name) if self.path else None
+        taken = self.captures.take(value, path, deep)
         hook = vars(np).get(getattr(value, "__name__", "")) if callable(value) else None
         if hook is not None and getattr(hook, "__tracer_original__", None) is value:
             return hook  # bound by `from numpy import zeros` before the trace
-        if name in self.free:
-            return self.captures.take(
-                value, self.path.then("cell", name) if self.path else None, deep
-            )
-        return self.captures.take(value, Path("globals", self.globals, (("name", name),)), deep)
+        return taken
 
     def attr(self, owner: Any, name: str, deep: bool = True) -> Any:
         """``owner.name``."""
