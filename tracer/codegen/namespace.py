@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from tracer.graph.node import Node
 
 TAKEN = frozenset(
-    {*keyword.kwlist, *keyword.softkwlist, *dir(builtins), "np", "special", "GuardMiss",
+    {*keyword.kwlist, *keyword.softkwlist, *dir(builtins), "np", "special", "scipy", "GuardMiss",
     "residuals"}
 )
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from tracer.graph.op import Op
 from tracer.ops.registry import op_of
+from tracer.ops.scipy_names import is_scipy, positional_count
 
 # Parameters that stay positional because they are operands or read better so; the rest go by name.
 _POSITIONAL = {
@@ -75,7 +76,8 @@ def normalise(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> tup
 def _arranged(op: Op, names: list[str], defaults: dict, bound: dict) -> tuple[tuple, dict]:
     """Operands by position, the rest by name in the signature's order, without defaults."""
     positional: list[Any] = []
-    for name in names[: POSITIONAL_COUNT.get(op.name, 1)]:
+    count = positional_count(op.name) if is_scipy(op.name) else POSITIONAL_COUNT.get(op.name, 1)
+    for name in names[:count]:
         if name not in bound:
             break
         positional.append(bound.pop(name))

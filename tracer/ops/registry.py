@@ -28,6 +28,7 @@ from tracer.graph.op import (
     Op,
     Schema,
 )
+from tracer.ops.scipy_names import is_elementwise, is_scipy, resolve, scipy_name
 
 OPS: dict[str, Op] = {}
 BY_CALLABLE: dict[Any, Op] = {}
@@ -117,11 +118,12 @@ def op_named(name: str) -> Op:
 
 
 def _resolve(name: str) -> Any:
+    if is_scipy(name):
+        function = resolve(name)
+        if function is None:
+            raise KeyError(name)
+        return function
     target: Any = np
-    if name.startswith("special."):
-        import scipy
-
-        target = scipy
     for part in name.split("."):
         target = getattr(target, part, None)
         if target is None:
@@ -174,6 +176,8 @@ def _make(function: Any) -> Op:
             owner = op_of(function.__self__)
             name = f"{owner.name}.{function.__name__}"
             printed = f"{owner.printed}.{function.__name__}"
+        elif found := scipy_name(function):
+            name = printed = found
         elif isinstance(function, np.ufunc) or module.startswith("scipy.special"):
             name = printed = f"special.{function.__name__}"
             if function.__name__.startswith("_"):  # a ufunc behind a public Python function
@@ -186,7 +190,8 @@ def _make(function: Any) -> Op:
         return op
     symbol, python_operator, _ = OPERATORS.get(name, ("", None, None))
     schema = _schema(name, function)
-    effects = MAY_RAISE if name in MAY_RAISE_NAMES else frozenset()
+    may_raise = name in MAY_RAISE_NAMES or name.startswith("scipy.")
+    effects = MAY_RAISE if may_raise else frozenset()
     op = Op(name, schema, function, printed, symbol, python_operator, None, effects)
     return register(op, function)
 
@@ -196,6 +201,8 @@ def _schema(name: str, function: Any) -> Schema:
         return ELEMENTWISE if function.signature is None else Schema("gufunc", function.signature)
     if name in GUFUNC_SIGNATURES:
         return Schema("gufunc", GUFUNC_SIGNATURES[name])
+    if is_scipy(name):
+        return ELEMENTWISE if is_elementwise(name) else OPAQUE
     for schema, names in SCHEMAS.items():
         if name in names.split():
             return schema

@@ -18,6 +18,7 @@ import numpy as np
 from tracer.recording import functions, methods  # noqa: F401 - their tables hold NumPy's own names
 from tracer.recording.active import ACTIVE
 from tracer.recording.calls import contains_tensor
+from tracer.recording.scipy_hooks import loaded_chapters, rows_of
 from tracer.recording.whereabouts import LIBRARIES
 
 # What gives a Tensor in a trace whatever its arguments are.
@@ -41,23 +42,31 @@ class Hooks:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.count = 0
-        self.table: list[tuple[ModuleType, str, Any, Any]] = []
+        self.table: list[tuple[Any, str, Any, Any]] = []
+        self.chapters: set[str] = set()  # of SciPy, hooked once they are imported
 
     def __enter__(self) -> None:
         with self.lock:
             if not self.table:
                 self.table = _table()
+            fresh = [row for chapter in self._new_chapters() for row in rows_of(chapter)]
+            self.table += fresh
             self.count += 1
-            if self.count == 1:
-                for module, name, _, wrapper in self.table:
-                    module.__dict__[name] = wrapper
+            for owner, name, _, wrapper in self.table if self.count == 1 else fresh:
+                setattr(owner, name, wrapper)
 
     def __exit__(self, *exception: object) -> None:
         with self.lock:
             self.count -= 1
             if self.count == 0:
-                for module, name, original, _ in self.table:
-                    module.__dict__[name] = original
+                for owner, name, original, _ in self.table:
+                    setattr(owner, name, original)
+
+    def _new_chapters(self) -> list[str]:
+        """SciPy's subpackages that somebody has imported since the last trace."""
+        new = [name for name in loaded_chapters() if name not in self.chapters]
+        self.chapters.update(new)
+        return new
 
 
 def _table() -> list[tuple[ModuleType, str, Any, Any]]:

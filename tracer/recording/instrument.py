@@ -20,6 +20,7 @@ import numpy as np
 from tracer.recording.active import leak
 from tracer.recording.captures import Captures, Path, is_library_module
 from tracer.recording.loads import MONITOR, watched_code
+from tracer.recording.scipy_hooks import hooked
 from tracer.recording.tensor import TracedTensor
 from tracer.recording.unsourced import watch
 from tracer.recording.whereabouts import is_library
@@ -55,7 +56,7 @@ class Monitor:
         hook = vars(np).get(getattr(value, "__name__", "")) if callable(value) else None
         if hook is not None and getattr(hook, "__tracer_original__", None) is value:
             return hook  # bound by `from numpy import zeros` before the trace
-        return taken
+        return hooked(taken)
 
     def attr(self, owner: Any, name: str, deep: bool = True) -> Any:
         """``owner.name``."""

@@ -74,6 +74,16 @@ class By:
     function: Callable[[Any], Any]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Missing:
+    """In place of a partial derivative: there is none, and why.
+
+    Only a call that differentiates with respect to this very operand raises ``MissingRule``.
+    """
+
+    because: str
+
+
 class Parameters:
     """What a rule function takes: how many positional arguments, which keywords, ``out`` or not."""
 
@@ -180,21 +190,23 @@ def _enter(fn: Any, kind: str) -> Rule:
     return rule
 
 
-def elementwise(fn: Any, *partials: Callable[..., Any] | None, math: str = "") -> None:
+def elementwise(
+    fn: Any, *partials: Callable[..., Any] | Missing | None, math: str = ""
+) -> None:
     """Declare partial derivatives of a function that works element by element.
 
     Parameters
     ----------
     fn : callable or Op
-    *partials : callable or None
-        One per operand (None: no derivative with respect to it), or a single one that returns a
-        tuple for several operands. They take the operands by NumPy's names and, if they name it,
-        ``out``. A Python number as result (1, -1, 0) needs no multiplication; ``Mask`` and
+    *partials : callable, Missing or None
+        One per operand (None: the derivative is zero; Missing: there is none), or a single one
+        that returns a tuple for several operands. They take the operands by NumPy's names
+        and, if they name it, ``out``. A Python number as result (1, -1, 0) needs no multiplication; ``Mask`` and
         ``By`` are for partials that are no plain factor.
         For a real function of a complex operand, p such that dy = Re(p dz).
     """
     rule = _enter(fn, "elementwise")
-    if len(partials) == 1 and partials[0] is not None:
+    if len(partials) == 1 and callable(partials[0]):
         parameters = Parameters(partials[0], 0)
         names = [p for p in inspect.signature(partials[0]).parameters.values() if p.name != "out"]
         count = sum(p.kind is p.POSITIONAL_OR_KEYWORD and p.default is p.empty for p in names)
@@ -202,13 +214,13 @@ def elementwise(fn: Any, *partials: Callable[..., Any] | None, math: str = "") -
         rule.pulls.append(Pull(operands, partials[0], True, count > 1, parameters, math))
         return
     for position, partial in enumerate(partials):
-        function = partial if partial is not None else _no_slope
+        function = partial if callable(partial) else _constantly(partial or 0)
         pull = Pull((position,), function, True, False, Parameters(function, 0), math)
         rule.pulls.append(pull)
 
 
-def _no_slope(*args: Any, **kwargs: Any) -> int:
-    return 0
+def _constantly(value: Any) -> Callable[..., Any]:
+    return lambda *args, **kwargs: value
 
 
 def linear(

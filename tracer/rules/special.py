@@ -54,6 +54,7 @@ elementwise(
     lambda a, b: special.digamma(b) - special.digamma(a + b),
 )
 in_the_argument(ZETA, lambda x, q: -x * ZETA(x + 1, q))
+in_the_argument(special.zeta, lambda x, q: -x * ZETA(x + 1, q))
 
 # Error functions (DLMF 7).
 elementwise(special.erf, lambda x: TWO_OVER_ROOT_PI * np.exp(-(x**2)))

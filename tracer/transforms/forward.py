@@ -23,7 +23,15 @@ from tracer.ops.builder import Builder, Symbol
 from tracer.rules.declare import EVERY, ZERO, Mask, Rule, Sparse
 from tracer.rules.helpers import broadcast_like, sum_to
 from tracer.transforms.cotangents import cast, combine, dense, settled
-from tracer.transforms.pull import missing, pull_back, scale, slots_of, symbols_of, the_rule
+from tracer.transforms.pull import (
+    missing,
+    pull_back,
+    refuse_missing,
+    scale,
+    slots_of,
+    symbols_of,
+    the_rule,
+)
 from tracer.transforms.regions import emit_call, output_symbol, push_custom, zero
 from tracer.transforms.reverse import active_nodes, needed, sweep
 
@@ -150,6 +158,11 @@ def _push_elementwise(
 ) -> Any:
     total: Any = ZERO
     out = Symbol(builder, node)
+    covered = {k for pull in rule.pulls for k in pull.operands}
+    for k, argument in enumerate(args):
+        moves = type(argument) is Symbol and tangents.get(argument.node, ZERO) is not ZERO
+        if moves and k not in covered:
+            raise missing(node, f"has no derivative with respect to operand {k}")
     for pull in rule.pulls:
         moving = [
             (k, tangents[args[k].node])
@@ -176,6 +189,7 @@ def _push_partial(builder: Builder, node: Node, tangent: Symbol, partial: Any) -
     if type(partial) is Mask:
         chosen = (tangent, 0.0) if partial.keep else (0.0, tangent)
         return np.where(partial.condition, *chosen)
+    refuse_missing(node, partial)
     term = scale(builder, tangent, partial)
     return cast(term, node.specs[0])
 

@@ -16,7 +16,7 @@ from tracer.errors import MissingRule
 from tracer.graph.node import Hole, Node, Ref, map_structure
 from tracer.ops import registry
 from tracer.ops.builder import Builder, Symbol
-from tracer.rules.declare import EVERY, ZERO, By, Mask, Pull, Rule, rule_for
+from tracer.rules.declare import EVERY, ZERO, By, Mask, Missing, Pull, Rule, rule_for
 from tracer.transforms.buffers import Buffer, is_unique
 from tracer.transforms.cotangents import LOUD, QUIET, Masked, cast, dense, reduce_to, settled
 from tracer.transforms.regions import pull_back_call, pull_back_custom
@@ -39,6 +39,18 @@ def missing(node: Node, detail: str = "") -> MissingRule:
     reason = f": {rule.because}" if rule is not None and rule.because else ""
     text = detail or f"has no derivative rule{reason}"
     return MissingRule(f"{called} {text}.", node.origin, FIX)
+
+
+def refuse_missing(node: Node, partial: Any) -> None:
+    """Raise where a rule has said that there is no derivative by the operand in question.
+
+    Raises
+    ------
+    MissingRule
+        With the rule's reason.
+    """
+    if type(partial) is Missing:
+        raise missing(node, f"has no derivative with respect to {partial.because}")
 
 
 def the_rule(node: Node) -> Rule:
@@ -160,6 +172,7 @@ def _run(
     for place, value in zip(holes, values, strict=True):
         if type(place) is Hole:
             if place.slot in wanted:
+                refuse_missing(node, value)
                 yield place.slot, _received(value, node.inputs[place.slot])
         elif place is not None and value is not ZERO and value is not None:
             leaves, parts = _flat(place), _leaves(value)
@@ -227,6 +240,7 @@ def _run_partials(
         hole = slots_of(node, operand)
         if type(hole) is not Hole or hole.slot not in wanted:
             continue
+        refuse_missing(node, partial)
         target = Symbol(builder, node.inputs[hole.slot])
         if type(partial) is Mask:
             scaled, mine = value, (*masks, (partial.condition, partial.keep))

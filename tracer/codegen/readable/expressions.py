@@ -15,6 +15,7 @@ import numpy as np
 from tracer.codegen.literals import Constants
 from tracer.graph.node import Hole, Node, Ref
 from tracer.graph.spec import ArraySpec
+from tracer.ops.scipy_names import is_scipy
 
 COMPARE, OR, XOR, AND, SHIFT, SUM, PRODUCT, UNARY, POWER, ATOM = range(7, 17)
 BINARY = {
@@ -71,7 +72,7 @@ class Speller:
         self.constants = constants
         self.derived = derived
         self.regions: dict[Node, str] = {}
-        self.special = False
+        self.modules: set[str] = set()
 
     def spell(self, node: Node, lookup: Lookup) -> Text:
         """The expression for one node."""
@@ -149,8 +150,8 @@ class Speller:
         printed = node.op.printed
         if printed.startswith("np."):
             return SHORTER.get(printed, printed)
-        if printed.startswith("special.") and isinstance(node.op.evaluate, np.ufunc):
-            self.special = True
+        if is_scipy(printed):
+            self.modules.add(".".join(printed.split(".")[: 1 + printed.startswith("scipy.")]))
             return printed
         return self.constants.reference(node.op.evaluate, node.op.name.rpartition(".")[2])
 

@@ -53,6 +53,7 @@ class Text:
             name, schedule(draft), self.names, self.constants, misses=self.misses, **options
         )
         function.write()
+        function.forget()
         self.functions.append((function, stand_for or {}))
         return function
 
@@ -62,20 +63,30 @@ class Text:
         definitions = list(definitions)
         if not self.header or self._names_numpy(definitions):
             lines += ["", "import numpy as np"] if lines else ["import numpy as np"]
-        if any(function.speller.special for function, _ in self.functions):
-            lines.append("from scipy import special")
+        modules = set().union(*[function.speller.modules for function, _ in self.functions])
+        lines += [f"import {name}" for name in sorted(modules - {"special"})]
+        lines += ["from scipy import special"] if "special" in modules else []
         if definitions:
             lines += ["", *definitions]
         for function, stand_for in self.functions:
             for body in function.bodies:
                 lines += ["", "", *body.lines]
             lines += ["", ""]
-            for node, line in function.line_of.items():
-                self.lines[stand_for.get(node, node)] = line + len(lines)
+            self._place(function.line_of, len(lines), stand_for)
             lines += function.lines
         if self.extra:
             lines += ["", "", *self.extra]
         return "\n".join(lines) + "\n"
+
+    def _place(self, line_of: dict[Node, int], offset: int, stand_for: dict[Node, Node]) -> None:
+        """Enter the lines of a function that begins after ``offset`` lines."""
+        if self.lines or stand_for:
+            for node, line in line_of.items():
+                self.lines[stand_for.get(node, node)] = line + offset
+            return
+        for node, line in line_of.items():
+            line_of[node] = line + offset
+        self.lines = line_of  # the same table: there may be very many nodes
 
     def _names_numpy(self, definitions: list[str]) -> bool:
         """Whether any line needs NumPy by name; quoted lines of the user do not count."""

@@ -1,0 +1,191 @@
+"""SciPy's namespaces while a trace is open: its Python functions and distributions record nodes.
+
+>>> rows_of("special")[0]
+(<module 'scipy.special'>, 'ai_zeros', <function ai_zeros>, <function ai_zeros>)
+
+SciPy's ufuncs dispatch by themselves. The rest would copy a Tensor's memory: each public function
+is replaced by a wrapper that passes straight through unless an argument is traced, and so are the
+methods that all distributions share. SciPy is never imported from here: a subpackage is hooked
+once somebody else has loaded it.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import wraps
+from types import MethodType, ModuleType
+from typing import Any
+
+import numpy as np
+
+from tracer import errors
+from tracer.ops.scipy_names import CHAPTERS, chapter_of, distribution_method
+from tracer.recording.active import ACTIVE, leak
+from tracer.recording.calls import contains_tensor
+
+Row = tuple[Any, str, Any, Any]
+
+# Neither computes nor can meet a Tensor.
+LEFT_ALONE = frozenset(
+    "geterr seterr errstate test get_workers set_workers set_backend skip_backend "
+    "register_backend set_global_backend get_blas_funcs get_lapack_funcs".split()
+)
+VALUES = "pdf logpdf pmf logpmf cdf logcdf sf logsf ppf isf".split()
+MOMENTS = "stats entropy moment median mean var std interval support expect nnlf".split()
+DRAWS = ["rvs"]
+
+
+def loaded_chapters() -> list[str]:
+    """The subpackages that are imported by now."""
+    return [name for name in CHAPTERS if f"scipy.{name}" in sys.modules]
+
+
+def rows_of(chapter: str) -> list[Row]:
+    """``(owner, name, original, wrapper)`` of everything to replace in a subpackage."""
+    module = sys.modules[f"scipy.{chapter}"]
+    rows = []
+    for name in getattr(module, "__all__", ()):
+        value = getattr(module, name, None)
+        if name in LEFT_ALONE or isinstance(value, (type, np.ufunc, ModuleType)):
+            continue
+        if callable(value) and hasattr(value, "__name__"):
+            rows.append((module, name, value, _wrapper(value)))
+    return rows + (_distribution_rows() if chapter == "stats" else [])
+
+
+def _wrapper(original: Any) -> Any:
+    @wraps(original)
+    def hook(*args: Any, **kwargs: Any) -> Any:
+        recorder = ACTIVE.get()
+        if recorder is None or not (contains_tensor(args) or contains_tensor(kwargs)):
+            return original(*args, **kwargs)
+        return recorder.function(original, args, kwargs)
+
+    hook.__tracer_original__ = original  # type: ignore[attr-defined]
+    return hook
+
+
+# -- distributions --------------------------------------------------------------------------------
+def _distribution_rows() -> list[Row]:
+    """Methods of the base classes, and of the multivariate distributions' own classes."""
+    infrastructure = sys.modules["scipy.stats._distn_infrastructure"]
+    rows: list[Row] = []
+    for owner in ("rv_generic", "rv_continuous", "rv_discrete"):
+        rows += _method_rows(vars(infrastructure)[owner], _univariate)
+    multivariate = sys.modules["scipy.stats._multivariate"]
+    for name, owner in vars(multivariate).items():
+        if isinstance(owner, type) and name.endswith("_gen") and not name.startswith("multi_rv"):
+            rows += _method_rows(owner, _multivariate)
+        elif isinstance(owner, type) and name.endswith("_frozen"):
+            rows += _method_rows(owner, _refused)
+    return rows
+
+
+def _method_rows(owner: type, make: Any) -> list[Row]:
+    rows = []
+    for name in (*VALUES, *MOMENTS, *DRAWS):
+        original = vars(owner).get(name)
+        if original is not None and callable(original):
+            made = _draw(original) if name in DRAWS else make(original)
+            rows.append((owner, name, original, made))
+    return rows
+
+
+def _univariate(original: Any) -> Any:
+    """``norm.logpdf(x, loc=m)`` becomes ``norm.logpdf(x, m)``: operands by position."""
+
+    @wraps(original)
+    def hook(self: Any, *args: Any, **kwargs: Any) -> Any:
+        recorder = ACTIVE.get()
+        if recorder is None or not (contains_tensor(args) or contains_tensor(kwargs)):
+            return original(self, *args, **kwargs)
+        method = _bound(self, original)
+        first, rest = (args[:1], args[1:]) if original.__name__ in VALUES else ((), args)
+        if original.__name__ in VALUES:
+            first = first or (kwargs.pop("q" if "q" in kwargs else "x"),)
+            shapes, loc, scale = self._parse_args(*rest, **kwargs)
+            discrete = hasattr(self, "pmf")
+            rest, kwargs = tuple(shapes), {}
+            if discrete:
+                rest += () if _is_number(loc, 0) else (loc,)
+            elif not _is_number(scale, 1):
+                rest += (loc, scale)
+            elif not _is_number(loc, 0):
+                rest += (loc,)
+        return recorder.function(method, (*first, *rest), kwargs)
+
+    hook.__tracer_original__ = original  # type: ignore[attr-defined]
+    return hook
+
+
+def _is_number(value: Any, number: int) -> bool:
+    return type(value) is int and value == number
+
+
+def _bound(distribution: Any, original: Any) -> Any:
+    """The method of the public distribution that this one is, or is a copy of."""
+    name = distribution_method(distribution, original.__name__)
+    if not name:
+        raise errors.MissingRule(
+            f"{type(distribution).__name__}.{original.__name__} of a distribution that is not one "
+            "of scipy.stats' own can't be traced.",
+            None, "write its density with NumPy",
+        )  # fmt: skip
+    public = getattr(sys.modules["scipy.stats"], name.split(".")[2])
+    return MethodType(original, public)
+
+
+def _multivariate(original: Any) -> Any:
+    @wraps(original)
+    def hook(self: Any, *args: Any, **kwargs: Any) -> Any:
+        recorder = ACTIVE.get()
+        if recorder is None or not (contains_tensor(args) or contains_tensor(kwargs)):
+            return original(self, *args, **kwargs)
+        return recorder.function(_bound(self, original), args, kwargs)
+
+    hook.__tracer_original__ = original  # type: ignore[attr-defined]
+    return hook
+
+
+def _refused(original: Any) -> Any:
+    """A frozen multivariate distribution holds factors, not parameters, of its density."""
+
+    @wraps(original)
+    def hook(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if ACTIVE.get() is not None and (contains_tensor(args) or contains_tensor(kwargs)):
+            name = type(self).__name__.removesuffix("_frozen")
+            raise leak(
+                f"A frozen {name} distribution was given a traced array.",
+                f"call scipy.stats.{name}.{original.__name__}(x, ...) with its parameters",
+            )
+        return original(self, *args, **kwargs)
+
+    hook.__tracer_original__ = original  # type: ignore[attr-defined]
+    return hook
+
+
+def _draw(original: Any) -> Any:
+    """A number drawn while tracing would be the same in every call."""
+
+    @wraps(original)
+    def hook(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if ACTIVE.get() is not None:
+            raise leak(
+                "rvs() draws random numbers in a traced function.",
+                "draw them outside and pass them as an argument",
+            )
+        return original(self, *args, **kwargs)
+
+    hook.__tracer_original__ = original  # type: ignore[attr-defined]
+    return hook
+
+
+def hooked(value: Any) -> Any:
+    """What stands in for a callable of SciPy's that was bound before the trace was opened."""
+    if not callable(value) or isinstance(value, (type, np.ufunc)) or not chapter_of(value):
+        return value
+    if isinstance(value, MethodType):
+        return getattr(value.__self__, value.__name__, value)
+    module = sys.modules[f"scipy.{chapter_of(value)}"]
+    found = vars(module).get(getattr(value, "__name__", ""))
+    return found if getattr(found, "__tracer_original__", None) is value else value
