@@ -45,7 +45,7 @@ class Program:
     ):
         self.name = name
         self.source = source
-        self.lines = dict(lines)
+        self.lines = lines
         self.filename = f"calcgraph-generated/{name}_{next(_numbers)}.py"
         self.run: Callable[..., Any] = self._compile(values)
 
@@ -112,7 +112,9 @@ def compile_graph(graph: CalcGraph, name: str = "forward", header: str = "") -> 
 
 def program_of(text: Text, name: str) -> Program:
     """The Program that runs one function of a text."""
-    return Program(name, text.source(), text.lines, text.constants.values)
+    source = text.source()
+    text.functions.clear()  # compiling a long text needs the memory
+    return Program(name, source, text.lines, text.constants.values)
 
 
 def compile_pair(parts: Partition, header: str = "") -> tuple[Program, Program]:

@@ -94,6 +94,12 @@ class Function:
         self._finish()
         self._note_nested()
 
+    def forget(self) -> None:
+        """Drop the tables that writing needed; lines and line numbers stay."""
+        self.draft = Draft((), (), ())
+        self._texts.clear()
+        self._home.clear()
+
     def body(self) -> None:
         """Write the statements alone."""
         draft = self.draft
@@ -390,7 +396,8 @@ class Function:
         if not self._chunks:
             opening = self._opening()
             self.lines[:0] = opening
-            self.line_of = {node: line + len(opening) for node, line in self.line_of.items()}
+            for node, line in self.line_of.items():
+                self.line_of[node] = line + len(opening)
             return
         body, self.lines = self.lines, []
         shifts: list[tuple[int, int]] = []
@@ -418,7 +425,8 @@ class Function:
         self.lines += [f'{STEP}{tape}["{name}"] = {name}' for name in names]
         self.lines += [f"{STEP}{part}({tape})" for part in parts[:-1]]
         self.lines.append(f"{STEP}return {parts[-1]}({tape})")
-        self.line_of = {node: line + _shift(shifts, line) for node, line in self.line_of.items()}
+        for node, line in self.line_of.items():
+            self.line_of[node] = line + _shift(shifts, line)
 
 
 def is_negated(text: Text) -> bool:

@@ -105,6 +105,8 @@ def schedule(draft: Draft) -> Draft:
     """Run all steps."""
     for step in LOWER:
         step(draft)
+    draft.uses.clear()  # the tables of a long function are large, and the text needs few of them
+    draft.place = {node: draft.place[node] for node in draft.into}
     return draft
 
 
