@@ -429,9 +429,9 @@ def _other_precision(
     random = np.random.default_rng(13)
     cts = [like(graph.outputs[k].spec, random) for k in ends]
     got = evaluate(reverse(graph, moving), [*numbers(arguments), *cts])[len(graph.outputs) :]
-    expected = evaluate(
-        reverse(double, moving), [*numbers(wide), *[_wide(ct) for ct in cts]]
-    )[len(graph.outputs) :]
+    expected = evaluate(reverse(double, moving), [*numbers(wide), *[_wide(ct) for ct in cts]])[
+        len(graph.outputs) :
+    ]
     for k, mine, other in zip(moving, got, expected, strict=True):
         assert np.asarray(mine).dtype == graph.inputs[k].dtype, f"dtype of a gradient in {dtype}"
         close(np.asarray(mine, np.asarray(other).dtype), other, LOOSE[dtype] or 1e-9, dtype)

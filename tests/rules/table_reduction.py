@@ -14,6 +14,8 @@ ROWS = [
     row("max", distinct(4, 3), axis=AXES, keepdims=KEEP).but(dtypes="efgi?"),
     row("min", distinct(4, 3), axis=AXES, keepdims=KEEP).but(dtypes="efgi?"),
     row("ptp", distinct(4, 3), axis=each(None, 0, -1, (0, 1)), keepdims=KEEP).but(dtypes="efgi"),
-    row("var", A, axis=each(None, 0, -1, (0, 1)), keepdims=KEEP, ddof=each(0, 1)).but(dtypes="efgFDi"),
+    row("var", A, axis=each(None, 0, -1, (0, 1)), keepdims=KEEP, ddof=each(0, 1)).but(
+        dtypes="efgFDi"
+    ),
     row("std", positive(4, 3), axis=each(None, 0, -1, (0, 1)), keepdims=KEEP).but(dtypes="efgFDi"),
 ]

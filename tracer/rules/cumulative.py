@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from tracer.rules.declare import Sparse, linear, pullback
-from tracer.rules.helpers import reshape_like, shape_of
+from tracer.rules.declare import Sparse, composed, linear, pullback
+from tracer.rules.helpers import place_along, reshape_like, shape_of
 from tracer.rules.indexing import along_axis_index
+from tracer.rules.joining import refusal
 
 
 def sum_from_here(ct: Any, axis: int) -> Any:
@@ -39,35 +40,53 @@ def _head(ndim: int, axis: int) -> tuple:
     return (slice(None),) * (axis % ndim) + (slice(None, -1),)
 
 
-def product_slope(ct: Any, x: Any, out: Any, axis: int) -> Any:
-    """The cotangent of ``x`` in ``out = np.cumprod(x, axis)``, exact at zeros to first order.
+def static_size(x: Any, axis: int) -> int:
+    """The length of an axis over which a rule must loop.
 
-    Up to the first zero it is the quotient rule; at the first zero the products are taken
-    without it; behind it nothing moves.
+    Raises
+    ------
+    MissingRule
+        If it is known at run time only.
     """
-    zero = x == 0.0
-    zeros = np.cumsum(zero, axis=axis)
-    first = np.logical_and(zero, zeros == 1)
-    without = np.cumprod(np.where(first, 1.0, x), axis=axis)
-    before = sum_from_here(ct * out, axis) / np.where(zero, 1.0, x)
-    at = np.where(first, sum_from_here(ct * without, axis), 0.0)
-    return np.where(zeros == 0, before, at)
+    size = shape_of(x)[axis]
+    if type(size) is not int:
+        raise refusal(x, "A running product along an axis of unknown length has no derivative.")
+    return size
 
 
-@pullback(np.cumprod)
-def _(ct, x, axis=None, dtype=None, out=None):
+def doubled(ufunc: Any, x: Any, axis: int) -> Any:
+    """``ufunc.accumulate`` of an associative ufunc in steps of 1, 2, 4 …
+
+    It divides by nothing, so its derivatives of every order are exact at zeros too.
+    """
+    size, step = static_size(x, axis), 1
+    while step < size:
+        head = x[place_along(axis, slice(0, step))]
+        front = x[place_along(axis, slice(0, -step))]
+        back = x[place_along(axis, slice(step, None))]
+        x = np.concatenate([head, ufunc(front, back)], axis=axis)
+        step *= 2
+    return x
+
+
+@composed(np.cumprod)
+def _(x, axis=None, dtype=None):
+    x = x if dtype is None else x.astype(dtype)
     if axis is None:
-        return reshape_like(product_slope(ct, np.ravel(x), out, 0), x)
-    return product_slope(ct, x, out, axis)
+        return doubled(np.multiply, np.ravel(x), 0)
+    return doubled(np.multiply, x, int(axis) % len(shape_of(x)))
 
 
-@pullback(np.cumulative_prod)
-def _(ct, x, axis=None, dtype=None, include_initial=False, out=None):
-    axis = 0 if axis is None else axis
-    if include_initial:
-        head = _head(len(shape_of(ct)), axis)
-        ct, out = (np.flip(np.flip(value, axis)[head], axis) for value in (ct, out))
-    return product_slope(ct, x, out, axis)
+@composed(np.cumulative_prod)
+def _(x, axis=None, dtype=None, include_initial=False):
+    x = x if dtype is None else x.astype(dtype)
+    axis = int(axis or 0) % len(shape_of(x))
+    products = doubled(np.multiply, x, axis)
+    if not include_initial:
+        return products
+    shape = list(shape_of(x))
+    shape[axis] = 1
+    return np.concatenate([np.ones(shape, x.dtype), products], axis=axis)
 
 
 def _running_extreme(ct, x, axis=0, dtype=None, out=None):

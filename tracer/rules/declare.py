@@ -161,8 +161,8 @@ class Pull:
 class Rule:
     """The derivative of an op.
 
-    ``kind`` is ``"elementwise"``, ``"linear"``, ``"multilinear"``, ``"pullback"``, ``"zero"`` or
-    ``"missing"``; the last two have the reason in ``because``.
+    ``kind`` is ``"elementwise"``, ``"linear"``, ``"multilinear"``, ``"pullback"``, ``"composed"``,
+    ``"zero"`` or ``"missing"``; the last two have the reason in ``because``.
     """
 
     op: Op
@@ -171,6 +171,7 @@ class Rule:
     pushforward: Callable[..., Any] | None = None
     because: str = ""
     operand: Operand | str = 0  # of a linear rule: the operand in which the op is linear
+    definition: Callable[..., Any] | None = None  # of a composed one: the function by others
 
 
 RULES: dict[Op, Rule] = {}
@@ -292,6 +293,22 @@ def pushforward(fn: Any) -> Callable:
     def declare(function: Callable[..., Any]) -> Callable[..., Any]:
         RULES[_op(fn)].pushforward = function
         return function
+
+    return declare
+
+
+def composed(*fns: Any) -> Callable:
+    """Decorator: the function written with others that have rules, for its derivative alone.
+
+    The graph keeps the function's own node and the program its own call. The definition takes the
+    call's arguments; an argument that it does not name is refused at the user's call.
+    """
+
+    def declare(definition: Callable[..., Any]) -> Callable[..., Any]:
+        for fn in fns:
+            rule = RULES[_op(fn)] = Rule(_op(fn), "composed", definition=definition)
+            rule.pulls.append(Pull((), definition, False, False, Parameters(definition, 0)))
+        return definition
 
     return declare
 

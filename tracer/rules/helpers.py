@@ -105,6 +105,11 @@ def restore_axes(ct: Any, x: Any, axis: Any = None, keepdims: bool = False) -> A
     return np.expand_dims(ct, _short(axes))
 
 
+def place_along(axis: int, place: Any) -> tuple:
+    """The index of one place, or of a slice, along an axis that is not negative."""
+    return (slice(None),) * axis + (place,)
+
+
 def invert(permutation: Sequence[int] | None, ndim: int = 0) -> tuple[int, ...] | None:
     """The permutation that undoes one; None, reversal, undoes itself."""
     if permutation is None:

@@ -22,10 +22,12 @@ from tracer.ops import registry
 from tracer.ops.builder import Builder, Symbol
 from tracer.rules.declare import EVERY, ZERO, Mask, Rule, Sparse
 from tracer.rules.helpers import broadcast_like, sum_to
+from tracer.transforms.composed import push_composed
 from tracer.transforms.cotangents import cast, combine, dense, settled
 from tracer.transforms.pull import (
     missing,
     pull_back,
+    refuse_arguments,
     refuse_missing,
     scale,
     slots_of,
@@ -113,10 +115,13 @@ def push_forward(builder: Builder, node: Node, tangents: Tangents) -> Any:
         return special(builder, node, tangents)
     rule = the_rule(node)
     args, kwargs = symbols_of(builder, node)
+    if rule.kind == "composed":
+        refuse_arguments(node, rule.pulls[0], args, kwargs)
+        return push_composed(builder, node, rule, args, kwargs, tangents)
     if rule.kind == "elementwise" and rule.pushforward is None:
         return _push_elementwise(builder, node, rule, args, kwargs, tangents)
     moved_args, _ = node.params.fill([_full(builder, operand, tangents) for operand in node.inputs])
-    if rule.pushforward is not None:
+    if rule.pushforward is not None and not _keyword_moves(node, tangents):
         values = {**kwargs, **({"out": _out(builder, node)} if _names_out(rule) else {})}
         # A literal does not move.
         templates = node.params.args
@@ -128,6 +133,12 @@ def push_forward(builder: Builder, node: Node, tangents: Tangents) -> Any:
     if rule.kind == "multilinear":
         return _push_multilinear(builder, node, tangents)
     return _push_transposed(builder, node, tangents)
+
+
+def _keyword_moves(node: Node, tangents: Tangents) -> bool:
+    """Whether a keyword argument has a tangent: pushforwards are given those of positional ones."""
+    slots = Params((), node.params.kwargs).slots()
+    return any(tangents.get(node.inputs[slot], ZERO) is not ZERO for slot in slots)
 
 
 def _names_out(rule: Rule) -> bool:
@@ -172,9 +183,7 @@ def _push_elementwise(
         ]  # fmt: skip
         if not moving:
             continue
-        refused = pull.refused(args, kwargs)
-        if refused:
-            raise missing(node, f"has a derivative rule, but not with its argument {refused!r}")
+        refuse_arguments(node, pull, args, kwargs)
         partials = pull(None, args, kwargs, out)
         partials = partials if type(partials) is tuple else (partials,)
         for k, tangent in moving:

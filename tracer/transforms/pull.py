@@ -18,6 +18,7 @@ from tracer.ops import registry
 from tracer.ops.builder import Builder, Symbol
 from tracer.rules.declare import EVERY, ZERO, By, Mask, Missing, Pull, Rule, rule_for
 from tracer.transforms.buffers import Buffer, is_unique
+from tracer.transforms.composed import pull_back_composed
 from tracer.transforms.cotangents import LOUD, QUIET, Masked, cast, dense, reduce_to, settled
 from tracer.transforms.regions import pull_back_call, pull_back_custom
 
@@ -51,6 +52,19 @@ def refuse_missing(node: Node, partial: Any) -> None:
     """
     if type(partial) is Missing:
         raise missing(node, f"has no derivative with respect to {partial.because}")
+
+
+def refuse_arguments(node: Node, pull: Pull, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
+    """Raise where a call has an argument that its rule does not know.
+
+    Raises
+    ------
+    MissingRule
+        With the argument's name.
+    """
+    refused = pull.refused(args, kwargs)
+    if refused:
+        raise missing(node, f"has a derivative rule, but not with its argument {refused!r}")
 
 
 def the_rule(node: Node) -> Rule:
@@ -96,6 +110,11 @@ def pull_back(
     if rule.kind == "zero":
         return
     args, kwargs = symbols_of(builder, node)
+    if rule.kind == "composed":
+        refuse_arguments(node, rule.pulls[0], args, kwargs)
+        whole = _whole(builder, node, ct)
+        yield from pull_back_composed(builder, node, rule, whole, args, kwargs, active)
+        return
     covered: set[int] = set()
     if rule.kind != "elementwise":
         ct = _whole(builder, node, ct)
@@ -104,9 +123,7 @@ def pull_back(
         if not wanted:
             continue
         covered |= wanted
-        refused = pull.refused(args, kwargs)
-        if refused:
-            raise missing(node, f"has a derivative rule, but not with its argument {refused!r}")
+        refuse_arguments(node, pull, args, kwargs)
         for slot, value in _run(builder, node, pull, ct, args, kwargs, wanted):
             if value is not ZERO and value is not None:
                 yield slot, value
