@@ -168,3 +168,21 @@ def test_library_functions_in_closures():
     for function in functions * 2:
         plain = make(function)
         same(trace(plain)(X), plain(X))
+
+
+def test_functions_as_defaults_of_a_captured_function():
+    def times(factor):
+        return lambda x: x * factor
+
+    def make(function):
+        return lambda x, f=function: f(x)
+
+    functions = [times(2.0), times(5.0), np.sin, lambda x: x - 1]
+    for function in functions * 2:
+        plain = make(function)
+        same(trace(lambda x, plain=plain: plain(x))(X), plain(X))
+        same(_through_closure(plain)(X), plain(X))
+
+
+def _through_closure(plain):
+    return trace(lambda x: plain(x))

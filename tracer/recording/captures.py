@@ -168,14 +168,30 @@ def fingerprint(value: Any) -> Any:
     return kind, value  # a dtype, an enum's member, a date …
 
 
-def _default(value: Any) -> Any:
-    """A default argument: numbers by their value, arrays and containers by identity."""
+def _default(value: Any, depth: int = 4) -> Any:
+    """A default argument: numbers by their value, arrays and containers by identity.
+
+    A function counts by its code and by what its closure holds: no path leads there.
+    """
     kind = type(value)
     if kind in (float, complex) or isinstance(value, np.generic):
         return kind, repr(value)
     if isinstance(value, np.ndarray) or kind in (list, tuple, dict):
         return kind, id(value)
-    return kind if isinstance(plain_function(value), FunctionType) else fingerprint(value)
+    inner = plain_function(value)
+    if not isinstance(inner, FunctionType):
+        return fingerprint(value)
+    cells = [cell.cell_contents for cell in inner.__closure__ or () if _is_filled(cell)]
+    held = (*cells, *(inner.__defaults__ or ())) if depth else ()
+    return FunctionType, id(inner.__code__), *[_default(item, depth - 1) for item in held]
+
+
+def _is_filled(cell: Any) -> bool:
+    try:
+        cell.cell_contents  # noqa: B018 - an empty cell raises
+    except ValueError:
+        return False
+    return True
 
 
 def _made_by_library(function: FunctionType) -> tuple:
