@@ -56,15 +56,18 @@ class Leaf:
         return found
 
     def _make_graph(self, kind: str, wrt: tuple[int, ...]) -> CalcGraph:
+        if self.interpreted:
+            return self._transformed(kind, wrt)
+        numerics = "exact" if kind == "forward" else self.numerics
+        return optimise(self._transformed(kind, wrt), numerics=numerics)
+
+    def _transformed(self, kind: str, wrt: tuple[int, ...]) -> CalcGraph:
         base = self.trace.graph
-        numerics = self.numerics
         if kind == "forward":
-            made, numerics = lower(base), "exact"
-        elif kind == "jvp":
-            made = lower(forward(base, wrt))
-        else:
-            made = lower(reverse(base, wrt, "ones" if kind == "value_and_grad" else "input"))
-        return made if self.interpreted else optimise(made, numerics=numerics)
+            return lower(base)
+        if kind == "jvp":
+            return lower(forward(base, wrt))
+        return lower(reverse(base, wrt, "ones" if kind == "value_and_grad" else "input"))
 
     def partition(self, wrt: tuple[int, ...]) -> Partition:
         found = self.graphs.get(("partition", wrt))

@@ -49,11 +49,13 @@ def optimise(
         The same object if there was nothing to do.
     """
     for _ in range(ROUNDS):
-        before = graph
+        size, changed = len(graph.order), False
         for step in passes(numerics):
-            graph = step(graph)
+            made = step(graph)
+            changed = changed or made is not graph
+            graph = made  # an earlier graph is not kept: it may be very large
             if watch is not None:
                 watch(graph, step.__name__)
-        if graph is before or len(graph.order) == len(before.order):
+        if not changed or len(graph.order) == size:
             break
     return graph

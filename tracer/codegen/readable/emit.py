@@ -11,6 +11,7 @@ def forward(x, w):
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 
 from tracer.codegen.aliasing import hits_once
@@ -72,13 +73,13 @@ class Function:
         self.guards_apart = False  # conditions are written by who called
         self.base = self.indent = base
         self._texts: dict[Node, Text] = {}
+        self._nested: list[Node] = []  # whose texts wait for the statement around them
         self._group: tuple | None = None
         self._context: tuple | None = None
         self._before_commit: dict[Node, str] = {}
         self._chunks = len(draft.order) > CHUNK
         self._statements = 0
         self._nested_until = -1
-        self._home: dict[Node, int] = {}
         self._chunk = 0
         self._loads: list[dict[str, None]] = [{}]
         self._stores: list[dict[str, None]] = [{}]
@@ -98,27 +99,32 @@ class Function:
         """Drop the tables that writing needed; lines and line numbers stay."""
         self.draft = Draft((), (), ())
         self._texts.clear()
-        self._home.clear()
 
     def body(self) -> None:
         """Write the statements alone."""
         draft = self.draft
         for node in draft.parameters:
             self.names.give(node)
-            self._home[node] = 0
         for node in self.saved or ():
             self.names.give(node)
-            self._home[node] = 0
         self._starts.append(0)
         for place, node in enumerate(draft.order):
             self._node(node)
             for position, guard in () if self.guards_apart else draft.guards.get(node, ()):
                 self._guard(position, guard)
-            if self._chunks and self._statements >= CHUNK and place >= self._nested_until:
-                self._next_chunk()
+            if place >= self._nested_until:
+                self._drop_nested()
+                if self._chunks and self._statements >= CHUNK:
+                    self._next_chunk()
         for node in () if self.guards_apart else draft.guards.keys() & set(draft.parameters):
             for position, guard in draft.guards[node]:
                 self._guard(position, guard)
+
+    def _drop_nested(self) -> None:
+        """All nested texts so far stand in their statements now."""
+        for node in self._nested:
+            self._texts.pop(node, None)
+        self._nested.clear()
 
     def _note_nested(self) -> None:
         """A nested node is on the line of the statement around it."""
@@ -192,6 +198,7 @@ class Function:
             self._body_of(node)
         if node in draft.into and isinstance(draft.into[node], Node):
             self._texts[node] = self._fitting(node, len(self.indent) + 12)
+            self._nested.append(node)
             self._nested_until = max(self._nested_until, draft.place[node])
             return
         self._open(node)
@@ -242,7 +249,6 @@ class Function:
         hint = self.draft.chain_name.get(node, "")
         name = self.names.give(node, hint)
         text = self._fitting(node, len(self.indent) + len(name) + 3)
-        self._home[node] = self._chunk
         value = f"{text.at(ATOM)}.copy()" if node in self.draft.copied else text.text
         self._line(node, f"{self.indent}{name} = {value}", shape_comment(node.specs))
 
@@ -259,8 +265,6 @@ class Function:
         for number in range(len(node.specs)):
             item = items.get(number)
             targets.append("_" if item is None else self.names.give(item))
-            if item is not None:
-                self._home[item] = self._chunk
         line = f"{self.indent}{', '.join(targets)} = {text.text}"
         self._line(node, line, shape_comment(node.specs))
         for item in items.values():
@@ -281,7 +285,6 @@ class Function:
             name = self.names.give(node, draft.chain_name.get(node, ""))
             copy = f"{old.at(ATOM)}.copy()" if node.shape else f"np.array({old.text})"
             self._put(with_comment(f"{self.indent}{name} = {copy}", shape_comment(node.specs)))
-        self._home[node] = self._chunk
         left = f"{self.indent}{name}[{where}]"
         if node.op.name == "setitem":
             self._line(node, f"{left} = {right.text}")
@@ -342,7 +345,7 @@ class Function:
         if name is None:
             raise LookupError(f"{node!r} is used before it is computed")
         if self._chunks:
-            home = self._home.get(node, 0)
+            home = bisect_left(self._starts, self.line_of.get(node, 1)) - 1
             if home != self._chunk or (not home and node in self._given):
                 self._loads[self._chunk][name] = None
                 self._stores[home][name] = None
@@ -377,7 +380,6 @@ class Function:
         del self.draft.into[node]
         self._open(node)
         name = self.names.give(node)
-        self._home[node] = self._chunk
         value = f"{text.at(ATOM)}.copy()" if node in self.draft.copied else text.text
         self._line(node, f"{self.indent}{name} = {value}", shape_comment(node.specs))
 
