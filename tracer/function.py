@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 import numpy as np
 
 from tracer import errors, settings, trees
+from tracer.recording.captures import fingerprint
 from tracer.recording.whereabouts import is_library
 
 if TYPE_CHECKING:
@@ -358,7 +359,7 @@ def leaf_key(leaf: Any) -> Any:
         return kind, leaf
     code = getattr(_innermost(leaf), "__code__", None)
     if code is not None:
-        return kind, Same(code)
+        return kind, Same(code), fingerprint(leaf)  # its defaults are read by no path
     if isinstance(leaf, type) or callable(leaf):
         return kind, Same(leaf)
     try:
