@@ -29,21 +29,25 @@ if TYPE_CHECKING:
         vjp,
     )
     from tracer.recording.eager import Tensor
+    from tracer.recording.regions import cond, fori_loop, scan, while_loop
     from tracer.transforms.custom import custom_jvp, custom_vjp, stop_gradient
 
 __version__ = "0.1.0"
 __all__ = [
     "Tensor",
+    "cond",
     "custom_jvp",
     "custom_vjp",
     "elementwise_grad",
     "errors",
+    "fori_loop",
     "grad",
     "hessian",
     "hvp",
     "jacobian",
     "jvp",
     "linearize",
+    "scan",
     "settings",
     "stop_gradient",
     "testing",
@@ -51,11 +55,16 @@ __all__ = [
     "trees",
     "value_and_grad",
     "vjp",
+    "while_loop",
 ]
 
 _MODULES = frozenset({"errors", "settings", "testing", "trees"})
 _ELSEWHERE = {
     "Tensor": "tracer.recording.eager",
+    "cond": "tracer.recording.regions",
+    "fori_loop": "tracer.recording.regions",
+    "scan": "tracer.recording.regions",
+    "while_loop": "tracer.recording.regions",
     "custom_jvp": "tracer.transforms.custom",
     "custom_vjp": "tracer.transforms.custom",
     "stop_gradient": "tracer.transforms.custom",

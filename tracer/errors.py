@@ -234,6 +234,29 @@ class SpecMismatch(TracerError, ValueError):
     """
 
 
+class CarryMismatch(TracerError, TypeError):
+    """A loop's body returned another structure, shape or dtype than it was given.
+
+    Each iteration goes on with what the one before returned, so the two must be alike; a Python
+    number adapts to the dtype of what it becomes.
+
+    >>> fori_loop(0, 3, lambda i, x: np.append(x, i), np.zeros(2))
+
+    Fix: make ``init`` what the body returns: its shape, and its dtype (``x.astype(float)``).
+    """
+
+
+class BranchMismatch(TracerError, TypeError):
+    """The two functions of a ``cond`` return different structures, shapes or dtypes.
+
+    >>> @trace
+    ... def f(x):
+    ...     return cond(x.sum() > 0, lambda v: v, lambda v: v.sum(), x)
+
+    Fix: let both return the same; or write a Python ``if``, which may do both.
+    """
+
+
 class CliError(TracerError, ValueError):
     """The command line could not understand its arguments; the exit code is 2.
 

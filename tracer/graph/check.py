@@ -14,6 +14,7 @@ import numpy as np
 
 from tracer.errors import GraphError
 from tracer.graph.calcgraph import CalcGraph
+from tracer.graph.control import Loop, body_specs, stacked_spec
 from tracer.graph.node import Node, Params
 from tracer.graph.op import Op
 from tracer.graph.spec import KINDS, ArraySpec, Dim
@@ -173,6 +174,8 @@ class _Check:
             self.fail("a region op without a region", node)
         if node.params.slots() and max(node.params.slots()) >= len(node.inputs):
             self.fail(f"holes {node.params!r} do not match {len(node.inputs)} operands", node)
+        if node.op.name == "loop":
+            self.loop(node)
         own = OWN_OPERANDS.get(node.op.name)
         if own is None:
             return
@@ -186,6 +189,24 @@ class _Check:
             made = tuple([output.specs[0] for output in region.outputs])
             if made != node.specs:
                 self.fail(f"recorded {node.specs}, the region makes {made}", node)
+
+    def loop(self, node: Node) -> None:
+        """The body takes index, constants, carry and elements; it makes the next carry and rows."""
+        parts, taken = Loop(node), body_specs(node)
+        without = taken[: len(taken) - len(parts.sequences)]
+        for region, wanted in ((parts.body, taken), (parts.condition, without)):
+            found = tuple([source.specs[0] for source in region.inputs]) if region else wanted
+            if found != wanted:
+                self.fail(f"a body that takes {found} is given {wanted}", node)
+        made = tuple([output.specs[0] for output in parts.body.outputs])
+        carried = tuple([operand.specs[0] for operand in parts.carry])
+        if made[: len(carried)] != carried:
+            self.fail(f"the carry {carried} becomes {made[: len(carried)]}", node)
+        stacked = [stacked_spec(spec, 0).shape[1:] for spec in made[len(carried) :]]
+        if node.specs[: len(carried)] != carried or (
+            [spec.shape[1:] for spec in node.specs[len(carried) :]] != stacked
+        ):
+            self.fail(f"recorded {node.specs}, the body makes {made}", node)
 
     def inferred(self, node: Node) -> None:
         if node.op.name in ("input", "constant") or self.infer is None:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from tracer.graph.control import run_cond, run_loop
 from tracer.graph.op import (
     CONTRACTION,
     CREATION,
@@ -300,6 +301,8 @@ ASTYPE = register(Op("astype", ELEMENTWISE, _astype))  # (%0, dtype)
 PYTHON_SCALAR = register(Op("python_scalar", ELEMENTWISE, _item, "ndarray.item"))
 FLATTEN = register(Op("flatten", SHAPE, np.ndarray.flatten, "np.ravel"))  # always a copy
 CALL = register(Op("call", REGION, _call))  # regions: (body,)
+COND = register(Op("cond", REGION, run_cond))  # (bool, operands); regions: where true, where false
+LOOP = register(Op("loop", REGION, run_loop))  # see graph/control.py; regions: body[, condition]
 # (operands, results, residuals): the results, with the user's own derivative in regions[0]
 CUSTOM = register(Op("custom", REGION, _custom))
 POW = register(Op("pow", ELEMENTWISE, operator.pow, "", "**", operator.pow))

@@ -8,6 +8,8 @@ from typing import Any
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.node import Node, Ref
 from tracer.ops import registry
+from tracer.recording.randomness import is_random, replay_random
+from tracer.recording import regions_record
 from tracer.recording.recorder import Recorder
 from tracer.recording.tensor import TracedTensor
 
@@ -38,11 +40,15 @@ def replay(recorder: Recorder, graph: CalcGraph, inputs: Sequence[Any]) -> list[
 
 
 def _record(recorder: Recorder, node: Node, operands: list[Any]) -> Any:
+    if is_random(node):
+        return replay_random(recorder, node, operands)
     if node.op is registry.CONSTANT:
         value = node.params.args[0]
         return recorder.constant(value.value) if type(value) is Ref else value
     if node.op is registry.ITEM:
         return operands[0][node.params.args[1]]
+    if node.op in (registry.LOOP, registry.COND):
+        return regions_record.replay_region(recorder, node, operands)
     if node.regions:
         results = replay(recorder, node.regions[0], operands)
         return tuple(results) if len(node.specs) > 1 else results[0]

@@ -1,0 +1,420 @@
+"""Loops and branches as nodes: what their bodies capture is made an operand.
+
+>>> record_for(recorder, 0, 10, lambda i, x: w @ x, x)        # w and x are Tensors
+(Traced(array([...])),)
+
+Each ``record_…`` gives its result in a tuple, or None where the bodies can't be graphs of their
+own: they ask for a traced value, write to an array outside, or raise for the values at hand.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tracer import trees
+from tracer.errors import BranchMismatch, CarryMismatch
+from tracer.graph.calcgraph import CalcGraph
+from tracer.graph.control import cond_params, loop_parts, stacked_spec
+from tracer.graph.node import HOLES, Node, Params
+from tracer.graph.spec import ArraySpec, Dim, Size, spec_of
+from tracer.ops import registry
+from tracer.recording import active
+from tracer.recording.active import ACTIVE
+from tracer.recording.recorder import Recorder
+from tracer.recording.regions_trace import (
+    NUMBERS,
+    Body,
+    NoRegion,
+    as_kind,
+    conversion,
+    converted,
+    input_like,
+    joined,
+    leaf_names,
+    parameter_names,
+    replaced,
+    trace_body,
+    with_inputs,
+)
+from tracer.recording.tensor import TracedTensor
+
+ROUNDS = 4  # of widening the kinds of a carry: weak int, weak float, scalar
+
+
+# -- cond -----------------------------------------------------------------------------------------
+def record_cond(
+    recorder: Recorder, pred: TracedTensor, true_fn: Any, false_fn: Any, operands: tuple
+) -> tuple | None:  # fmt: skip
+    """One ``cond`` node."""
+    if np.ndim(pred._value):
+        if np.size(pred._value) != 1:
+            return None
+        pred = pred.reshape(())[()]
+    leaves, structure = trees.flatten(operands)
+    places = [k for k, leaf in enumerate(leaves) if isinstance(leaf, TracedTensor)]
+    given = [leaves[k] for k in places]
+
+    def build(fresh: list[Any]) -> tuple:
+        flat = list(leaves)
+        for place, tensor in zip(places, fresh, strict=True):
+            flat[place] = tensor
+        return trees.unflatten(structure, flat)
+
+    examples, bodies = [tensor._value for tensor in given], []
+    chosen = bool(pred._value)
+    try:
+        for number, function in enumerate((true_fn, false_fn)):
+            names = [tensor._node.name for tensor in given]
+            with warnings.catch_warnings():
+                if chosen != (number == 0):  # what it computes now is of no consequence
+                    warnings.simplefilter("ignore")
+                body = trace_body(recorder, function, build, examples, names)
+                bodies.append(body)
+    except NoRegion:
+        return None
+    _same_results(recorder, bodies)
+    regions, captured = _on_common_inputs(recorder, bodies, [len(given)] * 2, len(given))
+    operands_of = [(recorder.node_of(t), t) for t in (pred, *given)] + list(captured.items())
+    specs = tuple(bodies[0].specs())
+    if not specs:
+        return None
+    made = Node(
+        registry.COND, tuple([node for node, _ in operands_of]),
+        cond_params(len(operands_of) - 1), specs, regions=regions,
+    )  # fmt: skip
+    results = emit(recorder, made, [t for _, t in operands_of], bodies[0].structure)
+    return (trees.unflatten(bodies[0].structure, results),)
+
+
+def _same_results(recorder: Recorder, bodies: list[Body]) -> None:
+    """Both branches make the same; a Python number becomes a NumPy one where it must.
+
+    Raises
+    ------
+    BranchMismatch
+    """
+    first, second = bodies
+    fix = "let both functions return the same structure, shapes and dtypes"
+    if first.structure != second.structure:
+        raise BranchMismatch(
+            f"cond: one branch returns {first.structure}, the other {second.structure}.",
+            recorder.where(), fix,
+        )  # fmt: skip
+    wanted: list[ArraySpec] = []
+    for one, other in zip(first.specs(), second.specs(), strict=True):
+        spec = joined(one, other)
+        if spec is None:
+            raise BranchMismatch(
+                f"cond: one branch returns {one!r}, the other {other!r}.", recorder.where(), fix
+            )
+        wanted.append(spec)
+    for body in bodies:
+        body.graph = converted(body.graph, wanted)
+
+
+def _on_common_inputs(
+    recorder: Recorder, bodies: list[Body], counts: list[int], before: int
+) -> tuple[tuple[CalcGraph, ...], dict[Node, TracedTensor]]:
+    """The bodies on the same captured operands, put behind their first ``before`` inputs."""
+    captured: dict[Node, TracedTensor] = {}
+    for body in bodies:
+        for tensor in body.captured:
+            captured.setdefault(recorder.node_of(tensor), tensor)
+    regions = []
+    for body, count in zip(bodies, counts, strict=True):
+        own: dict[Node, Node] = {}
+        twice: dict[Node, Node] = {}
+        for tensor, node in zip(body.captured, body.graph.inputs[count:], strict=True):
+            first = own.setdefault(recorder.node_of(tensor), node)
+            if first is not node:
+                twice[node] = first
+        graph = replaced(body.graph, twice) if twice else body.graph
+        added = [own.get(node) or input_like(node) for node in captured]
+        given = body.graph.inputs[:count]
+        regions.append(with_inputs(graph, [*given[:before], *added, *given[before:]]))
+    return tuple(regions), captured
+
+
+# -- loops ----------------------------------------------------------------------------------------
+def record_for(
+    recorder: Recorder, lower: Any, upper: Any, body_fn: Any, init: Any
+) -> tuple | None:
+    """``fori_loop`` as one ``loop`` node."""
+    names = parameter_names(body_fn, 2)
+
+    def build(i: Any, carry: Any, elements: list[Any]) -> tuple:
+        return i, carry
+
+    return _guarded(lambda: _record(
+        recorder, "fori_loop", body_fn, build, init, names[1], names[0] or "i", lower, upper
+    ))  # fmt: skip
+
+
+def record_scan(
+    recorder: Recorder, f: Any, init: Any, xs: Any, length: int, reverse: bool
+) -> tuple | None:
+    """``scan`` as one ``loop`` node."""
+    leaves, structure = trees.flatten(xs)
+    names = parameter_names(f, 2)
+
+    def build(i: Any, carry: Any, elements: list[Any]) -> tuple:
+        return carry, trees.unflatten(structure, elements)
+
+    return _guarded(lambda: _record(
+        recorder, "scan", f, build, init, names[0], "i", 0, length, leaves,
+        leaf_names(xs, names[1]), reverse,
+    ))  # fmt: skip
+
+
+def record_while(recorder: Recorder, cond_fn: Any, body_fn: Any, init: Any) -> tuple | None:
+    """``while_loop`` as one ``loop`` node."""
+    names = parameter_names(body_fn, 1)
+
+    def build(i: Any, carry: Any, elements: list[Any]) -> tuple:
+        return (carry,)
+
+    return _guarded(lambda: _record(
+        recorder, "while_loop", body_fn, build, init, names[0], "i", 0, None, condition=cond_fn
+    ))  # fmt: skip
+
+
+def _guarded(record: Callable[[], Any]) -> tuple | None:
+    try:
+        return record()
+    except NoRegion:
+        return None
+
+
+def _record(
+    recorder: Recorder, name: str, function: Any, build: Callable[..., tuple], init: Any,
+    carry_name: str, index_name: str, start: Any, stop: Any, xs: Sequence[Any] = (),
+    element_names: Sequence[str] = (), reverse: bool = False, condition: Any = None,
+) -> tuple:  # fmt: skip
+    leaves, structure = trees.flatten(init)
+    if not all(isinstance(leaf, NUMBERS) for leaf in (*leaves, *xs)):
+        raise NoRegion
+    start, stop = _bound(start), _bound(stop) if stop is not None else None
+    carry = [recorder.tensor(leaf) for leaf in leaves]
+    sequences = [recorder.tensor(leaf) for leaf in xs]
+    labels = leaf_names(init, carry_name)
+    values = [tensor._value for tensor in carry]
+    held = 1 + len(values)
+    elements = [_element(tensor, reverse) for tensor in sequences]
+    names = [index_name, *labels, *element_names]
+
+    def arranged(fresh: list[Any]) -> tuple:
+        return build(fresh[0], trees.unflatten(structure, fresh[1:held]), fresh[held:])
+
+    for _ in range(ROUNDS):
+        examples = [int(getattr(start, "_value", start)), *values, *elements]
+        root = labels[0] if len(labels) == 1 else ""
+        body = trace_body(recorder, function, arranged, examples, names, range(1, held), root)
+        _check_structure(name, body.structure, structure, recorder)
+        after = body.specs()
+        wanted = _fitted(name, init, values, after[: len(values)], recorder)
+        if [spec_of(v) for v in values] == wanted:
+            break
+        values = [as_kind(v, spec) for v, spec in zip(values, wanted, strict=True)]
+    else:
+        raise NoRegion
+    body.graph = converted(body.graph, [*wanted, *after[len(values) :]])
+    bodies = [body]
+    if condition is not None:
+        bodies.append(_condition(recorder, condition, structure, values, labels))
+    nodes = [_carried(recorder, tensor, spec) for tensor, spec in zip(carry, wanted, strict=True)]
+    made = structure if name != "scan" else body.structure
+    pairs = [(node, Given(value, t)) for node, value, t in zip(nodes, values, carry, strict=True)]
+    results = _assemble(recorder, bodies, pairs, sequences, start, stop, reverse, made)
+    return (trees.unflatten(made, results),)
+
+
+def _bound(bound: Any) -> Any:
+    """A bound of a loop: an int, or a traced integer."""
+    if not isinstance(bound, TracedTensor):
+        return int(bound.__index__())
+    if bound._known:
+        return int(bound._value)
+    if np.ndim(bound._value) or np.asarray(bound._value).dtype.kind not in "iu":
+        raise NoRegion
+    return bound[()] if isinstance(bound._value, np.ndarray) else bound
+
+
+def _element(tensor: TracedTensor, reverse: bool) -> Any:
+    """What the first iteration sees of a sequence."""
+    value = tensor._value
+    if len(value):
+        return value[-1 if reverse else 0]
+    return np.zeros(value.shape[1:], value.dtype)[()]
+
+
+def _check_structure(name: str, made: Any, structure: Any, recorder: Recorder) -> None:
+    """The body must return a carry with the structure of the first one.
+
+    Raises
+    ------
+    CarryMismatch
+    """
+    if name == "scan":
+        if made.kind not in (tuple, list) or len(made.children) != 2:
+            raise NoRegion
+        made = made.children[0]
+    if made != structure:
+        raise CarryMismatch(
+            f"{name}: the carry is {structure} before an iteration and {made} after it.",
+            recorder.where(), "return what has the structure of init",
+        )  # fmt: skip
+
+
+def _fitted(
+    name: str, init: Any, values: list[Any], after: list[ArraySpec], recorder: Recorder
+) -> list[ArraySpec]:
+    """What the carry is from the first iteration on.
+
+    Raises
+    ------
+    CarryMismatch
+    """
+    wanted = []
+    for value, spec, path in zip(values, after, trees.paths(init, "carry"), strict=True):
+        found = joined(spec_of(value), spec)
+        if found is None:
+            raise CarryMismatch(
+                f"{name}: {path} is {spec_of(value)!r} before an iteration and {spec!r} after it.",
+                recorder.where(),
+                "return what has the shape and dtype of init, or give init that dtype: "
+                "x.astype(float)",
+            )  # fmt: skip
+        wanted.append(found)
+    return wanted
+
+
+def _condition(
+    recorder: Recorder, function: Any, structure: Any, values: list[Any], labels: list[str]
+) -> Body:
+    def build(fresh: list[Any]) -> tuple:
+        return (trees.unflatten(structure, fresh[1:]),)
+
+    body = trace_body(recorder, function, build, [0, *values], ["i", *labels])
+    if len(body.graph.outputs) != 1 or body.specs()[0].shape != ():
+        raise NoRegion
+    return body
+
+
+def _assemble(
+    recorder: Recorder, bodies: list[Body], carry: list[tuple[Node, Any]],
+    sequences: list[TracedTensor], start: Any, stop: Any, reverse: bool, structure: Any,
+) -> list[Any]:  # fmt: skip
+    """Append the ``loop`` node; its results."""
+    counts = [1 + len(carry) + len(sequences), 1 + len(carry)][: len(bodies)]
+    regions, captured = _on_common_inputs(recorder, bodies, counts, 1)
+    ends = [recorder.node_of(b) if isinstance(b, TracedTensor) else b for b in (start, stop)]
+    inputs, params = loop_parts(
+        list(captured), [node for node, _ in carry], [recorder.node_of(t) for t in sequences],
+        ends[0], ends[1], reverse,
+    )  # fmt: skip
+    length = _length(start, stop, sequences)
+    made = bodies[0].specs()
+    rows = [stacked_spec(spec, length) for spec in made[len(carry) :]]
+    specs = (*made[: len(carry)], *rows)
+    if not specs:
+        raise NoRegion
+    node = Node(registry.LOOP, inputs, params, specs, regions=regions)
+    bounds = [b for b in (start, stop) if isinstance(b, TracedTensor)]
+    operands = [*captured.values(), *[value for _, value in carry], *sequences, *bounds]
+    return emit(recorder, node, operands, structure)
+
+
+def _length(start: Any, stop: Any, sequences: list[TracedTensor]) -> Size:
+    for tensor in sequences:
+        return tensor._node.specs[0].shape[0]
+    if type(start) is int and type(stop) is int:
+        return max(stop - start, 0)
+    return Dim("iterations", 0)
+
+
+def _carried(recorder: Recorder, tensor: TracedTensor, spec: ArraySpec) -> Node:
+    """The node of a first carry, as the kind that it has from then on."""
+    node = recorder.node_of(tensor)
+    if node.specs[0] == spec:
+        return node
+    made = conversion(node, spec)
+    recorder.nodes.append(made)
+    return made
+
+
+
+
+class Given:
+    """The value of an operand, maybe as another kind of number than its Tensor has."""
+
+    def __init__(self, value: Any, tensor: TracedTensor):
+        self._value = value
+        self._known = tensor._known
+        self._captured = tensor._captured
+
+
+def emit(recorder: Recorder, node: Node, operands: Sequence[Any], structure: Any) -> list[Any]:
+    """Run a ``loop`` or ``cond`` on the values at hand, append it, and wrap its results.
+
+    Raises
+    ------
+    NoRegion
+        If it raises: the user's code, run as Python, says where.
+    """
+    place = recorder.place(3)
+    node.origin = place.origin if place is not None else None
+    node.context = recorder._context()
+    token, computing = ACTIVE.set(None), active.COMPUTING.set(recorder)
+    try:
+        results = node.op.evaluate(node, [operand._value for operand in operands])
+    except Exception as error:
+        raise NoRegion from error
+    finally:
+        active.COMPUTING.reset(computing)
+        ACTIVE.reset(token)
+    recorder.nodes.append(node)
+    known = all([operand._known for operand in operands])
+    several = len(node.specs) > 1
+    names = _result_names(place.target if place is not None else "", structure, len(node.specs))
+    wrapped = []
+    for k, value in enumerate(results if several else [results]):
+        made = node
+        if several:
+            params = Params((HOLES[0], k))
+            made = Node(registry.ITEM, (node,), params, (node.specs[k],), node.origin)
+            recorder.nodes.append(made)
+        made.name = names[k]
+        if isinstance(value, np.ndarray):
+            tensor = recorder.array(made, value.copy(), known=known)
+        else:
+            tensor = recorder.scalar(made, value, known)
+        tensor._captured = known or all([operand._captured for operand in operands])
+        wrapped.append(tensor)
+    return wrapped
+
+
+def _result_names(target: Any, structure: Any, count: int) -> list[str]:
+    """What the user calls the results: ``total, rows = scan(…)``."""
+    shown = trees.unflatten(structure, list(range(structure.leaves)))
+    if isinstance(target, tuple):
+        if not isinstance(shown, (tuple, list)) or len(shown) != len(target):
+            return [""] * count
+        names: list[str] = []
+        for part, root in zip(shown, target, strict=True):
+            found = leaf_names(part, root)
+            names += found if root else [""] * len(found)
+        return names
+    return leaf_names(shown, target) if target else [""] * count
+
+
+def replay_region(recorder: Recorder, node: Node, operands: Sequence[Any]) -> Any:
+    """A ``loop`` or ``cond`` of another graph, recorded here on other operands."""
+    tensors = [recorder.tensor(operand) for operand in operands]
+    inputs = tuple([recorder.node_of(tensor) for tensor in tensors])
+    again = node.replace(inputs=inputs)
+    results = emit(recorder, again, tensors, trees.flatten([0] * len(node.specs))[1])
+    return tuple(results) if len(node.specs) > 1 else results[0]
