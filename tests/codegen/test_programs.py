@@ -46,6 +46,7 @@ def outcome(run, graph, seed):
 @pytest.mark.parametrize("chunk", [5000, 3])
 @pytest.mark.parametrize("seeds", [range(40), range(40, 80)])
 def test_random_programs_with_views_and_writes(seeds, chunk, monkeypatch):
+    monkeypatch.setattr(emit, "LONG", chunk)
     monkeypatch.setattr(emit, "CHUNK", chunk)
     for seed in seeds:
         graph = random_graph(seed)
@@ -106,6 +107,7 @@ def test_tools_see_the_source():
 
 def test_long_programs_know_their_lines(monkeypatch):
     monkeypatch.setattr("tracer.codegen.program.LONG", 5)
+    monkeypatch.setattr(emit, "LONG", 3)
     monkeypatch.setattr(emit, "CHUNK", 3)
     graph, arguments = digits()
     program = compile_graph(graph)

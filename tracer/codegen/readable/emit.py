@@ -24,7 +24,8 @@ from tracer.codegen.readable.schedule import WRITES, Draft, schedule
 from tracer.graph.calcgraph import Guard
 from tracer.graph.node import Hole, Node
 
-CHUNK = 1500  # statements in one function; more make CPython's compiler hungry for memory
+LONG = 1500  # nodes; a longer function is written in parts: CPython's compiler needs memory
+CHUNK = 400  # statements in one part
 STEP = "    "
 
 
@@ -77,7 +78,7 @@ class Function:
         self._group: tuple | None = None
         self._context: tuple | None = None
         self._before_commit: dict[Node, str] = {}
-        self._chunks = len(draft.order) > CHUNK
+        self._chunks = len(draft.order) > LONG
         self._statements = 0
         self._nested_until = -1
         self._chunk = 0
@@ -246,6 +247,9 @@ class Function:
         self.indent = self.base
 
     def _assign(self, node: Node) -> None:
+        if node.op.name.endswith(".seed") and not node.op.is_pure:  # called for its effect
+            self._line(node, f"{self.indent}{self._fitting(node, len(self.indent)).text}")
+            return
         hint = self.draft.chain_name.get(node, "")
         name = self.names.give(node, hint)
         text = self._fitting(node, len(self.indent) + len(name) + 3)
@@ -486,4 +490,3 @@ def fold(text: str, indent: str) -> str:
     return "\n".join([*lines, line.rstrip(" ").rstrip(","), f"{indent})"])
 
 
-__all__ = ["CHUNK", "Function", "fold", "wrap"]
