@@ -66,7 +66,9 @@ class Recorder(Writes):
     # -- what NumPy hands over ---------------------------------------------------------------
     def ufunc(self, ufunc: Any, method: str, args: tuple, kwargs: dict[str, Any]) -> Any:
         if method == "at":
-            return self._at(ufunc, *args)
+            from tracer.recording.scatter import scatter
+
+            return scatter(self, ufunc, *args)
         out = kwargs.pop("out", None)
         function = ufunc if method == "__call__" else getattr(ufunc, method)
         op, args, kwargs = normalise(function, args, kwargs)

@@ -236,20 +236,6 @@ class Writes(Calls):
             node = self.add(registry.ASTYPE, (node,), params, (spec,), target._node.name)
         self.replace(target, node, value._known)
 
-    def _at(self, ufunc: Any, target: Any, index: Any, *values: Any) -> None:
-        if not isinstance(target, TracedTensor):
-            raise leak(
-                f"{ufunc.__name__}.at wrote a traced value into an array from outside the trace.",
-                "make it inside the traced function", errors.CaptureMutationError,
-            )  # fmt: skip
-        if ufunc in (np.add, np.subtract):
-            self._refuse_capture(target)
-            value = values[0] if ufunc is np.add else -self.tensor(values[0])
-            result = self.call(registry.SCATTER_ADD, (target, value, index), {}, "")
-            self.assign(target, result)
-            return
-        raise leak(f"np.{ufunc.__name__}.at is not traced.", "loop over the indices instead")
-
 
 SUMS = frozenset("sum prod mean cumsum cumprod nansum nanprod add.reduce multiply.reduce".split())
 

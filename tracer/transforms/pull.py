@@ -24,6 +24,7 @@ from tracer.transforms.regions import pull_back_call, pull_back_custom
 
 Contribution = tuple[int, Any]
 DIVIDE, MULTIPLY = registry.op_of(np.divide), registry.op_of(np.multiply)
+ARANGE, ZEROS = registry.op_of(np.arange), registry.op_of(np.zeros)
 # Ops that only move elements: a cotangent that is one number for all of them stays one number.
 MOVES = frozenset(
     "transpose matrix_transpose permute_dims swapaxes moveaxis rollaxis reshape ravel squeeze "
@@ -355,13 +356,14 @@ def _of_last_writer(
     builder: Builder, part: Symbol, node: Node, index: Any, place: Symbol
 ) -> Symbol:  # fmt: skip
     """Where an index occurs twice, the last value stays: the others get no cotangent."""
-    if not place.spec.is_static or not node.specs[0].is_static:
-        raise missing(node, "has no derivative for repeated indices of unknown number")
-    count = math.prod(place.shape)
-    numbers = builder.emit(registry.op_of(np.arange), (count,))
-    numbers = np.reshape(numbers, place.shape)
-    kind = {"dtype": numbers.dtype}
-    owners = builder.emit(registry.op_of(np.zeros), (node.shape,), kind)
+    if place.spec.is_static and node.specs[0].is_static:
+        numbers = np.reshape(builder.emit(ARANGE, (math.prod(place.shape),)), place.shape)
+        owners = builder.emit(ZEROS, (node.shape,), {"dtype": numbers.dtype})
+    else:
+        kind = {"dtype": np.dtype(np.intp)}
+        numbers = np.cumsum(builder.emit(registry.op_of(np.ones_like), (place,), kind))
+        numbers = builder.emit(registry.RESHAPE_LIKE, (numbers, place))
+        owners = builder.emit(registry.ZEROS_OF, (Symbol(builder, node),), kind)
     owners = builder.emit(registry.SETITEM, (owners, numbers, index))
     return np.where(owners[index] == numbers, part, 0.0)
 
