@@ -27,7 +27,7 @@ _POSITIONAL = {
         allclose array_equal delete digitize polyval linalg.lstsq linalg.matrix_power compress
         extract choose select nanpercentile nanquantile union1d intersect1d setdiff1d resize
         full_like partition argpartition linalg.tensorsolve linalg.vecdot linalg.cross
-        linalg.outer linalg.matmul linalg.tensordot""",
+        linalg.outer linalg.matmul linalg.tensordot emath.logn emath.power""",
     3: "clip where swapaxes moveaxis interp insert linspace put_along_axis",
     4: "arange",
 }

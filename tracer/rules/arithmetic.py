@@ -24,6 +24,7 @@ elementwise(np.cbrt, lambda x, out: 1 / (3 * out**2))
 elementwise(np.reciprocal, lambda x, out: -(out**2))
 elementwise(np.remainder, lambda x, y: 1, lambda x, y: -np.floor_divide(x, y))
 elementwise(np.fmod, lambda x, y: 1, lambda x, y: -np.trunc(x / y))
+elementwise(np.nextafter, lambda x, y: 1, None)  # a step that is too small to be seen
 elementwise(np.ldexp, lambda x, i: np.ldexp(1.0, i), None)
 elementwise(np.deg2rad, lambda x: np.pi / 180)
 elementwise(np.radians, lambda x: np.pi / 180)

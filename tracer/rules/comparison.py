@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tracer.ops.builder import Symbol
-from tracer.rules.declare import ZERO, By, Mask, elementwise, pushforward, zero_gradient
+from tracer.rules.declare import ZERO, By, Mask, composed, elementwise, pushforward, zero_gradient
 
 
 def share(wins: Any, ties: Any) -> By:
@@ -105,4 +105,13 @@ elementwise(np.copysign, lambda x, y: np.copysign(1.0, x) * np.copysign(1.0, y),
 elementwise(np.nan_to_num, lambda x, **_: Mask(np.isfinite(x)))
 elementwise(np.real_if_close, lambda a, **_: 1)
 
-zero_gradient(np.sign, np.signbit, np.heaviside, because="piecewise constant")
+zero_gradient(np.signbit, np.heaviside, because="piecewise constant")
+
+
+@composed(np.sign)
+def _(x):
+    """Constant on both sides of 0; a complex number over its absolute value turns with it."""
+    if x.dtype.kind != "c":
+        return 0.0
+    size = np.absolute(x)
+    return x / np.where(size == 0.0, 1.0, size)
