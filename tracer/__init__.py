@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         trace,
         value_and_grad,
         vjp,
+        vmap,
     )
     from tracer.recording.eager import Tensor
     from tracer.recording.regions import cond, fori_loop, scan, while_loop
@@ -55,6 +56,7 @@ __all__ = [
     "trees",
     "value_and_grad",
     "vjp",
+    "vmap",
     "while_loop",
 ]
 

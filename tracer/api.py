@@ -59,9 +59,13 @@ def _trace(function: Any, static: Any, check: Any, backend: Any) -> TracedFuncti
     return TracedFunction(function, static, check, backend)
 
 
-def _wraps(function: Any) -> Any:
+def _wraps(function: Any, *recipe: Any) -> Any:
+    """Make a wrapper look like the function; ``recipe`` says what it does to it."""
+    static = getattr(function, "static", ())
+
     def decorate(wrapper: Any) -> Any:
         functools.update_wrapper(wrapper, getattr(function, "__tracer_function__", function))
+        wrapper.__tracer_recipe__ = (wrapper.__code__, static, *[repr(part) for part in recipe])
         return wrapper
 
     return decorate
@@ -93,7 +97,7 @@ def value_and_grad(
     """
     traced = as_traced(fn)
 
-    @_wraps(fn)
+    @_wraps(fn, argnums, has_aux)
     def value_and_gradient(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
         from tracer import engine
 
@@ -112,7 +116,7 @@ def grad(fn: Callable[..., Any], argnums: Any = 0, has_aux: bool = False) -> Cal
     """
     both = value_and_grad(fn, argnums, has_aux)
 
-    @_wraps(fn)
+    @_wraps(fn, argnums, has_aux)
     def gradient(*args: Any, **kwargs: Any) -> Any:
         value, gradients = both(*args, **kwargs)
         return (gradients, value[1]) if has_aux else gradients
@@ -162,7 +166,7 @@ def jacobian(
         raise ValueError(f"mode is None, 'reverse' or 'forward', not {mode!r}")
     traced = as_traced(fn)
 
-    @_wraps(fn)
+    @_wraps(fn, argnums, mode)
     def jacobian_of(*args: Any, **kwargs: Any) -> Any:
         position, function = _one_argument(traced, args, kwargs, argnums)
         x = args[position] if position < len(args) else kwargs[_name(traced, position)]
@@ -242,7 +246,7 @@ def elementwise_grad(fn: Callable[..., Any], argnums: int | str = 0) -> Callable
     """The derivative of each element of an elementwise function by its own input element."""
     traced = as_traced(fn)
 
-    @_wraps(fn)
+    @_wraps(fn, argnums)
     def derivative(*args: Any, **kwargs: Any) -> Any:
         position, function = _one_argument(traced, args, kwargs, argnums)
         x = args[position] if position < len(args) else kwargs[_name(traced, position)]
@@ -264,6 +268,52 @@ def linearize(fn: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[...,
     return out, linear
 
 
+def vmap(
+    fn: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0
+) -> TracedFunction[..., Any]:
+    """Map a function over a batch: written for one example, run for all of them at once.
+
+    Parameters
+    ----------
+    fn : callable
+        Plain NumPy code for one example.
+    in_axes : int, None, or a tuple with one entry per positional argument
+        Which axis of the arguments counts the examples; None for what all of them share. An
+        entry may be a tree of ints and None that is a prefix of its argument's tree. Arrays
+        given by keyword are mapped over axis 0, numbers given by keyword are shared.
+    out_axes : int, None, or a tree of them
+        Where the batch goes in the results. None is for results that all examples share.
+
+    Returns
+    -------
+    TracedFunction
+        ``vmap(fn)(xs)`` equals ``np.stack([fn(x) for x in xs])``, in dtype too. Examples that
+        take different branches are run one after the other.
+
+    Raises
+    ------
+    BatchError
+        If mapped axes differ in length, or no argument is mapped.
+
+    Examples
+    --------
+    >>> vmap(np.dot, in_axes=(0, None))(rows, w)
+    >>> vmap(grad(loss), in_axes=(None, 0, 0))(w, xs, ys)      # a gradient per example
+    """
+    if not isinstance(in_axes, (int, tuple, list, np.integer, type(None))):
+        raise TypeError(f"vmap: in_axes is an int, None or a tuple, not {in_axes!r}")
+    traced = as_traced(fn)
+
+    @_wraps(fn, in_axes, out_axes)
+    def mapped(*args: Any, **kwargs: Any) -> Any:
+        from tracer import mapping
+
+        return mapping.call(traced, args, kwargs, in_axes, out_axes)
+
+    mapped.__tracer_unbound__ = True
+    return as_traced(mapped)
+
+
 def __getattr__(name: str) -> Any:
     """Names whose home needs the compiler: loaded on first use."""
     if name in ("custom_vjp", "custom_jvp", "stop_gradient"):
@@ -279,5 +329,5 @@ def __getattr__(name: str) -> Any:
 
 __all__ = [
     "elementwise_grad", "errors", "grad", "hessian", "hvp", "jacobian", "jvp", "linearize", "trace",
-    "value_and_grad", "vjp",
+    "value_and_grad", "vjp", "vmap",
 ]  # fmt: skip

@@ -166,6 +166,15 @@ class UserShapeError(TracerError, ValueError):
     """
 
 
+class BatchError(TracerError, ValueError):
+    """``vmap`` can't tell what the examples are, or how their results fit together.
+
+    >>> vmap(np.dot)(np.ones((4, 3)), np.ones((5, 3)))
+
+    Fix: map axes of one length, and say None in ``in_axes`` for what all examples share.
+    """
+
+
 class UnsupportedType(TracerError, TypeError):
     """An argument of a type that can't be traced: masked, object, structured, sparse, pandas.
 

@@ -222,12 +222,12 @@ def shared_cache(function: Any, static: tuple[str, ...]) -> Cache:
 
     What a library's function captures is not looked into, so it has a cache of its own.
     """
-    plain = _innermost(function)
+    plain, recipe = _recipe(_innermost(function))
     code = getattr(plain, "__code__", None)
     shared = code is not None and not is_library(code.co_filename)
     anchor: Any = code if shared else plain
     table = getattr(plain, "__globals__", None)
-    key = (id(anchor), id(table), static)
+    key = (id(anchor), id(table), static, *recipe)
     with _CACHES_LOCK:
         found = _CACHES.get(key)
         if found is None or found[0] is not anchor:
@@ -237,6 +237,21 @@ def shared_cache(function: Any, static: tuple[str, ...]) -> Cache:
         else:
             _CACHES.move_to_end(key)
         return found[1]
+
+
+def _recipe(plain: Any) -> tuple[Any, list[Any]]:
+    """The user's function in ``vmap(grad(loss))``, and what was made of it, in a form to compare.
+
+    Two such results of one function share programs, however often they are made.
+    """
+    made: list[Any] = []
+    while isinstance(plain, FunctionType) and is_library(plain.__code__.co_filename):
+        step = getattr(plain, "__tracer_recipe__", None)
+        if step is None:
+            break
+        made.append(step)
+        plain = _innermost(plain.__wrapped__)  # type: ignore[attr-defined]
+    return plain, made
 
 
 def _innermost(function: Any) -> Any:
@@ -298,7 +313,7 @@ def bind(
 ) -> tuple[tuple, dict[str, Any]]:
     """Arguments with defaults filled in and keywords made positional where they can be."""
     signature = signature_of(function.__tracer_function__)
-    if signature is None:
+    if signature is None or getattr(function, "__tracer_unbound__", False):
         return args, kwargs
     parameters = signature.parameters
     if not kwargs and len(args) == len(parameters) and not any(

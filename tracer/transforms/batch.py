@@ -1,0 +1,236 @@
+"""Batching: from one example's graph to the graph of a whole batch of them.
+
+>>> batched, mapped = batch(graph, [True, False], size=32)
+>>> graph.outputs[0].specs, batched.outputs[0].specs
+((scalar f64,), (f64[32],))
+
+Each node's rule is found by its op's name, else by its schema. Where there is no rule, or the rule
+can't serve the call, the node is computed for one example after the other and stacked: slow, but
+never wrong. What is the same for all examples is computed once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from tracer.graph.calcgraph import CalcGraph, Effect, Guard
+from tracer.graph.node import Node
+from tracer.graph.spec import ArraySpec, array_spec
+from tracer.ops import registry
+from tracer.ops.builder import Builder, Symbol
+from tracer.transforms.batching.lanes import RULES, SCHEMAS, Lanes, Mapped, Unbatchable
+from tracer.transforms.batching.regions import REGIONS
+
+for _chapter in "elementwise reduction shape joining products indexing".split():
+    import_module(f"tracer.transforms.batching.{_chapter}")
+
+# What a rule may stumble over when a call is not of the form that it knows.
+REFUSALS = (Unbatchable, TypeError, ValueError, IndexError, KeyError, AttributeError)
+
+
+def batch(
+    graph: CalcGraph, mapped: Sequence[bool], size: int, wanted: Sequence[bool] = ()
+) -> tuple[CalcGraph, list[bool]]:
+    """The graph of ``size`` examples at once.
+
+    Parameters
+    ----------
+    graph : CalcGraph
+        Of one example.
+    mapped : sequence of bool
+        For each input, whether it differs from example to example: then its new shape has the
+        batch in front.
+    size : int
+    wanted : sequence of bool, optional
+        For each output, whether it must carry the batch even if all examples share it.
+
+    Returns
+    -------
+    graph : CalcGraph
+        A guard on mapped values holds where all examples take the branch of the first.
+    mapped : list of bool
+        For each output, whether it carries the batch.
+
+    Raises
+    ------
+    Unbatchable
+        If examples have results of unequal shape, or random draws, or write to what they share.
+    """
+    run = _Run(graph, mapped, size)
+    for node in graph.order:
+        if node not in run.values:
+            run.step(node)
+    return run.finish(wanted)
+
+
+class _Run:
+    """One batching: the new value of each node."""
+
+    def __init__(self, graph: CalcGraph, mapped: Sequence[bool], size: int):
+        self.graph = graph
+        self.builder = Builder()
+        self.lanes = Lanes(self.builder, size)
+        self.size = size
+        self.values: dict[Node, Any] = {}  # Symbol or Mapped, or a tuple of them
+        for node, flag in zip(graph.inputs, mapped, strict=True):
+            spec = node.specs[0]
+            if not flag:
+                self.builder.append(node)
+                self.values[node] = Symbol(self.builder, node)
+                continue
+            whole = array_spec((size, *spec.shape), spec.dtype)
+            self.values[node] = Mapped(self.builder.input(whole, node.name), spec)
+        self.inputs = tuple(self.builder.nodes)
+
+    def step(self, node: Node) -> None:
+        """Append what computes the node for all examples."""
+        operands = [self.values[operand] for operand in node.inputs]
+        if node.op is registry.ITEM:
+            self.values[node] = operands[0][node.params.args[1]]
+            return
+        if not any(_is_mapped(x) for x in operands):
+            self._shared(node, operands)
+            return
+        if not node.op.is_pure:
+            raise Unbatchable("random numbers")
+        self.lanes.node = node
+        self.builder.origin, self.builder.context = node.origin, node.context
+        mark = len(self.builder.nodes)
+        try:
+            made = self._by_rule(node, operands)
+        except REFUSALS:
+            del self.builder.nodes[mark:]
+            made = self._one_by_one(node, operands)
+        several = made if len(node.specs) > 1 else (made,)
+        results = tuple([Mapped(s, spec) for s, spec in zip(several, node.specs, strict=True)])
+        if node.name and not several[0].node.name and len(node.specs) == 1:
+            several[0].node.name = node.name
+        self.values[node] = results if len(results) > 1 else results[0]
+        self.builder.origin = self.builder.context = None
+
+    def _shared(self, node: Node, operands: list[Any]) -> None:
+        """What no mapped value goes into stays as it is."""
+        inputs = tuple([symbol.node for symbol in operands])
+        new = node if inputs == node.inputs else node.replace(inputs=inputs)
+        self.builder.append(new)
+        if len(node.specs) == 1:
+            self.values[node] = Symbol(self.builder, new)
+        else:
+            made = self.builder.unpack(new)
+            self.values[node] = made
+
+    def _by_rule(self, node: Node, operands: list[Any]) -> Any:
+        region = REGIONS.get(node.op)
+        if region is not None:
+            return region(self.lanes, operands, batch)
+        rule = RULES.get(node.op.name) or SCHEMAS.get(node.op.schema.kind)
+        if rule is None:
+            raise Unbatchable(f"no rule for {node.op.name}")
+        args, kwargs = node.params.fill(operands)
+        made = rule(self.lanes, *args, **kwargs)
+        several = made if isinstance(made, tuple) else (made,)
+        for symbol, spec in zip(several, node.specs, strict=True):
+            if symbol.dtype != spec.dtype or not _fits(symbol.shape, (self.size, *spec.shape)):
+                raise Unbatchable(f"{symbol.spec} instead of a batch of {spec}")
+            _name_sizes(symbol, (self.size, *spec.shape))
+        return made
+
+    def _one_by_one(self, node: Node, operands: list[Any]) -> Any:
+        """The node for each example, stacked."""
+        if not all(spec.is_static for spec in node.specs):
+            raise Unbatchable("results whose size depends on values")
+        if node.regions:
+            raise Unbatchable("a body that can't be batched")
+        rows: list[list[Symbol]] = [[] for _ in node.specs]
+        for number in range(self.size):
+            own = tuple([_example(x, number).node for x in operands])
+            one = self.builder.append(node.replace(inputs=own, name=""))
+            made = self.builder.unpack(one)
+            for row, symbol in zip(rows, made if len(rows) > 1 else (made,), strict=True):
+                row.append(symbol)
+        stacked = tuple([
+            self._stacked(row, spec) for row, spec in zip(rows, node.specs, strict=True)
+        ])  # fmt: skip
+        return stacked if len(stacked) > 1 else stacked[0]
+
+    def _stacked(self, row: list[Symbol], spec: ArraySpec) -> Symbol:
+        if row:
+            return np.stack(row)
+        kwargs = {"dtype": spec.dtype}
+        return self.builder.emit(registry.op_of(np.zeros), ((0, *spec.shape),), kwargs)
+
+    # -- results ----------------------------------------------------------------------------
+    def finish(self, wanted: Sequence[bool]) -> tuple[CalcGraph, list[bool]]:
+        """The graph, when all nodes have been seen."""
+        guards = [self._guard(guard) for guard in self.graph.guards]
+        effects = [self._effect(effect) for effect in self.graph.effects]
+        ends, flags = [], []
+        for k, output in enumerate(self.graph.outputs):
+            value = self.values[output]
+            if wanted and wanted[k] and type(value) is not Mapped:
+                value = Mapped(np.copy(self.lanes.full(value)), output.specs[0])
+            flags.append(type(value) is Mapped)
+            ends.append(value.symbol.node if type(value) is Mapped else value.node)
+        batched = self.graph.replace(
+            inputs=self.inputs, order=self.builder.nodes, outputs=ends, guards=guards,
+            effects=effects, records=(),
+        )  # fmt: skip
+        return batched, flags
+
+    def _guard(self, guard: Guard) -> Guard:
+        value = self.values[guard.node]
+        if type(value) is Symbol:
+            return Guard(value.node, guard.outcome, guard.kind, guard.origin)
+        if type(value) is tuple or guard.kind == "raises":
+            raise Unbatchable("an error of one example")
+        node = value.symbol.node
+        if guard.kind == "dtype":
+            return Guard(node, guard.outcome, guard.kind, guard.origin)
+        if guard.outcome is True and node.specs[0].dtype.kind == "b":
+            alike = value.symbol
+        else:
+            alike = value.symbol == guard.outcome
+        self.builder.origin = guard.origin
+        return Guard(np.all(alike).node, True, "equals", guard.origin)
+
+    def _effect(self, effect: Effect) -> Effect:
+        """A write goes to each example's own array; a shared one would see them in turn."""
+        target, value = self.values[effect.target], self.values[effect.value]
+        if type(target) is not Mapped:
+            raise Unbatchable("writes to an array that the examples share")
+        whole = self.lanes.full(value)
+        return Effect(effect.kind, target.symbol.node, whole.node)
+
+
+def _is_mapped(value: Any) -> bool:
+    return type(value) is Mapped or (type(value) is tuple and type(value[0]) is Mapped)
+
+
+def _example(x: Any, number: int) -> Symbol:
+    """One example's operand, with the kind that it has there."""
+    if type(x) is not Mapped:
+        return x
+    one = x.symbol[number]
+    if x.spec.kind == "weak":
+        spec = (x.spec,)
+        return one.builder.emit(registry.PYTHON_SCALAR, (one,), None, "method", specs=spec)
+    return one
+
+
+def _fits(shape: tuple, expected: tuple) -> bool:
+    """Whether shapes agree, as far as run-time sizes let that be seen."""
+    return len(shape) == len(expected) and all(
+        a is b or a == b or (type(a) is not int and type(b) is not int)
+        for a, b in zip(shape, expected, strict=True)
+    )
+
+
+def _name_sizes(symbol: Symbol, expected: tuple) -> None:
+    """Run-time sizes are those of the example's own result."""
+    if symbol.shape != expected:
+        node = symbol.node
+        node.specs = (node.specs[0].with_shape(expected),)

@@ -1,0 +1,1 @@
+"""Batch rules, one file per kind of op; `tracer.transforms.batch` runs them."""
