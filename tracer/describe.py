@@ -22,6 +22,7 @@ from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.node import Node
 from tracer.leaf import Leaf
 from tracer.recording.captures import plain_function
+from tracer.recording.randomness import put_back, states_of, streams_of
 from tracer.selection import Selection
 
 MOST_LINES = 20_000  # nodes of a graph whose lines are looked up for the picture
@@ -37,7 +38,9 @@ def find_leaf(
     def run(leaf: Leaf, inputs: list[Any]) -> Leaf:
         if leaf.trace.graph.guards:  # only running tells whether this is the branch
             copies = [v.copy() if isinstance(v, np.ndarray) else v for v in inputs]
+            states = states_of(streams_of(leaf.trace.graph, inputs))
             leaf.program("forward").run(*copies)
+            put_back(states)  # looking draws nothing
         return leaf
 
     return dispatch(function, call, names, run), call, names

@@ -15,6 +15,7 @@ from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.evaluate import evaluate
 from tracer.passes.pipeline import optimise
 from tracer.recording.captures import MISSING
+from tracer.recording.randomness import STREAMS, transactional
 from tracer.recording.trace import Trace
 from tracer.transforms.forward import forward
 from tracer.transforms.partition import Partition, partition
@@ -29,7 +30,10 @@ class Interpreted:
         self.graph = graph
 
     def run(self, *inputs: Any) -> tuple:
-        return tuple(evaluate(self.graph, inputs))
+        return tuple(transactional(self._values, self.graph)(*inputs))
+
+    def _values(self, *inputs: Any) -> list[Any]:
+        return evaluate(self.graph, inputs)
 
 
 class Leaf:
@@ -84,7 +88,7 @@ class Leaf:
             with self.lock:
                 found = self.programs.get((kind, wrt))
                 if found is None:
-                    found = self.programs[kind, wrt] = compile_graph(self.graph(kind, wrt), kind)
+                    found = self.programs[kind, wrt] = _compiled(self.graph(kind, wrt), kind)
         return found
 
     def pair(self, wrt: tuple[int, ...]) -> tuple[Any, Any]:
@@ -97,8 +101,8 @@ class Leaf:
             with self.lock:
                 parts = self.partition(wrt)
                 found = (
-                    compile_graph(parts.forward, "forward"),
-                    compile_graph(parts.backward, "backward"),
+                    _compiled(parts.forward, "forward"),
+                    _compiled(parts.backward, "backward"),
                 )
                 self.programs["pair", wrt] = found
         return found
@@ -119,10 +123,18 @@ class Leaf:
         return values
 
 
+def _compiled(graph: CalcGraph, name: str) -> Program:
+    program = compile_graph(graph, name)
+    program.run = transactional(program.run, graph)
+    return program
+
+
 def _fits(value: Any, spec: Any) -> bool:
     if isinstance(value, (np.ndarray, np.generic)):
         kind = "array" if isinstance(value, np.ndarray) else "scalar"
         return bool(value.shape == spec.shape and value.dtype == spec.dtype and kind == spec.kind)
+    if spec.kind == "object":
+        return isinstance(value, STREAMS)
     return (
         spec.kind == "weak"
         and isinstance(value, (bool, int, float, complex))

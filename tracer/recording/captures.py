@@ -20,6 +20,7 @@ import numpy as np
 
 from tracer.graph.node import Node
 from tracer.recording.calls import contains_tensor
+from tracer.recording.randomness import STREAMS
 from tracer.recording.tensor import TracedTensor
 from tracer.recording.whereabouts import is_library
 
@@ -240,7 +241,7 @@ class Captures:
         """
         if path is None or isinstance(value, TracedTensor) or not self._is_open():
             return value
-        if isinstance(value, NUMERIC):
+        if isinstance(value, (*NUMERIC, *STREAMS)):
             return self._lift(getattr(value, "__tracer_plain__", value), path)
         key = path.key()
         deep = deep and type(value) in (list, tuple, dict, set, frozenset)
@@ -265,7 +266,7 @@ class Captures:
             return found[1]
         name = _last_name(path)
         tensor = self.recorder.argument(value, name, capture=str(path) or "a captured array")
-        tensor._captured = True
+        tensor._captured = not isinstance(value, STREAMS)
         self.lifted[key] = (path, tensor, tensor._node)
         return tensor
 

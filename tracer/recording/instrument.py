@@ -9,8 +9,6 @@ arrays and floats to inputs of the program and guards the rest.
 from __future__ import annotations
 
 import functools
-import os
-import random
 import types
 from types import FunctionType, MethodType
 from typing import Any
@@ -20,6 +18,7 @@ import numpy as np
 from tracer.recording.active import leak
 from tracer.recording.captures import Captures, Path, is_library_module
 from tracer.recording.loads import MONITOR, watched_code
+from tracer.recording.randomness import random_call
 from tracer.recording.scipy_hooks import hooked
 from tracer.recording.tensor import TracedTensor
 from tracer.recording.unsourced import watch
@@ -112,9 +111,11 @@ def instrumented(function: Any, captures: Captures) -> Any:
     Raises
     ------
     LeakError
-        For a source of random numbers.
+        For a source of random numbers that is no stream of NumPy's.
     """
-    refuse_randomness(function)
+    drawn = random_call(function)
+    if drawn is not None:
+        return drawn
     path = captures.path_of(function)
     if isinstance(function, MethodType):
         plain = function.__func__
@@ -171,25 +172,6 @@ def _partial(function: Any, path: Path | None, captures: Captures) -> Any:
     args = [captures.take(v, at.then("item", k)) for k, v in enumerate(function.args)]
     keywords = {k: captures.take(v, named.then("item", k)) for k, v in function.keywords.items()}
     return functools.partial(instrumented(function.func, captures), *args, **keywords)
-
-
-RANDOM_SOURCES = (np.random.Generator, np.random.RandomState, random.Random, np.random.BitGenerator)
-
-
-def refuse_randomness(function: Any) -> None:
-    """A number drawn while tracing would be the same in every call.
-
-    Raises
-    ------
-    LeakError
-        For methods of random generators, ``random`` and ``os.urandom``.
-    """
-    owner = getattr(function, "__self__", None)
-    if isinstance(owner, RANDOM_SOURCES) or function is os.urandom:
-        raise leak(
-            f"{getattr(function, '__name__', 'It')}() draws random numbers in a traced function.",
-            "draw them outside and pass them as an argument",
-        )
 
 
 def instrument(function: FunctionType, monitor: Monitor) -> FunctionType:

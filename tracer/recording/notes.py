@@ -22,6 +22,7 @@ from tracer.ops import registry
 from tracer.recording.active import leak
 from tracer.recording.buffers import Buffer, Step
 from tracer.recording.poison import shell
+from tracer.recording.randomness import STREAMS, Streams, TracedStream, stream_argument
 from tracer.recording.specs import inferred_specs, spec_of
 from tracer.recording.tensor import TracedScalar, TracedTensor
 from tracer.recording.whereabouts import Locator, Place, user_frame
@@ -52,12 +53,16 @@ class Notes:
         self.leaked: errors.LeakError | None = None
         self.closed = False
         self.captures: Any = None  # set by whoever opens the trace
+        self.enclosing: Any = None  # the recorder of the trace around this one
+        self.streams = Streams()
         self.base_errstate = np.geterr()
         self.base_errstate_object = self._errstate_object()
 
     # -- Tensors -----------------------------------------------------------------------------
     def argument(self, value: Any, name: str, capture: str = "", shared: bool = False) -> Any:
         """A run-time input. ``value`` must be the trace's own copy where it may be written to."""
+        if isinstance(value, (*STREAMS, TracedStream)):
+            return stream_argument(self, value, name)
         spec = spec_of(value)
         node = Node(registry.INPUT, (), Params(), (spec,), None, name)
         self.inputs.append(node)

@@ -20,6 +20,7 @@ from tracer.recording.active import ACTIVE
 from tracer.recording.calls import refuse_type
 from tracer.recording.captures import Captures, Condition, Path, plain_function
 from tracer.recording.instrument import instrumented
+from tracer.recording.randomness import STREAMS
 from tracer.recording.recorder import Recorder, run_user_function
 from tracer.recording.tensor import TracedTensor
 
@@ -72,7 +73,7 @@ def is_dynamic(leaf: Any) -> bool:
         refuse_type(leaf)
         return True
     kind = type(leaf)
-    if kind is float or kind is complex:
+    if kind is float or kind is complex or isinstance(leaf, STREAMS):
         return True
     if kind.__module__.startswith(("scipy.sparse", "pandas")):
         raise errors.UnsupportedType(
@@ -109,6 +110,7 @@ def trace_function(
     # What a nested trace reads from outside belongs to the outermost trace, as an input of it.
     captures = Captures(recorder) if enclosing is None else enclosing.captures
     recorder.captures = captures
+    recorder.enclosing = enclosing
     if enclosing is None:
         captures.know(function, Path("function", None))
         captures.know(plain, Path("function", None))
@@ -138,13 +140,19 @@ def trace_function(
                 else:
                     fixed.append((position, leaf))
             graph = recorder.graph(outputs)
+            recorder.streams.refuse_unseen()
+    except errors.TracerError:
+        raise
     except RecursionError as error:
-        if isinstance(error, errors.TracerError):
-            raise
         raise errors.RecursiveTrace(
             f"{name} called itself without end while it was traced.", recorder.where(),
             "make the recursion end on a value that does not depend on traced data",
         ) from error  # fmt: skip
+    except Exception:
+        if enclosing is not None:
+            enclosing.streams.lost |= recorder.streams.drew()
+        recorder.streams.commit()
+        raise
     own = captures if enclosing is None else Captures(recorder)
     return _arranged(graph, recorder, own, tuple(dynamic), out_structure, tuple(fixed))
 

@@ -82,6 +82,10 @@ class Speller:
         if node.regions:
             return self._region(node, lookup)
         args, kwargs = node.params.args, node.params.kwargs
+        if node.inputs and node.inputs[0].spec.kind == "object":  # rng.normal(size=3)
+            method = node.op.name.rpartition(".")[2]
+            stream = lookup(node.inputs[0]).at(ATOM)
+            return Text(f"{stream}.{method}({self._call(args[1:], kwargs, node, lookup)})")
         if node.spelling == "operator" and node.op.symbol and not kwargs:
             return self._operator(node.op.symbol, [self.argument(a, node, lookup) for a in args])
         if self._is_transposed_attribute(node):
@@ -186,6 +190,8 @@ def shape_text(speller: Speller, like: Node, lookup: Lookup) -> str:
 
 def _constant(speller: Speller, node: Node, lookup: Lookup) -> Text:
     (value,) = node.params.args
+    if node.spec.kind == "object" and value.label == "np_random":
+        return Text("np.random")
     if type(value) is Ref and not value.label and node.name:
         value = Ref(value.value, node.name) if _needs_table(speller, value) else value
     text = speller.constants.text(value)

@@ -105,15 +105,21 @@ def _wrapper(
     text: Text, joint: CalcGraph, parts: Partition, arguments: Arguments, checked: bool
 ) -> list[str]:
     """``value_and_grad`` on the user's arguments."""
-    lines = [f"def value_and_grad({', '.join(map(_name, arguments.parameters))}):"]
+    parameters = [_name(parameter) for parameter in arguments.parameters]
+    lines: list[str] = []
     given = []
     for number, (node, path) in enumerate(zip(parts.forward.inputs, arguments.paths, strict=True)):
+        if number in arguments.captures and node.spec.kind == "object":
+            given.append(text.names[node])  # a random stream from outside has to be handed over
+            parameters.append(given[-1])
+            continue
         if number in arguments.captures:
             given.append(text.constants.reference(arguments.captures[number], text.names[node]))
             continue
         given.append(expression_of(path, text.constants))
-        if checked:
+        if checked and node.spec.kind != "object":
             lines.append(f"{STEP}{_check_of(path, given[-1], node)}")
+    lines.insert(0, f"def value_and_grad({', '.join(parameters)}):")
     values = parts.forward.outputs[: parts.forward.roles["value"]]
     results = [f"value_{n}" if len(values) > 1 else "value" for n in range(len(values))]
     call = f"{STEP}{', '.join(results)}, residuals = forward({', '.join(given)})"

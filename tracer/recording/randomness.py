@@ -1,0 +1,571 @@
+"""Random streams in a trace: each draw becomes a node on the same stream, in the user's order.
+
+>>> @trace
+... def noisy(x, rng):
+...     return x + rng.normal(size=x.shape)
+>>> print(noisy.graph(np.ones(3), np.random.default_rng(0), mode="forward"))
+graph 'noisy(x, rng)'
+%0 x: f64[3] = input()
+%1 rng: object = input()
+%2: f64[3] = random.Generator.normal(%1, size=(3,)) as method
+%3: f64[3] = add(%0, %2) as operator
+return value %3
+
+Tracing draws from private copies of the streams; the program that runs afterwards draws from the
+real ones. A program that does not come to its end (another branch, an exception) puts the states
+back. If the user's function raises, the streams stand where plain NumPy would have left them.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tracer import errors
+from tracer.graph.calcgraph import CalcGraph
+from tracer.graph.node import Node, Params, Ref
+from tracer.ops import registry
+from tracer.ops.random import (
+    BY_SIZES,
+    DISTRIBUTIONS,
+    MAKER_OPS,
+    MAKERS,
+    STREAM,
+    draw_op,
+    parameters_of,
+)
+from tracer.recording.active import ACTIVE, leak
+from tracer.recording.poison import shell
+from tracer.recording.tensor import TracedScalar, TracedTensor, recorder_for
+
+if TYPE_CHECKING:
+    from tracer.recording.recorder import Recorder
+
+GLOBAL = np.random.mtrand._rand  # what np.random.normal and its like draw from
+STREAMS = (np.random.Generator, np.random.RandomState)
+# Plain functions that draw from it, too.
+FUNCTIONS = [
+    vars(np.random)[name]
+    for name in ("seed", "ranf", "sample", "get_bit_generator", "set_bit_generator")
+    if name in vars(np.random)
+]
+UNKNOWN_FIX = "pass the generator as an argument, or make it inside with np.random.default_rng"
+
+
+class TracedStream(TracedScalar):
+    """A Generator or RandomState while its function is traced: its methods record draws."""
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        kind = type(self._value)
+        if not isinstance(self._value, STREAMS) or not hasattr(kind, name):
+            if isinstance(self._value, STREAMS):
+                raise AttributeError(f"'{kind.__name__}' object has no attribute '{name}'")
+            raise leak(f"{kind.__name__}.{name} was read in a traced function.", UNKNOWN_FIX)
+        return drawing(self, name)
+
+
+# -- streams that a trace knows --------------------------------------------------------------
+class Streams:
+    """The streams of one trace and their private copies."""
+
+    def __init__(self) -> None:
+        self.copies: dict[int, tuple[Any, Any]] = {}  # of bit generators
+        self.real: dict[int, tuple[Any, Any, Any]] = {}  # stream, its copy, the state it had
+        self.traced: dict[int, TracedStream] = {}
+        self.lost = False  # an inner trace drew and then failed: its draws are in no program
+        self.unseen = _watched() if threading.active_count() == 1 else []
+
+    def private(self, stream: Any) -> Any:
+        """The copy that tracing draws from; two streams over one bit generator stay so."""
+        known = self.real.get(id(stream))
+        if known is not None:
+            return known[1]
+        refuse_stream(stream)
+        bits = _bits(stream)
+        found = self.copies.get(id(bits))
+        if found is None:
+            copied = type(bits)()
+            copied.state = bits.state
+            found = self.copies[id(bits)] = (bits, copied)
+        copy = type(stream)(found[1])
+        state = _state(stream)
+        if isinstance(stream, np.random.RandomState):
+            copy.set_state(state)
+        self.real[id(stream)] = (stream, copy, state)
+        return copy
+
+    def commit(self) -> None:
+        """After an exception of the user's: the streams stand where plain NumPy left them."""
+        for stream, copy, was in self.real.values():
+            if not _same_state(_state(copy), was):
+                _put_state(stream, _state(copy))
+
+    def drew(self) -> bool:
+        return any(not _same_state(_state(copy), was) for _, copy, was in self.real.values())
+
+    def refuse_unseen(self) -> None:
+        """Raise if a stream moved although only its copy should have.
+
+        Raises
+        ------
+        LeakError
+            If random numbers were drawn by code that tracing can't see into.
+        """
+        if self.lost:
+            raise leak(
+                "Random numbers were drawn by an inner function that then raised an exception.",
+                "draw them before the call that may fail",
+            )
+        if threading.active_count() > 1:
+            return
+        moved = [s for s, _, was in self.real.values() if not _same_state(_state(s), was)]
+        if moved or any(not _same_state(state(), was) for state, was in self.unseen):
+            raise leak(
+                "Random numbers were drawn by code that tracing can't see into.",
+                "draw them outside and pass them as an argument",
+            )
+
+
+def _watched() -> list[tuple[Callable[[], Any], Any]]:
+    """The streams that code may draw from without being handed one."""
+    readers: list[Callable[[], Any]] = [lambda: _state(GLOBAL), random.getstate]
+    return [(reader, reader()) for reader in readers]
+
+
+def _bits(stream: Any) -> Any:
+    if isinstance(stream, np.random.Generator):
+        return stream.bit_generator
+    return stream._bit_generator
+
+
+def refuse_stream(stream: Any) -> None:
+    """Raise for streams whose draws or state can't be followed.
+
+    Raises
+    ------
+    UnsupportedType
+        For subclasses, and for a RandomState over another bit generator than MT19937.
+    """
+    strange = type(stream) not in STREAMS
+    if not strange and type(stream) is np.random.RandomState:
+        strange = type(stream._bit_generator) is not np.random.MT19937
+    if strange:
+        raise errors.UnsupportedType(
+            f"A {type(stream).__name__} of this kind can't be traced.", None,
+            "use np.random.default_rng, or a RandomState made from a seed",
+        )  # fmt: skip
+
+
+def _state(stream: Any) -> Any:
+    if isinstance(stream, np.random.RandomState):
+        return stream.get_state(legacy=False)
+    return stream.bit_generator.state
+
+
+def _put_state(stream: Any, state: Any) -> None:
+    if isinstance(stream, np.random.RandomState):
+        stream.set_state(state)
+    else:
+        stream.bit_generator.state = state
+
+
+def _same_state(one: Any, other: Any) -> bool:
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(_same_state(one[k], other[k]) for k in one)
+    if isinstance(one, np.ndarray):
+        return bool(one.tobytes() == other.tobytes())
+    return bool(one == other)
+
+
+def traced_stream(recorder: Recorder, node: Node, value: Any) -> TracedStream:
+    """The stand-in for a stream; ``value`` is the copy that tracing draws from."""
+    tensor = shell(()).view(TracedStream)
+    tensor._value = value
+    tensor._recorder = recorder
+    tensor._node = node
+    tensor._buffer = None
+    tensor._steps = ()
+    tensor._version = 0
+    tensor._known = tensor._captured = False
+    return tensor
+
+
+def stream_argument(recorder: Recorder, stream: Any, name: str) -> TracedStream:
+    """A stream as an input of the trace."""
+    node = Node(registry.INPUT, (), Params(), (STREAM,), None, name)
+    recorder.inputs.append(node)
+    own = recorder.streams.private(stream) if isinstance(stream, STREAMS) else stream
+    return traced_stream(recorder, node, own)
+
+
+def global_stream(recorder: Recorder) -> TracedStream:
+    """The stream of ``np.random.normal`` and its like: a constant of the program."""
+    found = recorder.streams.traced.get(id(GLOBAL))
+    if found is None:
+        node = Node(registry.CONSTANT, (), Params((Ref(GLOBAL, "np_random"),)), (STREAM,))
+        recorder.nodes.append(node)
+        copy = _enclosing_copy(recorder)
+        found = traced_stream(recorder, node, recorder.streams.private(GLOBAL) if copy is None
+                              else copy)  # fmt: skip
+        recorder.streams.traced[id(GLOBAL)] = found
+    return found
+
+
+def _enclosing_copy(recorder: Recorder) -> Any:
+    """In an inner trace the outer one's copy is the stream as it stands now."""
+    if recorder.enclosing is None:
+        return None
+    return recorder.streams.private(global_stream(recorder.enclosing)._value)
+
+
+# -- draws -----------------------------------------------------------------------------------
+def drawing(stream: TracedStream, name: str) -> Callable[..., Any]:
+    """The method ``name`` of a traced stream."""
+
+    def draw(*args: Any, **kwargs: Any) -> Any:
+        recorder = recorder_for(stream, args, kwargs)
+        own: Any = stream if stream._recorder is recorder else recorder._from_outer(stream)
+        return _draw(recorder, own, name, args, kwargs)
+
+    draw.__name__ = name
+    return draw
+
+
+def _draw(recorder: Recorder, stream: TracedStream, name: str, args: tuple, kwargs: dict) -> Any:
+    owner = type(stream._value)
+    name = {"ranf": "random_sample", "sample": "random_sample"}.get(name, name)
+    special = SPECIAL.get(name)
+    if special is not None:
+        return special(recorder, stream, *args, **kwargs)
+    if name not in DISTRIBUTIONS and name not in BY_SIZES:
+        raise leak(
+            f"{owner.__name__}.{name} was used in a traced function.",
+            "call it outside, and draw inside from a generator that is passed as an argument",
+        )
+    if "out" in kwargs and kwargs["out"] is not None:
+        return _draw_into(recorder, stream, name, args, **kwargs)
+    args, kwargs = _arranged(recorder, name, args, kwargs)
+    return recorder.call(draw_op(owner, name), (stream, *args), kwargs, "method")
+
+
+def _draw_into(
+    recorder: Recorder, stream: TracedStream, name: str, args: tuple, *, out: Any, **kwargs: Any
+) -> Any:
+    """``rng.random(out=x)``: drawn, then written."""
+    if not isinstance(out, TracedTensor):
+        raise leak(
+            f"{name}(out=...) wrote into an array made outside the trace.",
+            "make it inside the traced function, e.g. out = np.empty(n)",
+            errors.CaptureMutationError,
+        )  # fmt: skip
+    if len(args) < 1:
+        kwargs.setdefault("size", out.shape)
+    if out.dtype != np.float64:
+        kwargs.setdefault("dtype", out.dtype)
+    out[...] = _draw(recorder, stream, name, args, kwargs)
+    return out
+
+
+def _arranged(recorder: Recorder, name: str, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+    """Parameters that hold arrays by position; the size as plain integers."""
+    if name in BY_SIZES:
+        return tuple([_size(a) for a in args]), kwargs
+    names, defaults = parameters_of(name)
+    count = len(names)
+    bound = dict(zip(names, args[:count], strict=False))
+    bound |= {key: kwargs.pop(key) for key in list(kwargs) if key in names}
+    rest = list(args[count:])
+    if rest:
+        rest[0] = _size(rest[0])
+    if "size" in kwargs:
+        kwargs["size"] = _size(kwargs["size"])
+    bound = {key: _array(recorder, value) for key, value in bound.items()}
+    traced = [k for k, n in enumerate(names) if _is_array(bound.get(n))]
+    needed = max([len(args[:count]), *[k + 1 for k in traced]]) if not rest else count
+    positional = []
+    for parameter in names[:needed]:
+        if parameter not in bound and parameter not in defaults:
+            break  # NumPy will say what is missing
+        positional.append(bound.pop(parameter, defaults.get(parameter)))
+    return (*positional, *rest), {**bound, **kwargs}
+
+
+def _is_array(value: Any) -> bool:
+    return isinstance(value, (np.ndarray, np.generic))
+
+
+def _array(recorder: Recorder, value: Any) -> Any:
+    """A list that holds Tensors, as an array."""
+    from tracer.recording.calls import contains_tensor
+
+    if type(value) in (list, tuple) and contains_tensor(value):
+        return recorder.as_array(value)
+    return value
+
+
+def _size(size: Any) -> Any:
+    """A size as plain integers: reading a traced one is a guard."""
+    if isinstance(size, (tuple, list)):
+        return tuple([n if type(n) is int else n.__index__() for n in size])
+    if isinstance(size, np.ndarray) and np.ndim(size):
+        return tuple([n.__index__() for n in size])
+    return size if size is None or type(size) is int else size.__index__()
+
+
+def _choice(
+    recorder: Recorder, stream: TracedStream, a: Any, size: Any = None, replace: Any = True,
+    p: Any = None, axis: int = 0, shuffle: bool = True,
+) -> Any:  # fmt: skip
+    """A choice among elements is a choice of positions and a look-up."""
+    op = draw_op(type(stream._value), "choice")
+    options: dict[str, Any] = {} if size is None else {"size": _size(size)}
+    options |= {} if replace is True else {"replace": bool(replace)}
+    options |= {} if p is None else {"p": recorder.tensor(_array(recorder, p))}
+    options |= {} if shuffle is True else {"shuffle": shuffle}
+    if isinstance(a, (int, np.integer)) or not np.ndim(a):
+        return recorder.call(op, (stream, a), options, "method")
+    a = recorder.tensor(_array(recorder, a))
+    if isinstance(stream._value, np.random.RandomState) and np.ndim(a) != 1:
+        raise ValueError("a must be 1-dimensional")
+    places = recorder.call(op, (stream, np.shape(a)[axis]), options, "method")
+    if axis == 0 or np.ndim(a) == 1:
+        return a[places]
+    return np.take(a, places, axis=axis)
+
+
+def _order(recorder: Recorder, stream: TracedStream, count: int) -> Any:
+    op = draw_op(type(stream._value), "permutation")
+    return recorder.call(op, (stream, count), {}, "method")
+
+
+def _permutation(recorder: Recorder, stream: TracedStream, x: Any, axis: int = 0) -> Any:
+    """Another order of the elements is an order of the positions and a look-up."""
+    if not isinstance(x, (list, tuple, np.ndarray)) or not np.ndim(x):
+        op = draw_op(type(stream._value), "permutation")
+        return recorder.call(op, (stream, x), {}, "method")
+    x = recorder.tensor(_array(recorder, x))
+    places = _order(recorder, stream, np.shape(x)[axis])
+    return x[places] if axis == 0 else np.take(x, places, axis=axis)
+
+
+def _shuffle(recorder: Recorder, stream: TracedStream, x: Any, axis: int = 0) -> None:
+    if not isinstance(x, TracedTensor) or x._buffer is None:
+        raise leak(
+            f"shuffle() was called on a {type(x).__name__} that is not traced.",
+            "order positions instead: order = rng.permutation(len(items))",
+            errors.CaptureMutationError,
+        )  # fmt: skip
+    x[...] = _permutation(recorder, stream, x, axis)
+
+
+def _permuted(
+    recorder: Recorder, stream: TracedStream, x: Any, axis: Any = None, out: Any = None
+) -> Any:
+    """Each slice in an order of its own: positions are permuted in the same way, then looked up."""
+    x = recorder.tensor(_array(recorder, x))
+    shape = np.shape(x)
+    numbers = np.arange(int(np.prod(shape)))
+    options = {} if axis is None else {"axis": axis}
+    op = draw_op(type(stream._value), "permuted")
+    places = recorder.call(op, (stream, np.reshape(numbers, shape)), options, "method")
+    result = np.ravel(x)[places]
+    if out is None:
+        return result
+    if not isinstance(out, TracedTensor):
+        raise leak(
+            "permuted(out=...) wrote into an array made outside the trace.",
+            "make it inside the traced function", errors.CaptureMutationError,
+        )  # fmt: skip
+    out[...] = result
+    return out
+
+
+def _seed(recorder: Recorder, stream: TracedStream, seed: Any = None) -> None:
+    """``np.random.seed(0)``: a draw that gives nothing and sets the state."""
+    op = draw_op(type(stream._value), "seed")
+    tensors: list[TracedTensor] = []
+    params, values = recorder._template((stream, seed), {}, tensors)
+    recorder._compute(op, params, values, "method")
+    recorder.add(op, tuple([recorder.node_of(t) for t in tensors]), params, (STREAM,), "", "method")
+
+
+SPECIAL: dict[str, Callable[..., Any]] = {
+    "choice": _choice, "permutation": _permutation, "shuffle": _shuffle, "permuted": _permuted,
+    "seed": _seed,
+}  # fmt: skip
+
+
+# -- streams made inside ---------------------------------------------------------------------
+def made(maker: Any) -> Callable[..., Any]:
+    """``np.random.default_rng`` and its like: in a trace, the stream is made on every call."""
+
+    @wraps(maker, updated=())
+    def make(*args: Any, **kwargs: Any) -> Any:
+        recorder = ACTIVE.get()
+        if recorder is None:
+            return maker(*args, **kwargs)
+        if args and isinstance(args[0], TracedStream) and isinstance(args[0]._value, STREAMS):
+            return args[0]  # default_rng of a generator is that generator
+        tensors: list[TracedTensor] = []
+        params, values = recorder._template(args, kwargs, tensors)
+        op = MAKER_OPS[maker]
+        value = recorder._compute(op, params, values, "")
+        place = recorder.place(2)
+        name = place.target if place is not None and isinstance(place.target, str) else ""
+        inputs = tuple([recorder.node_of(t) for t in tensors])
+        return traced_stream(recorder, recorder.add(op, inputs, params, (STREAM,), name), value)
+
+    make.__tracer_original__ = maker  # type: ignore[attr-defined]
+    return make
+
+
+MADE: dict[int, Callable[..., Any]] = {id(maker): made(maker) for maker in MAKERS.values()}
+
+
+def is_random(node: Node) -> bool:
+    """Whether a node is a stream, makes one, or seeds one."""
+    return node.specs[0].kind == "object" and node.op is not registry.INPUT
+
+
+def replay_random(recorder: Recorder, node: Node, operands: list[Any]) -> Any:
+    """The node's stream once more, in an outer trace."""
+    if node.op is registry.CONSTANT:
+        return global_stream(recorder)
+    args, kwargs = node.params.fill(operands)
+    if node.op.evaluate in MAKER_OPS:
+        return made(node.op.evaluate)(*args, **kwargs)
+    return drawing(args[0], node.op.name.rpartition(".")[2])(*args[1:], **kwargs)
+
+
+# -- what user code calls --------------------------------------------------------------------
+def random_call(function: Any) -> Any:
+    """What stands in for a callable that draws random numbers or makes a stream; else None.
+
+    Raises
+    ------
+    LeakError
+        For sources of random numbers that are no streams of NumPy's, and for streams that no
+        path leads to.
+    """
+    owner = getattr(function, "__self__", None)
+    if isinstance(owner, STREAMS):
+        recorder = ACTIVE.get()
+        if recorder is None:
+            return None
+        if owner is not GLOBAL:
+            raise leak(
+                f"{function.__name__}() draws from a generator that tracing can't follow.",
+                UNKNOWN_FIX,
+            )
+        return drawing(global_stream(recorder), function.__name__)
+    if isinstance(function, type):
+        return MADE.get(id(function))
+    if any(function is one for one in FUNCTIONS):
+        return _global_hook(function)
+    _refuse_source(function, owner)
+    return MADE.get(id(function))
+
+
+def _refuse_source(function: Any, owner: Any) -> None:
+    name = getattr(function, "__name__", "It")
+    module = getattr(function, "__module__", None)
+    foreign = isinstance(owner, (random.Random, np.random.BitGenerator, np.random.SeedSequence))
+    foreign = foreign or function is os.urandom or module == "secrets"
+    if foreign or (module == "uuid" and name in ("uuid1", "uuid4")):
+        raise leak(
+            f"{name}() draws random numbers in a traced function.",
+            "draw from a NumPy generator, or draw outside and pass the numbers as an argument",
+        )
+
+
+def random_rows() -> list[tuple[Any, str, Any, Any]]:
+    """``(module, name, original, wrapper)``: what replaces NumPy's functions while a trace runs."""
+    rows = []
+    for name, value in list(vars(np.random).items()):
+        if getattr(value, "__self__", None) is GLOBAL or any(value is f for f in FUNCTIONS):
+            rows.append((np.random, name, value, _global_hook(value)))
+    rows.append((np.random, "default_rng", np.random.default_rng, made(np.random.default_rng)))
+    return rows
+
+
+def _global_hook(original: Any) -> Any:
+    def hook(*args: Any, **kwargs: Any) -> Any:
+        recorder = ACTIVE.get()
+        if recorder is None:
+            return original(*args, **kwargs)
+        return drawing(global_stream(recorder), original.__name__)(*args, **kwargs)
+
+    hook.__name__ = original.__name__
+    hook.__tracer_original__ = original  # type: ignore[attr-defined]
+    return hook
+
+
+# -- programs that draw ----------------------------------------------------------------------
+def streams_of(graph: CalcGraph, inputs: Iterable[Any]) -> list[Any]:
+    """The real streams that a graph draws from, given its inputs."""
+    found = [value for value in inputs if isinstance(value, STREAMS)]
+    return found + _fixed_streams(graph)
+
+
+def _fixed_streams(graph: CalcGraph) -> list[Any]:
+    """Streams among the graph's constants, those of its regions too."""
+    found = []
+    for node in graph.order:
+        if node.op is registry.CONSTANT and node.specs[0].kind == "object":
+            found.append(node.params.args[0].value)
+        for region in node.regions:
+            found += _fixed_streams(region)
+    return found
+
+
+def draws(graph: CalcGraph) -> bool:
+    """Whether a program of the graph advances a stream."""
+    return any(
+        "rng" in node.op.effects or any(map(draws, node.regions)) for node in graph.order
+    )  # fmt: skip
+
+
+def states_of(streams: Iterable[Any]) -> list[tuple[Any, Any]]:
+    """Each stream with its state."""
+    return [(stream, _state(stream)) for stream in streams if isinstance(stream, STREAMS)]
+
+
+def put_back(states: Iterable[tuple[Any, Any]]) -> None:
+    """Undo all draws since `states_of`."""
+    for stream, state in states:
+        _put_state(stream, state)
+
+
+def moved(states: Iterable[tuple[Any, Any]]) -> list[Any]:
+    """The streams that have another state than they had."""
+    return [stream for stream, state in states if not _same_state(_state(stream), state)]
+
+
+def transactional(run: Callable[..., Any], graph: CalcGraph) -> Callable[..., Any]:
+    """A program that puts its streams back where it does not come to its end."""
+    if not draws(graph):
+        return run
+    fixed = _fixed_streams(graph)
+
+    def careful(*inputs: Any) -> Any:
+        states = states_of([*inputs, *fixed])
+        try:
+            return run(*inputs)
+        except BaseException:
+            put_back(states)
+            raise
+
+    return careful
+
+
+__all__ = ["STREAMS", "Streams", "TracedStream", "random_call", "transactional"]
