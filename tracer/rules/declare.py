@@ -301,7 +301,8 @@ def composed(*fns: Any) -> Callable:
     """Decorator: the function written with others that have rules, for its derivative alone.
 
     The graph keeps the function's own node and the program its own call. The definition takes the
-    call's arguments; an argument that it does not name is refused at the user's call.
+    call's arguments and, if it names it, ``out``, the result, as a constant; an argument that it
+    does not name is refused at the user's call.
     """
 
     def declare(definition: Callable[..., Any]) -> Callable[..., Any]:
@@ -325,20 +326,25 @@ def no_rule(*fns: Any, because: str) -> None:
         _enter(fn, "missing").because = because
 
 
-_NOT_CHAPTERS = ("declare", "helpers", "special")
+# Chapters on SciPy, by the names of the ops that need them: loaded when the first one is met.
+SCIPY_CHAPTERS = {
+    "special.": "special_elementary special_gamma special_error special_bessel special_elliptic "
+    "special_orthogonal special_hypergeometric special_wave special_statistics special_without",
+}  # fmt: skip
+_NOT_CHAPTERS = ("declare", "helpers", "special_", "scipy_")
 _loaded: set[str] = set()
 
 
 def _load(chapter: str) -> None:
     if chapter not in _loaded:
+        import_module(f"tracer.rules.{chapter}")  # whose lock makes other threads wait
         _loaded.add(chapter)
-        import_module(f"tracer.rules.{chapter}")
 
 
 def load_rules() -> None:
     """Load every chapter; done before the first trace, whose hooks stand in for NumPy's names."""
     for module in pkgutil.iter_modules(import_module("tracer.rules").__path__):
-        if module.name not in _NOT_CHAPTERS:
+        if not module.name.startswith(_NOT_CHAPTERS):
             _load(module.name)
 
 
@@ -347,6 +353,8 @@ def rule_for(op: Op) -> Rule | None:
     if "" not in _loaded:
         load_rules()
         _loaded.add("")
-    if op.name.startswith("special."):
-        _load("special")
+    for prefix, chapters in SCIPY_CHAPTERS.items():
+        if op.name.startswith(prefix):
+            for chapter in chapters.split():
+                _load(chapter)
     return RULES.get(op)
