@@ -32,12 +32,15 @@ class Builder:
     ----------
     nodes : list of Node
     origin, context : given to every node emitted from now on.
+    plans : dict of Node
+        What a transform has prepared for single nodes.
     """
 
     def __init__(self, nodes: Sequence[Node] = ()):
         self.nodes: list[Node] = list(nodes)
         self.origin: Origin | None = None
         self.context: tuple | None = None
+        self.plans: dict[Node, Any] = {}
 
     def append(self, node: Node) -> Node:
         self.nodes.append(node)

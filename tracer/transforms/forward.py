@@ -24,6 +24,7 @@ from tracer.rules.declare import EVERY, ZERO, Mask, Rule, Sparse
 from tracer.rules.helpers import broadcast_like, sum_to
 from tracer.transforms.composed import push_composed
 from tracer.transforms.cotangents import cast, combine, dense, settled
+from tracer.transforms.loops_forward import push_cond, push_loop, with_joint_nodes
 from tracer.transforms.pull import (
     missing,
     pull_back,
@@ -77,13 +78,14 @@ def forward(graph: CalcGraph, wrt: Sequence[Node | int]) -> CalcGraph:
         if output.specs[0].is_inexact
     ]
     kept = needed(builder.nodes, ends) | set(graph.order) | set(inputs)
-    return graph.replace(
+    made = graph.replace(
         inputs=inputs,
         order=[node for node in builder.nodes if node in kept],
         outputs=(*graph.outputs, *ends),
         records=(),
         roles={"value": len(graph.outputs), "tangent": len(ends)},
     )
+    return with_joint_nodes(made, builder.plans)
 
 
 def push(builder: Builder, order: Sequence[Node], active: set[Node], tangents: Tangents) -> None:
@@ -364,6 +366,8 @@ SPECIAL: dict[Any, Any] = {
     registry.ASTYPE: _push_cast,
     registry.CALL: _push_call,
     registry.CUSTOM: _push_custom,
+    registry.LOOP: push_loop,
+    registry.COND: push_cond,
 }
 
 

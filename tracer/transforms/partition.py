@@ -52,15 +52,17 @@ class Partition:
     copies: dict[Node, Node]
 
 
-def partition(joint: CalcGraph) -> Partition:
+def partition(joint: CalcGraph, given: tuple[Node, ...] | None = None) -> Partition:
     """Cut a joint graph made by ``reverse(…, seed="input")``.
+
+    Which inputs are cotangents is seen by their place and name, unless they are ``given``.
 
     Values that only lend their shape are not saved where another saved value has it; views,
     reshapes and constants are computed again; impure values are always saved.
     """
     values = joint.outputs[: joint.roles["value"]]
     gradients = joint.outputs[joint.roles["value"] :]
-    own = forward_nodes(joint, values)
+    own = forward_nodes(joint, values, given)
     seeds = seeds_of(joint, own)
     wanted = needed(joint.order, gradients)
     later = [
@@ -89,17 +91,30 @@ def is_pure(node: Node) -> bool:
     return node.op.is_pure and all(is_pure(n) for body in node.regions for n in body.order)
 
 
-def forward_nodes(joint: CalcGraph, values: Iterable[Node]) -> set[Node]:
+def forward_nodes(
+    joint: CalcGraph, values: Iterable[Node], given: tuple[Node, ...] | None = None
+) -> set[Node]:
     """What the values, guards and effects depend on, all inputs but the seeds, and all draws."""
     count = len(joint.outputs) - joint.roles["gradient"]
     ends = [*values, *[guard.node for guard in joint.guards]]
     ends += [node for effect in joint.effects for node in (effect.target, effect.value)]
     ends += [node for node in joint.order if not is_pure(node)]
     own = needed(joint.order, ends)
+    if given is not None:
+        return own | {node for node in joint.inputs if node not in given}
     inexact = sum(output.specs[0].is_inexact for output in joint.outputs[:count])
     tail = joint.inputs[len(joint.inputs) - inexact :] if inexact else ()
     are_seeds = all(node.name.startswith("g_") and node not in own for node in tail)
     return own | {node for node in joint.inputs if not (are_seeds and node in tail)}
+
+
+def _without(joint: CalcGraph, seeds: tuple[Node, ...], values: Iterable[Node]) -> set[Node]:
+    """Everything that does not depend on the seeds, as far as the first part computes it."""
+    moving = set(seeds)
+    for node in joint.order:
+        if any(operand in moving for operand in node.inputs):
+            moving.add(node)
+    return {node for node in joint.order if node not in moving}
 
 
 def seeds_of(joint: CalcGraph, own: set[Node]) -> tuple[Node, ...]:

@@ -20,6 +20,7 @@ from tracer.rules.declare import EVERY, ZERO, By, Mask, Missing, Pull, Rule, rul
 from tracer.transforms.buffers import Buffer, is_unique
 from tracer.transforms.composed import pull_back_composed
 from tracer.transforms.cotangents import LOUD, QUIET, Masked, cast, dense, reduce_to, settled
+from tracer.transforms.loops import pull_back_cond, pull_back_loop
 from tracer.transforms.regions import pull_back_call, pull_back_custom
 
 Contribution = tuple[int, Any]
@@ -403,5 +404,7 @@ SPECIAL: dict[Any, Any] = {
     registry.SCATTER_ADD: _pull_scatter_add,
     registry.ASTYPE: _pull_cast,
     registry.CALL: pull_back_call,
+    registry.LOOP: pull_back_loop,
+    registry.COND: pull_back_cond,
     registry.CUSTOM: pull_back_custom,
 }

@@ -24,6 +24,7 @@ from tracer.rules.helpers import broadcast_like, zeros_like
 from tracer.transforms.cotangents import cast, settled
 
 Contribution = tuple[int, Any]
+CONTROL = (registry.LOOP, registry.COND)
 
 
 def emit_call(builder: Builder, body: CalcGraph, operands: Sequence[Symbol]) -> tuple[Symbol, ...]:
@@ -163,7 +164,7 @@ def lower(graph: CalcGraph) -> CalcGraph:
 
     To be run when nothing is to be differentiated any more.
     """
-    marked = (registry.CALL, registry.CUSTOM, registry.STOP_GRADIENT)
+    marked = (*CONTROL, registry.CALL, registry.CUSTOM, registry.STOP_GRADIENT)
     if not any(node.op in marked for node in graph.order):
         return graph
     builder = Builder()
@@ -185,8 +186,10 @@ def lower(graph: CalcGraph) -> CalcGraph:
         elif node.op is registry.STOP_GRADIENT:
             found = [inputs[0]]
         if found is None:
-            here[node] = node if inputs == node.inputs else node.replace(inputs=inputs)
-            builder.append(here[node])
+            new = node if inputs == node.inputs else node.replace(inputs=inputs)
+            if node.op in CONTROL:
+                new = new.replace(regions=tuple([lower(region) for region in node.regions]))
+            here[node] = builder.append(new)
         elif len(node.specs) > 1:
             several[node] = found
         else:

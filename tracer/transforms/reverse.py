@@ -24,7 +24,8 @@ from tracer.rules.helpers import broadcast_like, is_static, zeros_like
 from tracer.transforms.buffers import Buffer
 from tracer.transforms.cotangents import Cotangent, cast, combine, settled
 from tracer.transforms.invariance import inert_shifts
-from tracer.transforms.pull import pull_back
+from tracer.transforms.loops import Plan, expose
+from tracer.transforms.pull import missing, pull_back
 from tracer.transforms.records import Records
 
 # Ops whose result may share memory with their first operand.
@@ -59,7 +60,16 @@ def reverse(graph: CalcGraph, wrt: Sequence[Node | int], seed: str = "input") ->
         If an op on the way has no derivative rule.
     """
     leaves = [graph.inputs[entry] if isinstance(entry, int) else entry for entry in wrt]
+    graph, plans = expose(graph, leaves)
+    return differentiate(graph, plans, leaves, seed)
+
+
+def differentiate(
+    graph: CalcGraph, plans: dict[Node, Plan], leaves: Sequence[Node], seed: str
+) -> CalcGraph:
+    """``reverse`` of a graph whose loops keep what their ``plans`` need."""
     builder = Builder(graph.order)
+    builder.plans = plans
     records = Records(builder, graph.order)
     active = active_nodes(graph.order, leaves) - inert_shifts(graph)
     cotangents: dict[Node, list[Cotangent]] = {}
@@ -85,6 +95,8 @@ def active_nodes(order: Iterable[Node], leaves: Iterable[Node]) -> set[Node]:
                         rule = rule_for(node.op)
                         if rule is None or rule.kind != "zero":
                             active.add(node)
+                    elif not node.op.is_pure:  # zero would be silently wrong of a random integer
+                        raise missing(node)
                     break
     return active
 
