@@ -11,12 +11,13 @@ CheckFailed: f gave another value than the plain function: 1764.1 instead of 176
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from tracer import errors, settings, trees
+from tracer.recording.randomness import GLOBAL, moved, put_back, states_of
 from tracer.recording.tensor import TracedTensor
 
 
@@ -31,9 +32,11 @@ def is_due(leaf: Any, chosen: bool | None) -> bool:
 def compare(
     name: str, plain: Callable[..., Any], arguments: tuple[tuple, dict[str, Any]],
     run: Callable[[], Any], value_of: Callable[[Any], Any] = lambda result: result,
-    exact: bool = True,
+    exact: bool = True, streams: Sequence[Any] = (),
 ) -> Any:  # fmt: skip
     """Run the program and, on copies, the plain function; the program's result.
+
+    ``streams`` are the random streams that both draw from: each starts from the same states.
 
     Raises
     ------
@@ -41,10 +44,13 @@ def compare(
         If types, dtypes, shapes or values differ, of results or of written arguments.
     """
     copies = trees.map(_copied, arguments)
-    state = np.random.get_state()
+    before = states_of([*streams, GLOBAL])
     expected = plain(*copies[0], **copies[1])
-    np.random.set_state(state)
+    after = states_of(streams)
+    put_back(before)
     result = run()
+    if moved(after):
+        raise _failure(name, "state of a random stream", "one draw", "another")
     _same(name, value_of(result), expected, "result", exact)
     _same(name, arguments[0], copies[0], "arguments", True)
     return result

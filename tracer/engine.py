@@ -18,6 +18,7 @@ from tracer.function import TracedFunction, flat_call
 from tracer.graph.calcgraph import CalcGraph
 from tracer.leaf import Leaf
 from tracer.recording.active import ACTIVE
+from tracer.recording.randomness import draws, streams_of
 from tracer.recording.trace import Trace
 from tracer.selection import Pullback, Selection, fitted, tangent_tree
 
@@ -46,6 +47,7 @@ def call(function: TracedFunction, args: tuple, kwargs: dict[str, Any]) -> Any:
             return checking.compare(
                 function.__name__, function.__tracer_function__, (args, kwargs),
                 lambda: leaf.trace.outputs(leaf.program("forward").run(*inputs)),
+                streams=streams_of(leaf.trace.graph, inputs),
             )  # fmt: skip
         result = leaf.trace.outputs(leaf.program("forward").run(*inputs))
         if flat is not None and not leaf.writes and is_flat(call_, args, flat[1]):
@@ -107,6 +109,7 @@ def value_and_grad(
             return checking.compare(
                 function.__name__, function.__tracer_function__, (args, kwargs), differentiate,
                 lambda result: result[0], exact=leaf.numerics == "exact",
+                streams=streams_of(leaf.trace.graph, inputs),
             )  # fmt: skip
         return differentiate()
 
@@ -172,6 +175,22 @@ def execute(leaf: Leaf, kind: str, wrt: tuple[int, ...], inputs: Sequence[Any]) 
     return leaf.program(kind, wrt).run(*inputs)
 
 
+def _pair_inside(
+    leaf: Leaf, wrt: tuple[int, ...], inputs: Sequence[Any], count: int
+) -> tuple[Sequence[Any], Callable[[list[Any]], Sequence[Any]]]:
+    """Values and pullback inside another trace: random numbers are drawn once, and kept."""
+    from tracer.recording.replay import replay
+
+    recorder, parts = ACTIVE.get(), leaf.partition(wrt)
+    results = replay(recorder, parts.forward, inputs)
+    residuals = results[count:]
+
+    def pull(seeds: list[Any]) -> Sequence[Any]:
+        return replay(ACTIVE.get(), parts.backward, [*residuals, *seeds])
+
+    return results[:count], pull
+
+
 def vjp(function: TracedFunction, primals: tuple) -> tuple[Any, Callable[[Any], tuple]]:
     """``(out, pullback)``."""
     call_, names = prepare(function, primals, {})
@@ -181,7 +200,9 @@ def vjp(function: TracedFunction, primals: tuple) -> tuple[Any, Callable[[Any], 
         trace = leaf.trace
         wrt = selected.wrt(trace)
         count = len(trace.graph.outputs)
-        if ACTIVE.get() is not None:
+        if ACTIVE.get() is not None and draws(trace.graph):
+            values, pull = _pair_inside(leaf, wrt, inputs, count)
+        elif ACTIVE.get() is not None:
             values = execute(leaf, "forward", (), inputs)
 
             def pull(seeds: list[Any]) -> Sequence[Any]:
@@ -189,7 +210,7 @@ def vjp(function: TracedFunction, primals: tuple) -> tuple[Any, Callable[[Any], 
         else:
             first, second = leaf.pair(wrt)
             results = first.run(*inputs)
-            values, residuals = results[:count], _owned(results[count:], inputs, results[:count])
+            values, residuals = results[:count], owned(results[count:], inputs, results[:count])
 
             def pull(seeds: list[Any]) -> Sequence[Any]:
                 return second.run(*residuals, *seeds)
@@ -199,7 +220,7 @@ def vjp(function: TracedFunction, primals: tuple) -> tuple[Any, Callable[[Any], 
     return nested_or_dispatch(function, call_, names, run)
 
 
-def _owned(residuals: Sequence[Any], inputs: Sequence[Any], outputs: Sequence[Any]) -> list[Any]:
+def owned(residuals: Sequence[Any], inputs: Sequence[Any], outputs: Sequence[Any]) -> list[Any]:
     """Residuals that the caller could change later are copied."""
     visible = [v for v in (*inputs, *outputs) if isinstance(v, np.ndarray)]
     return [

@@ -67,9 +67,10 @@ class TracedStream(TracedScalar):
         if name.startswith("_"):
             raise AttributeError(name)
         kind = type(self._value)
-        if not isinstance(self._value, STREAMS) or not hasattr(kind, name):
-            if isinstance(self._value, STREAMS):
-                raise AttributeError(f"'{kind.__name__}' object has no attribute '{name}'")
+        found = getattr(kind, name, None)
+        if found is None:
+            raise AttributeError(f"'{kind.__name__}' object has no attribute '{name}'")
+        if not isinstance(self._value, STREAMS) or not callable(found):
             raise leak(f"{kind.__name__}.{name} was read in a traced function.", UNKNOWN_FIX)
         return drawing(self, name)
 

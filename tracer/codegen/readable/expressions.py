@@ -82,7 +82,7 @@ class Speller:
         if node.regions:
             return self._region(node, lookup)
         args, kwargs = node.params.args, node.params.kwargs
-        if node.inputs and node.inputs[0].spec.kind == "object":  # rng.normal(size=3)
+        if not node.op.is_pure and not node.op.printed.startswith("np."):  # rng.normal(size=3)
             method = node.op.name.rpartition(".")[2]
             stream = lookup(node.inputs[0]).at(ATOM)
             return Text(f"{stream}.{method}({self._call(args[1:], kwargs, node, lookup)})")
