@@ -11,7 +11,7 @@ from typing import Any, ParamSpec, TypeVar, overload
 
 import numpy as np
 
-from tracer import errors, trees
+from tracer import errors
 from tracer.function import TracedFunction, as_traced
 
 P = ParamSpec("P")
@@ -148,19 +148,30 @@ def jvp(fn: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any])
 
 
 def jacobian(
-    fn: Callable[..., Any], argnums: int | str = 0, mode: str | None = None
+    fn: Callable[..., Any], argnums: Any = 0, mode: str | None = None
 ) -> Callable[..., Any]:
-    """The Jacobian of an array function of an array.
+    """The Jacobian: every derivative of every result.
 
     Parameters
     ----------
+    fn : callable
+        Of arrays, numbers, or trees of them; returns an array, a number, or a tree of them.
+    argnums : int, str, or tuple of them
+        Which arguments; a tuple gives a tuple of Jacobians.
     mode : {None, "reverse", "forward"}
-        None picks the mode that needs fewer passes.
+        None picks the mode that needs fewer passes. Results whose size is known at run time
+        only, and complex results of real arguments, take the forward mode in any case.
 
     Returns
     -------
     callable
-        ``(*args) -> array`` of shape ``out.shape + in.shape``.
+        ``(*args) -> array`` of shape ``out.shape + in.shape``; for trees, the tree of the result
+        with the tree of the arguments in the place of each leaf. All rows (or columns) are
+        computed by one program, which is compiled once per signature.
+
+    Raises
+    ------
+    IntegerArgument, ArgnumsError, MissingRule
     """
     if mode not in (None, "reverse", "forward"):
         raise ValueError(f"mode is None, 'reverse' or 'forward', not {mode!r}")
@@ -168,66 +179,31 @@ def jacobian(
 
     @_wraps(fn, argnums, mode)
     def jacobian_of(*args: Any, **kwargs: Any) -> Any:
-        position, function = _one_argument(traced, args, kwargs, argnums)
-        x = args[position] if position < len(args) else kwargs[_name(traced, position)]
-        out, pullback = vjp(function, x)
-        size_in, size_out = np.size(x), np.size(out)
-        if mode == "reverse" or (mode is None and size_out <= size_in):
-            return _rows(pullback, out, x)
-        return _columns(function, x, out)
+        from tracer import derivatives
+
+        return derivatives.jacobian(traced, args, kwargs, argnums, mode)
 
     return jacobian_of
 
 
-def _name(traced: TracedFunction, position: int) -> str:
-    from tracer.function import signature_of
+def hessian(fn: Callable[..., Any], argnums: Any = 0) -> Callable[..., Any]:
+    """The Hessian: forward over reverse, all columns by one program.
 
-    signature = signature_of(traced.__tracer_function__)
-    return list(signature.parameters)[position] if signature is not None else f"x{position}"
+    Returns
+    -------
+    callable
+        ``(*args) -> array`` of shape ``in.shape + in.shape`` (``out.shape`` before them if ``fn``
+        returns an array); for trees and tuples of ``argnums``, a tree of trees.
+    """
+    traced = as_traced(fn)
 
+    @_wraps(fn, argnums)
+    def hessian_of(*args: Any, **kwargs: Any) -> Any:
+        from tracer import derivatives
 
-def _one_argument(
-    traced: TracedFunction, args: tuple, kwargs: dict[str, Any], argnums: Any
-) -> tuple[int, Callable[[Any], Any]]:
-    from tracer.function import argument_names, check_argnums
+        return derivatives.hessian(traced, args, kwargs, argnums)
 
-    names = argument_names(traced, args, kwargs)
-    (position,), _ = check_argnums(argnums, names, getattr(traced, "__name__", "f"))
-
-    def of_one(x: Any) -> Any:
-        if position < len(args):
-            return traced(*args[:position], x, *args[position + 1 :], **kwargs)
-        return traced(*args, **(kwargs | {names[position]: x}))
-
-    return position, of_one
-
-
-def _basis(like: Any) -> list[np.ndarray]:
-    size, dtype = (
-        np.size(like),
-        np.asarray(like).dtype if not hasattr(like, "dtype") else like.dtype,
-    )
-    return list(np.eye(size, dtype=dtype).reshape(size, *np.shape(like)))
-
-
-def _rows(pullback: Any, out: Any, x: Any) -> Any:
-    rows = [pullback(row if np.ndim(out) else row[()])[0] for row in _basis(out)]
-    if not rows:
-        return np.zeros((*np.shape(out), *np.shape(x)), x.dtype)
-    return np.stack(rows).reshape((*np.shape(out), *np.shape(x)))
-
-
-def _columns(function: Any, x: Any, out: Any) -> Any:
-    columns = [jvp(function, (x,), (e if np.ndim(x) else e[()],))[1] for e in _basis(x)]
-    if not columns:
-        return np.zeros((*np.shape(out), *np.shape(x)), np.asarray(out).dtype)
-    stacked = np.stack(columns, axis=-1)
-    return stacked.reshape((*np.shape(out), *np.shape(x)))
-
-
-def hessian(fn: Callable[..., Any], argnums: int | str = 0) -> Callable[..., Any]:
-    """The Hessian: ``(*args) -> array`` of shape ``in.shape + in.shape``; forward over reverse."""
-    return jacobian(grad(fn, argnums), argnums, mode="forward")
+    return hessian_of
 
 
 def hvp(fn: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
@@ -237,35 +213,45 @@ def hvp(fn: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any])
     -------
     Like ``tangents``: a tuple, or one tree if there is one primal.
     """
-    argnums = tuple(range(len(primals)))
-    _, product = jvp(grad(fn, argnums), primals, tangents)
+    from tracer import derivatives
+
+    product = derivatives.hvp(as_traced(fn), tuple(primals), tuple(tangents))
     return product if len(primals) > 1 else product[0]
 
 
-def elementwise_grad(fn: Callable[..., Any], argnums: int | str = 0) -> Callable[..., Any]:
-    """The derivative of each element of an elementwise function by its own input element."""
+def elementwise_grad(fn: Callable[..., Any], argnums: Any = 0) -> Callable[..., Any]:
+    """The derivative of each element of an elementwise function by its own input element.
+
+    Returns
+    -------
+    callable
+        ``(*args) -> array`` with the shape and dtype of the argument. For a function that is not
+        elementwise, the sum of the Jacobian over the results.
+    """
     traced = as_traced(fn)
 
     @_wraps(fn, argnums)
     def derivative(*args: Any, **kwargs: Any) -> Any:
-        position, function = _one_argument(traced, args, kwargs, argnums)
-        x = args[position] if position < len(args) else kwargs[_name(traced, position)]
-        out, pullback = vjp(function, x)
-        return pullback(
-            np.ones(np.shape(out), out.dtype)[()] if not np.ndim(out) else np.ones_like(out)
-        )[0]
+        from tracer import derivatives
+
+        return derivatives.elementwise(traced, args, kwargs, argnums)
 
     return derivative
 
 
 def linearize(fn: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., Any]]:
-    """Value and the linear map that `jvp` applies: ``(out, tangents -> tangent_out)``."""
-    out, _ = jvp(fn, primals, trees.map(np.zeros_like, tuple(primals)))
+    """Value and the linear map that `jvp` applies.
 
-    def linear(*tangents: Any) -> Any:
-        return jvp(fn, primals, tangents)[1]
+    Returns
+    -------
+    out : the value of ``fn(*primals)``
+    linear : callable
+        ``linear(*tangents)`` is the tangent of ``out``. It uses what was saved when ``out`` was
+        computed, may be called again, and is not affected by later changes of the primals.
+    """
+    from tracer import derivatives
 
-    return out, linear
+    return derivatives.linearize(as_traced(fn), primals)
 
 
 def vmap(

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,23 @@ from tracer.recording.captures import MISSING
 from tracer.recording.randomness import STREAMS, transactional
 from tracer.recording.trace import Trace
 from tracer.transforms.forward import forward
+from tracer.transforms.jacobian import gradient_graph, hessian_graph, hvp_graph, jacobian_graph
 from tracer.transforms.partition import Partition, partition
 from tracer.transforms.regions import lower
 from tracer.transforms.reverse import reverse
+
+# What is made of a function's graph, by the name of the program.
+TRANSFORMS: dict[str, Callable[[CalcGraph, tuple[int, ...]], CalcGraph]] = {
+    "forward": lambda graph, wrt: graph,
+    "value_and_grad": lambda graph, wrt: reverse(graph, wrt, "ones"),
+    "vjp": reverse,
+    "jvp": forward,
+    "jacobian_reverse": lambda graph, wrt: jacobian_graph(graph, wrt, "reverse"),
+    "jacobian_forward": lambda graph, wrt: jacobian_graph(graph, wrt, "forward"),
+    "hessian": hessian_graph,
+    "hvp": hvp_graph,
+    "elementwise": gradient_graph,
+}
 
 
 class Interpreted:
@@ -53,7 +68,7 @@ class Leaf:
         self.writes = any(effect.kind == "write" for effect in trace.graph.effects)
 
     def graph(self, kind: str, wrt: tuple[int, ...] = ()) -> CalcGraph:
-        """The optimised graph: ``forward``, ``value_and_grad``, ``vjp`` or ``jvp``."""
+        """The optimised graph; ``kind`` is a key of `TRANSFORMS`."""
         found = self.graphs.get((kind, wrt))
         if found is None:
             found = self.graphs[kind, wrt] = self._make_graph(kind, wrt)
@@ -66,12 +81,11 @@ class Leaf:
         return optimise(self._transformed(kind, wrt), numerics=numerics)
 
     def _transformed(self, kind: str, wrt: tuple[int, ...]) -> CalcGraph:
-        base = self.trace.graph
-        if kind == "forward":
-            return lower(base)
-        if kind == "jvp":
-            return lower(forward(base, wrt))
-        return lower(reverse(base, wrt, "ones" if kind == "value_and_grad" else "input"))
+        return lower(self.recordable(kind, wrt))
+
+    def recordable(self, kind: str, wrt: tuple[int, ...] = ()) -> CalcGraph:
+        """The graph as it may be differentiated further: with calls, custom rules and stops."""
+        return TRANSFORMS[kind](self.trace.graph, wrt)
 
     def partition(self, wrt: tuple[int, ...]) -> Partition:
         found = self.graphs.get(("partition", wrt))
@@ -105,6 +119,24 @@ class Leaf:
                     _compiled(parts.backward, "backward"),
                 )
                 self.programs["pair", wrt] = found
+        return found
+
+    def linear(self, wrt: tuple[int, ...]) -> tuple[Any, Any]:
+        """Forward program (outputs, then residuals) and linear program (residuals, tangents)."""
+        found = self.programs.get(("linear", wrt))
+        if found is None:
+            graph, count = self.graph("jvp", wrt), len(self.trace.graph.outputs)
+            roles = {"value": count, "gradient": len(graph.outputs) - count}
+            tangents = graph.inputs[len(self.trace.graph.inputs) :]
+            parts = partition(graph.replace(roles=roles), tangents)
+            if self.interpreted:
+                return Interpreted(parts.forward), Interpreted(parts.backward)
+            with self.lock:
+                found = (
+                    _compiled(parts.forward, "forward"),
+                    _compiled(parts.backward, "linear"),
+                )
+                self.programs["linear", wrt] = found
         return found
 
     def inputs(self, function: Any, leaves: list[Any]) -> list[Any] | None:

@@ -11,7 +11,7 @@ never wrong. What is the same for all examples is computed once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -32,9 +32,13 @@ for _chapter in "elementwise reduction shape joining products indexing".split():
 REFUSALS = (Unbatchable, TypeError, ValueError, IndexError, KeyError, AttributeError)
 
 
+Fill = dict[Node, Callable[[Builder], Symbol]]
+
+
 def batch(
-    graph: CalcGraph, mapped: Sequence[bool], size: int, wanted: Sequence[bool] = ()
-) -> tuple[CalcGraph, list[bool]]:
+    graph: CalcGraph, mapped: Sequence[bool], size: int, wanted: Sequence[bool] = (),
+    fill: Fill | None = None,
+) -> tuple[CalcGraph, list[bool]]:  # fmt: skip
     """The graph of ``size`` examples at once.
 
     Parameters
@@ -47,6 +51,8 @@ def batch(
     size : int
     wanted : sequence of bool, optional
         For each output, whether it must carry the batch even if all examples share it.
+    fill : dict, optional
+        From a mapped input to a function that builds its batch, so that it is no input any more.
 
     Returns
     -------
@@ -60,7 +66,7 @@ def batch(
     Unbatchable
         If examples have results of unequal shape, or random draws, or write to what they share.
     """
-    run = _Run(graph, mapped, size)
+    run = _Run(graph, mapped, size, fill or {})
     for node in graph.order:
         if node not in run.values:
             run.step(node)
@@ -70,7 +76,7 @@ def batch(
 class _Run:
     """One batching: the new value of each node."""
 
-    def __init__(self, graph: CalcGraph, mapped: Sequence[bool], size: int):
+    def __init__(self, graph: CalcGraph, mapped: Sequence[bool], size: int, fill: Fill):
         self.graph = graph
         self.builder = Builder()
         self.lanes = Lanes(self.builder, size)
@@ -78,6 +84,8 @@ class _Run:
         self.values: dict[Node, Any] = {}  # Symbol or Mapped, or a tuple of them
         for node, flag in zip(graph.inputs, mapped, strict=True):
             spec = node.specs[0]
+            if node in fill:
+                continue
             if not flag:
                 self.builder.append(node)
                 self.values[node] = Symbol(self.builder, node)
@@ -85,6 +93,8 @@ class _Run:
             whole = array_spec((size, *spec.shape), spec.dtype)
             self.values[node] = Mapped(self.builder.input(whole, node.name), spec)
         self.inputs = tuple(self.builder.nodes)
+        for node, build in fill.items():
+            self.values[node] = Mapped(build(self.builder), node.specs[0])
 
     def step(self, node: Node) -> None:
         """Append what computes the node for all examples."""
@@ -234,3 +244,46 @@ def _name_sizes(symbol: Symbol, expected: tuple) -> None:
     if symbol.shape != expected:
         node = symbol.node
         node.specs = (node.specs[0].with_shape(expected),)
+
+
+def one_by_one(graph: CalcGraph, mapped: Sequence[bool], size: int, fill: Fill) -> CalcGraph:
+    """The graph with its mapped part written once for each example, and the outputs stacked.
+
+    For graphs with nodes that no rule can batch; every mapped input must be filled.
+    """
+    builder = Builder([node for node, flag in zip(graph.inputs, mapped, strict=True) if not flag])
+    inputs = tuple(builder.nodes)
+    rows: dict[Node, list[Node]] = {}
+    for node, build in fill.items():
+        whole = build(builder)
+        rows[node] = [whole[number].node for number in range(size)]
+    for node in graph.order:
+        if node in rows or node in inputs:
+            continue
+        if not any(operand in rows for operand in node.inputs):
+            builder.append(node)
+            continue
+        rows[node] = [
+            builder.append(node.replace(inputs=tuple([
+                rows[operand][number] if operand in rows else operand for operand in node.inputs
+            ])))
+            for number in range(size)
+        ]  # fmt: skip
+    ends = []
+    for output in graph.outputs:
+        row = rows.get(output, [output] * size)
+        if row:
+            ends.append(np.stack([Symbol(builder, node) for node in row]).node)
+        else:
+            spec = output.specs[0]
+            kwargs = {"dtype": spec.dtype}
+            zeros = registry.op_of(np.zeros)
+            ends.append(builder.emit(zeros, ((0, *spec.seen_shape),), kwargs).node)
+    guards = [
+        Guard(node, guard.outcome, guard.kind, guard.origin)
+        for guard in graph.guards
+        for node in rows.get(guard.node, [guard.node])
+    ]
+    return graph.replace(
+        inputs=inputs, order=builder.nodes, outputs=ends, guards=guards, records=()
+    )

@@ -108,15 +108,6 @@ def forward_nodes(
     return own | {node for node in joint.inputs if not (are_seeds and node in tail)}
 
 
-def _without(joint: CalcGraph, seeds: tuple[Node, ...], values: Iterable[Node]) -> set[Node]:
-    """Everything that does not depend on the seeds, as far as the first part computes it."""
-    moving = set(seeds)
-    for node in joint.order:
-        if any(operand in moving for operand in node.inputs):
-            moving.add(node)
-    return {node for node in joint.order if node not in moving}
-
-
 def seeds_of(joint: CalcGraph, own: set[Node]) -> tuple[Node, ...]:
     return tuple([node for node in joint.inputs if node not in own])
 
