@@ -6,7 +6,9 @@ TracedTensor of add
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ from tracer.graph.op import Op
 from tracer.graph.origin import Origin
 from tracer.graph.spec import WEAK_SPECS
 from tracer.ops import registry
+from tracer.ops.normalise import parameters
 from tracer.recording import active
 from tracer.recording.active import ACTIVE
 from tracer.recording.buffers import Step, same_memory
@@ -48,6 +51,27 @@ class Calls(Sizes):
         if not contains_tensor(data):
             return np.array(data)
         return self.call(registry.op_of(np.array), (data,), {}, "")
+
+    def gathered(
+        self, function: Any, args: tuple, kwargs: dict[str, Any]
+    ) -> tuple[tuple, dict[str, Any]]:
+        """Lists where NumPy takes one array become arrays, as NumPy would make them."""
+        nested = any([type(a) in (list, tuple) for a in args])
+        if not nested and not any([type(a) in (list, tuple) for a in kwargs.values()]):
+            return args, kwargs
+        names = array_parameters(function)
+        placed = []
+        for position, argument in enumerate(args):
+            name = names[position] if position < len(names) else names[-1] if names else ""
+            placed.append(self._from_list(name, argument))
+        return tuple(placed), {k: self._from_list(k, v) for k, v in kwargs.items()}
+
+    def _from_list(self, name: str, argument: Any) -> Any:
+        if type(argument) not in (list, tuple):
+            return argument
+        if name in ONE_ARRAY or (name in EITHER and contains_tensor(argument)):
+            return self.as_array(argument)
+        return argument
 
     def call(self, op: Op, args: Sequence[Any], kwargs: dict[str, Any], spelling: str) -> Any:
         """Run the op on the concrete values and write it down."""
@@ -136,6 +160,8 @@ class Calls(Sizes):
         target = place.target if place is not None else ""
         several = isinstance(result, (tuple, list))
         results = list(result) if several else [result]
+        if not tensors and isinstance(result, np.ndarray) and result.dtype.kind not in "biufc":
+            return result  # a container of things that are no numbers
         if not all(isinstance(r, NUMBERS) for r in results):
             if several or not results:
                 raise errors.MissingRule(
@@ -210,6 +236,29 @@ class Calls(Sizes):
             f"np.{op.name} returned a {type(result).__name__}, which can't be traced.", origin,
             "call it outside the traced function",
         )  # fmt: skip
+
+
+# Parameters of NumPy's functions that take one array, by name.
+ONE_ARRAY = frozenset(
+    "a x x1 x2 y b m arr A B condition weights where *operands *arys v filter".split()
+)
+# Those that are a list as often: an axis, sections, several arrays.
+EITHER = frozenset(
+    "ar1 ar2 p p1 p2 u c r z indices values indices_or_sections xp fp *args *xi *varargs q start "
+    "stop fill_value val f object_ reps obj ind element test_elements roots seq_of_zeros aweights "
+    "fweights to_begin to_end prepend append initial bins range constant_values repeats shift".split()
+)
+
+
+@lru_cache(maxsize=2048)
+def array_parameters(function: Any) -> tuple[str, ...]:
+    """The names of a callable's parameters; ``*name`` for what takes any number."""
+    known = parameters(function)
+    if known is None:
+        return ()
+    return tuple([
+        "*" + name if kind == inspect.Parameter.VAR_POSITIONAL else name for name, kind, _ in known
+    ])  # fmt: skip
 
 
 NESTED = (tuple, list, dict, slice)

@@ -106,11 +106,16 @@ def _put_along_axis(recorder: Recorder, arr: Any, indices: Any, values: Any, axi
 
 
 def _ndim(recorder: Recorder, a: Any) -> int:
-    return np.ndim(getattr(a, "_value", a))
+    return np.ndim(_gathered(recorder, a)._value)
 
 
 def _shape(recorder: Recorder, a: Any) -> tuple[int, ...]:
-    return a.shape if isinstance(a, TracedTensor) else np.shape(a)
+    return _gathered(recorder, a).shape
+
+
+def _gathered(recorder: Recorder, a: Any) -> Any:
+    """A Tensor, or the Tensor that a list with Tensors stands for."""
+    return recorder.as_array(a) if isinstance(a, (list, tuple)) else a
 
 
 def _size(recorder: Recorder, a: Any, axis: Any = None) -> int:
@@ -119,7 +124,8 @@ def _size(recorder: Recorder, a: Any, axis: Any = None) -> int:
 
 
 def _shares(recorder: Recorder, a: Any, b: Any, max_work: Any = None) -> bool:
-    return bool(np.shares_memory(getattr(a, "_value", a), getattr(b, "_value", b)))
+    plain = [np.asarray(getattr(array, "_value", array)) for array in (a, b)]
+    return bool(np.shares_memory(*plain))
 
 
 def _asarray(recorder: Recorder, a: Any, dtype: Any = None, **kwargs: Any) -> Any:

@@ -18,8 +18,10 @@ import numpy as np
 from tracer.recording.active import leak
 from tracer.recording.captures import Captures, Path, is_library_module
 from tracer.recording.loads import MONITOR, watched_code
+from tracer.recording.mathematics import math_call
 from tracer.recording.randomness import random_call
 from tracer.recording.scipy_hooks import hooked
+from tracer.recording.substitutes import loaded, substitute
 from tracer.recording.tensor import TracedTensor
 from tracer.recording.unsourced import watch
 from tracer.recording.whereabouts import is_library
@@ -55,13 +57,13 @@ class Monitor:
         hook = vars(np).get(getattr(value, "__name__", "")) if callable(value) else None
         if hook is not None and getattr(hook, "__tracer_original__", None) is value:
             return hook  # bound by `from numpy import zeros` before the trace
-        return hooked(taken)
+        return hooked(loaded(taken))
 
     def attr(self, owner: Any, name: str, deep: bool = True) -> Any:
         """``owner.name``."""
         value = getattr(owner, name)
         if isinstance(owner, (TracedTensor, types.FunctionType)) or is_library_module(owner):
-            return value
+            return loaded(value)
         if isinstance(owner, types.ModuleType):
             return self.captures.take(value, Path("globals", vars(owner), (("name", name),)), deep)
         path = self.captures.path_of(owner)
@@ -98,7 +100,9 @@ class Monitor:
 
     def callee(self, function: Any) -> Any:
         """What is called: user functions run instrumented, too."""
-        return self._getattr if function is getattr else instrumented(function, self.captures)
+        if function is getattr:
+            return self._getattr
+        return substitute(instrumented(function, self.captures))
 
     def _getattr(self, owner: Any, name: str, *default: Any) -> Any:
         """The builtin, seen."""
@@ -113,9 +117,9 @@ def instrumented(function: Any, captures: Captures) -> Any:
     LeakError
         For a source of random numbers that is no stream of NumPy's.
     """
-    drawn = random_call(function)
-    if drawn is not None:
-        return drawn
+    known = math_call(function) or random_call(function)
+    if known is not None:
+        return known
     path = captures.path_of(function)
     if isinstance(function, MethodType):
         plain = function.__func__

@@ -71,6 +71,7 @@ class Recorder(Writes):
             return scatter(self, ufunc, *args)
         out = kwargs.pop("out", None)
         function = ufunc if method == "__call__" else getattr(ufunc, method)
+        args = tuple([self.as_array(a) if type(a) in (list, tuple) else a for a in args])
         op, args, kwargs = normalise(function, args, kwargs)
         if out is None or all(o is None for o in out):
             return self.call(op, args, kwargs, "")
@@ -87,20 +88,13 @@ class Recorder(Writes):
         out = kwargs.get("out")
         if out is not None:
             kwargs = {key: value for key, value in kwargs.items() if key != "out"}
+        args, kwargs = self.gathered(function, args, kwargs)
         op, args, kwargs = normalise(function, args, kwargs)
         if "out" in kwargs:
             out = kwargs.pop("out")
-        if op.schema.kind in ("reduction", "elementwise"):
-            args = tuple([self._gathered(a) for a in args])
         if out is not None:
             return self.into(op, args, kwargs, out if isinstance(out, tuple) else (out,))
         return self.call(op, args, kwargs, spelling)
-
-    def _gathered(self, argument: Any) -> Any:
-        """A list of Tensors where NumPy expects one array."""
-        if type(argument) in (list, tuple) and contains_tensor(argument):
-            return self.as_array(argument)
-        return argument
 
     # -- what reads a value ------------------------------------------------------------------
     def branch(self, tensor: TracedTensor) -> bool:

@@ -15,7 +15,7 @@ from tracer.graph.node import HOLES, POSITIONAL, Node, Params, hole, map_structu
 from tracer.graph.op import Op
 from tracer.graph.spec import array_spec
 from tracer.ops import registry
-from tracer.recording.active import leak
+from tracer.recording.active import ACTIVE, leak
 from tracer.recording.buffers import Buffer, Step, flat_positions
 from tracer.recording.calls import Calls
 from tracer.recording.specs import inferred_specs, spec_of
@@ -205,9 +205,16 @@ class Writes(Calls):
         if op.schema.kind == "elementwise":
             where = kwargs.pop("where", True)
         elif op.name in SUMS and kwargs.get("dtype") is None and outs[0] is not None:
-            kwargs["dtype"] = outs[0].dtype  # a sum with out= calculates in the dtype of out
+            kwargs["dtype"] = np.result_type(args[0].dtype, outs[0].dtype)  # a sum widens to its out
+            if op.name == "mean" and kwargs["dtype"] != outs[0].dtype:
+                raise leak(
+                    "np.mean into an array of a narrower dtype is not traced.",
+                    "leave out= away: x[...] = np.mean(y)",
+                )
         results = self.call(op, args, kwargs, spelling)
         many = isinstance(results, tuple)
+        if any([o is not None and _differs(o, r) for o, r in zip(outs, results if many else (results,))]):
+            self._try_out(op, args, {**kwargs, "where": where}, outs)
         for out, result in zip(outs, results if many else (results,), strict=False):
             if out is None:
                 continue
@@ -219,6 +226,20 @@ class Writes(Calls):
             self._check_cast(result, out)
             self.assign(out, result if where is True else np.where(where, result, out))
         return tuple(outs) if many else outs[0]
+
+    def _try_out(
+        self, op: Op, args: Sequence[Any], kwargs: dict[str, Any], outs: Sequence[Any]
+    ) -> None:
+        """NumPy itself on copies: what it refuses to write where is its own affair."""
+        args, kwargs = map_structure(_concrete, (tuple(args), kwargs))
+        if kwargs.get("where") is True:
+            del kwargs["where"]
+        copies = tuple([None if o is None else o._value.copy(order="K") for o in outs])
+        token = ACTIVE.set(None)
+        try:
+            op.evaluate(*args, **kwargs, out=copies if len(copies) > 1 else copies[0])
+        finally:
+            ACTIVE.reset(token)
 
     def assign(self, target: TracedTensor, value: Any) -> None:
         """All of ``target`` takes ``value``, broadcast and cast as an in-place op would."""
@@ -238,6 +259,18 @@ class Writes(Calls):
 
 
 SUMS = frozenset("sum prod mean cumsum cumprod nansum nanprod add.reduce multiply.reduce".split())
+
+
+def _concrete(leaf: Any) -> Any:
+    return leaf._value if isinstance(leaf, TracedTensor) else leaf
+
+
+def _differs(out: TracedTensor, result: Any) -> bool:
+    """Whether writing the result into ``out`` takes a cast, a broadcast or another layout."""
+    value = out._value
+    return (
+        value.dtype != result.dtype or value.shape != result.shape or not value.flags.c_contiguous
+    )  # fmt: skip
 
 
 def _is_region(value: Any, target: np.ndarray, index: Any) -> bool:

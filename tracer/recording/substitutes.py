@@ -1,0 +1,298 @@
+"""Callables that would look into a Tensor's memory, and what is called instead of them.
+
+They are classes or Python builtins, which can't be replaced in their modules: ``isinstance(v,
+np.float64)`` must go on to hold. So they are replaced where user code calls them.
+
+>>> substitute(np.ndenumerate)(x)  # pairs of an index and a Tensor
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from tracer.ops import registry
+from tracer.recording.active import ACTIVE, leak
+from tracer.recording.calls import contains_tensor
+from tracer.recording.tensor import TracedTensor
+
+
+def substitute(function: Any) -> Any:
+    """What to call instead of ``function``; itself if nothing is known of it."""
+    found = _TABLE.get(id(function))
+    if found is not None:
+        return found
+    if isinstance(function, np.ufunc):
+        return _Ufunc(function)
+    owner = getattr(function, "__self__", None)
+    return _Ufunc(owner, function.__name__) if isinstance(owner, np.ufunc) else function
+
+
+class _Ufunc:
+    """A ufunc, or a method of one, that takes lists with Tensors in them."""
+
+    def __init__(self, ufunc: np.ufunc, method: str = "__call__"):
+        self.ufunc = ufunc
+        self.function = getattr(ufunc, method)
+        self.method = method
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        recorder = ACTIVE.get()
+        if recorder is None or not any([type(a) in (list, tuple) for a in args]):
+            return self.function(*args, **kwargs)
+        if any([isinstance(a, TracedTensor) for a in args]) or not contains_tensor(args):
+            return self.function(*args, **kwargs)
+        return recorder.ufunc(self.ufunc, self.method, args, dict(kwargs))
+
+
+# -- numbers --------------------------------------------------------------------------------------
+def _number(kind: type) -> Callable[..., Any]:
+    """``float`` and ``complex``: of a Tensor, the Python number that it holds, still traced."""
+
+    def convert(*args: Any) -> Any:
+        recorder = ACTIVE.get()
+        if recorder is None or len(args) != 1 or not isinstance(args[0], TracedTensor):
+            return kind(*args)
+        tensor = args[0]
+        if kind is float and tensor.dtype.kind == "c":
+            return kind(tensor._value)  # NumPy's own error or warning
+        kind(tensor._value)
+        dtype = np.dtype(kind)
+        same = tensor if tensor.dtype == dtype else tensor.astype(dtype)
+        return recorder.call(registry.PYTHON_SCALAR, (same,), {}, "method")
+
+    return convert
+
+
+def _scalar_type(kind: Any) -> Callable[..., Any]:
+    """``np.float32(t)``: a scalar of another type, still traced."""
+
+    def convert(*args: Any, **kwargs: Any) -> Any:
+        recorder = ACTIVE.get()
+        if recorder is None or not contains_tensor(args):
+            return kind(*args, **kwargs)
+        value = recorder.as_array(args[0]) if isinstance(args[0], (list, tuple)) else args[0]
+        return recorder.call(registry.ASTYPE, (value, np.dtype(kind)), {}, "method")[()]
+
+    return convert
+
+
+# -- iteration ------------------------------------------------------------------------------------
+def _ndenumerate(array: Any) -> Iterator[tuple[tuple[int, ...], Any]]:
+    if not contains_tensor(array):
+        return iter(np.ndenumerate(array))
+    array = np.asarray(array)
+    return iter([(index, array[index]) for index in np.ndindex(*np.shape(array))])
+
+
+def _fromiter(iterable: Iterable[Any], dtype: Any, count: int = -1, **kwargs: Any) -> Any:
+    recorder = ACTIVE.get()
+    items = []
+    for item in iterable:
+        if count >= 0 and len(items) == count:
+            break
+        items.append(item)
+    if recorder is None or not contains_tensor(items):
+        return np.fromiter(items, dtype, count, **kwargs)
+    if len(items) < count:
+        raise ValueError(f"iterator too short: Expected {count} but iterator had only {len(items)} items.")
+    return recorder.as_array(items).astype(dtype)
+
+
+class _NdIter:
+    """``np.nditer`` over Tensors, item by item."""
+
+    def __new__(cls, op: Any, *args: Any, **kwargs: Any) -> Any:
+        if not contains_tensor(op):
+            return np.nditer(op, *args, **kwargs)
+        return super().__new__(cls)
+
+    def __init__(
+        self, op: Any, flags: Any = (), op_flags: Any = None, op_dtypes: Any = None,
+        order: str = "K", **kwargs: Any,
+    ):  # fmt: skip
+        self.alone = not isinstance(op, (list, tuple))
+        self.operands = tuple([op] if self.alone else op)
+        known = {"multi_index", "refs_ok", "zerosize_ok", "c_index"}
+        if kwargs or op_dtypes is not None or not known.issuperset(flags) or not all(
+            isinstance(o, TracedTensor) for o in self.operands
+        ):  # fmt: skip
+            raise leak("This np.nditer is not traced.", "loop over np.ndindex(x.shape) instead")
+        self.shape = np.broadcast_shapes(*[np.shape(o) for o in self.operands])
+        self.written = "readwrite" in str(op_flags) or "writeonly" in str(op_flags)
+        plain = [np.broadcast_to(np.empty(0), (0,))] if 0 in self.shape else [
+            np.lib.stride_tricks.as_strided(
+                o._value, self.shape, _strides(o._value, self.shape), writeable=False
+            ) for o in self.operands
+        ]  # fmt: skip
+        order_of = np.nditer(plain, ["multi_index", "zerosize_ok"], order=order)
+        self.order = [order_of.multi_index for _ in order_of] if 0 not in self.shape else []
+        self.multi_index: tuple[int, ...] = ()
+
+    @property
+    def index(self) -> int:
+        return int(np.ravel_multi_index(self.multi_index, self.shape))
+
+    def __enter__(self) -> _NdIter:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        pass
+
+    def __iter__(self) -> Iterator[Any]:
+        for self.multi_index in self.order:
+            items = tuple([o[self._own(o)] for o in self.operands])
+            yield items[0] if self.alone else items
+
+    def __getitem__(self, number: int) -> Any:
+        operand = self.operands[number]
+        return operand[self._own(operand)]
+
+    def __setitem__(self, number: int, value: Any) -> None:
+        operand = self.operands[number]
+        operand[self._own(operand)] = value
+
+    def _own(self, operand: TracedTensor) -> tuple:
+        """The index of an operand that was broadcast, as a 0-d view."""
+        shape = np.shape(operand._value)
+        lead = len(self.shape) - len(shape)
+        own = [0 if n == 1 else i for i, n in zip(self.multi_index[lead:], shape, strict=True)]
+        return (*own, ...)
+
+
+def _strides(value: np.ndarray, shape: tuple[int, ...]) -> tuple[int, ...]:
+    return np.broadcast_to(value, shape).strides
+
+
+# -- functions of functions -------------------------------------------------------------------------
+class _Vectorized:
+    """``np.vectorize``: the function is called for each item, as NumPy does."""
+
+    def __new__(cls, pyfunc: Any = None, *args: Any, **kwargs: Any) -> Any:
+        if ACTIVE.get() is None or pyfunc is None or any(kwargs.get(k) for k in ("signature", "cache")):
+            return np.vectorize(pyfunc, *args, **kwargs)
+        return super().__new__(cls)
+
+    def __init__(self, pyfunc: Any, otypes: Any = None, doc: Any = None, excluded: Any = None, **_: Any):
+        self.function = pyfunc
+        self.otypes = None if otypes is None else [np.dtype(kind) for kind in otypes]
+        self.excluded = excluded or ()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self.excluded or kwargs or not contains_tensor(args):
+            return np.vectorize(self.function, self.otypes, excluded=self.excluded)(*args, **kwargs)
+        arrays = np.broadcast_arrays(*[np.asarray(a) for a in args])
+        shape = np.shape(arrays[0])
+        items = [self.function(*[a[index] for a in arrays]) for index in np.ndindex(*shape)]
+        if items and isinstance(items[0], tuple):
+            return tuple([self._joined(list(part), shape, k) for k, part in enumerate(zip(*items))])
+        return self._joined(items, shape, 0)
+
+    def _joined(self, items: list[Any], shape: tuple[int, ...], number: int) -> Any:
+        """The items as an array; without ``otypes`` the first one decides the dtype."""
+        dtype = np.result_type(items[0]) if self.otypes is None else self.otypes[number]
+        joined = np.reshape(np.array(items), shape)
+        return joined if joined.dtype == dtype else joined.astype(dtype)
+
+
+def _piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> Any:
+    """As in NumPy: later conditions win, one function more than conditions is the default."""
+    if not contains_tensor((x, condlist, args)):
+        return np.piecewise(x, condlist, funclist, *args, **kw)
+    x = np.asanyarray(x)
+    several = np.ndim(condlist) > 1 or (
+        isinstance(condlist, (list, tuple)) and np.ndim(condlist[0]) + (np.ndim(x) == 0) > 0
+    )
+    conditions = [np.asarray(c, dtype=bool) for c in (condlist if several else [condlist])]
+    if len(funclist) == len(conditions) + 1:
+        rest = conditions[0]
+        for condition in conditions[1:]:
+            rest = rest | condition
+        conditions.append(~rest)
+    elif len(funclist) != len(conditions):
+        raise ValueError(
+            f"with {len(conditions)} condition(s), either {len(conditions)} or "
+            f"{len(conditions) + 1} functions are expected"
+        )
+    out = np.zeros_like(x)
+    for condition, function in zip(conditions, funclist, strict=True):
+        if not callable(function):
+            out[condition] = function
+        elif x[condition].size > 0:
+            out[condition] = function(x[condition], *args, **kw)
+    return out
+
+
+def _apply_over_axes(func: Any, a: Any, axes: Any) -> Any:
+    if not contains_tensor(a):
+        return np.apply_over_axes(func, a, axes)
+    value = np.asarray(a)
+    for axis in np.ravel(axes).tolist():
+        axis = axis + np.ndim(a) if axis < 0 else axis
+        result = func(value, axis)
+        value = result if np.ndim(result) == np.ndim(value) else np.expand_dims(result, axis)
+        if np.ndim(value) != np.ndim(a):
+            raise ValueError("function is not returning an array of the correct shape")
+    return value
+
+
+# -- np.r_ and np.c_ -------------------------------------------------------------------------------
+class _Joiner:
+    """``np.r_`` or ``np.c_`` of Tensors, slices and lists."""
+
+    def __init__(self, plain: Any, axis: int, ndmin: int, trans1d: int):
+        self.plain = plain
+        self.defaults = axis, ndmin, trans1d
+
+    def __getitem__(self, key: Any) -> Any:
+        parts = key if isinstance(key, tuple) else (key,)
+        if not contains_tensor(parts):
+            return self.plain[key]
+        axis, ndmin, trans1d = self.defaults
+        if isinstance(parts[0], str):
+            numbers = [int(n) for n in parts[0].split(",")] if parts[0] not in ("r", "c") else None
+            if numbers is None:
+                raise leak("np.r_['r', …] makes a matrix.", "use np.concatenate")
+            axis, ndmin, trans1d = [*numbers, *(axis, ndmin, trans1d)[len(numbers) :]]
+            parts = parts[1:]
+        arrays = [self._one(part, ndmin, trans1d) for part in parts]
+        return np.concatenate(arrays, axis=axis)
+
+    def _one(self, part: Any, ndmin: int, trans1d: int) -> Any:
+        if isinstance(part, slice):
+            if contains_tensor(part):
+                raise leak("np.r_ was given a slice with traced ends.", "use np.linspace or np.arange")
+            made: Any = np.asarray(np.r_[part])
+        else:
+            made = np.asarray(part)
+            if not np.ndim(made):
+                return np.reshape(made, (1,) * max(ndmin, 1))
+        missing = ndmin - np.ndim(made)
+        if missing > 0:
+            before = trans1d if trans1d >= 0 else missing + trans1d + 1
+            before = min(max(before, 0), missing)
+            shape = np.shape(made)
+            ones = (1,) * (missing - before), (1,) * before
+            made = np.reshape(made, (*ones[1], *shape, *ones[0]) if trans1d >= 0 else (*ones[0], *shape, *ones[1]))
+        return made
+
+
+_R, _C = _Joiner(np.r_, 0, 1, -1), _Joiner(np.c_, -1, 2, 0)
+_SCALARS = [
+    np.dtype(code).type for code in "?bhilqBHILQefdgFDG"
+]  # fmt: skip
+_PAIRS: list[tuple[Any, Any]] = [
+    (float, _number(float)), (complex, _number(complex)), (np.ndenumerate, _ndenumerate),
+    (np.nditer, _NdIter), (np.fromiter, _fromiter), (np.vectorize, _Vectorized),
+    (np.piecewise, _piecewise), (np.apply_over_axes, _apply_over_axes), (np.r_, _R), (np.c_, _C),
+    *[(kind, _scalar_type(kind)) for kind in _SCALARS],
+]  # fmt: skip
+_TABLE = {id(old): new for old, new in _PAIRS}
+_LOADED = {id(np.r_): _R, id(np.c_): _C}
+
+
+def loaded(value: Any) -> Any:
+    """Objects that are indexed instead of called: ``np.r_`` and ``np.c_``."""
+    return _LOADED.get(id(value), value)
