@@ -15,6 +15,7 @@ from tracer import trees
 from tracer.codegen.program import compile_graph
 from tracer.codegen.readable.branches import write_branches
 from tracer.codegen.readable.module import Arguments, header, module_text, write_module
+from tracer.codegen.readable.text import derived_nodes
 from tracer.codegen.save import save_module
 from tracer.dispatch import dispatch, prepare
 from tracer.function import Call, TracedFunction
@@ -72,16 +73,24 @@ def graph_of(
     return graph
 
 
-def _lines(leaf: Leaf, wrt: tuple[int, ...], text: str) -> dict[Node, tuple[None, int]]:
-    """The line of the generated module that computes each forward node's cotangents."""
+def _lines(
+    leaf: Leaf, wrt: tuple[int, ...], text: str
+) -> dict[Node, tuple[int | None, int | None]]:
+    """The lines of the generated module that compute each forward node and its cotangents."""
     joint = leaf.graph("vjp", wrt)
     line_of = module_text(text, joint, leaf.partition(wrt), None)[2]
-    found: dict[Node, tuple[None, int]] = {}
+    derived = derived_nodes(joint)
+    by_origin = {id(node.origin): line_of[node] for node in derived if node in line_of}
+    pulled: dict[Node, int] = {}
     for record in joint.records:
         known = [line_of[node] for node in record.backward if node in line_of]
-        if known:
-            found[record.node] = (None, max(known[-1], found.get(record.node, (None, 0))[1]))
-    return found
+        known = known or [by_origin.get(id(record.node.origin), 0)]  # a pass made other nodes of it
+        pulled[record.node] = max([*known, pulled.get(record.node, 0)])
+    return {
+        node: (line_of.get(node), pulled.get(node) or None)
+        for node in joint.order
+        if node in line_of or node in pulled
+    }
 
 
 def is_scalar(leaf: Leaf) -> bool:

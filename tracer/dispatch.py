@@ -53,9 +53,10 @@ def _last_part(path: str) -> str:
     for mark in "[.":
         text = text.replace(mark, "\0")
     parts = [part for part in text.split("\0") if part]
-    if len(parts) > 1 and parts[-1].isdigit():
-        return "_".join(parts[-2:])
-    return parts[-1] if parts else "x"
+    start = len(parts) - 1
+    while start > 0 and parts[start].isdigit():
+        start -= 1
+    return "_".join(parts[start:]) or "x"
 
 
 def make_leaf(

@@ -112,8 +112,6 @@ def connect_saved(rungs: Ladder) -> None:
         repeated = len(values) > 1 and values[0].op is values[-1].op
         names = dict.fromkeys(wording.saved_name(v, rungs.parts, repeated) for v in values)
         own = tail[1:] == head[1:] and tail[0] == "n"
-        if own and not wording.given_name(values[0], rungs.parts):
-            names = {"out": None}  # as the formula calls it
         text = ", ".join(list(names)[:2]) + ("…" if len(names) > 2 else "")
         text = wording.shorten(text, 24)
         count = f"{len(values)}× " if len(values) > len(names) else ""

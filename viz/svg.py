@@ -129,12 +129,29 @@ def _lift_labels(root: Element) -> None:
             layer = ElementTree.SubElement(page, f"{{{SVG}}}g", {"class": "cluster-label"})
             fills = [child.get("fill", "") for child in group if tag(child) in ("path", "polygon")]
             halo = next((role for role in PALETTE if light(role) in fills), "page")
+        else:
+            group.insert(list(group).index(texts[0]), _behind(texts))
         for text in texts:
             text.set("class", "halo")
             text.set("stroke", light(halo))
             if layer is not group:
                 group.remove(text)
                 layer.append(text)
+
+
+def _behind(texts: list[Element]) -> Element:
+    """The ground under one line of text, so that its own wire does not run through it."""
+    sizes = [float(text.get("font-size", "9")) for text in texts]
+    widths = [float(text.get("textLength", "0")) for text in texts]
+    centres = [float(text.get("x", "0")) for text in texts]
+    left = min(x - w / 2 for x, w in zip(centres, widths, strict=True)) - 2
+    right = max(x + w / 2 for x, w in zip(centres, widths, strict=True)) + 2
+    top = min(float(t.get("y", "0")) - size for t, size in zip(texts, sizes, strict=True))
+    ground = Element(f"{{{SVG}}}rect", {"x": f"{left:.2f}", "y": f"{top:.2f}"})
+    ground.set("width", f"{right - left:.2f}")
+    ground.set("height", f"{max(sizes) * 1.3:.2f}")
+    ground.set("fill", light("page"))
+    return ground
 
 
 def _page(root: Element) -> Element:

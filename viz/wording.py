@@ -18,6 +18,7 @@ import numpy as np
 from tracer.graph.calcgraph import PullbackRecord
 from tracer.graph.node import Hole, Node, Ref
 from tracer.graph.spec import SHORT_DTYPES, ArraySpec, Dim
+from tracer.ops.nouns import noun
 from viz.anatomy import Anatomy
 from viz.labels import Gap, Run
 from viz.metrics import shorten
@@ -92,10 +93,10 @@ def given_name(node: Node, parts: Anatomy) -> str:
 
 
 def saved_name(value: Node, parts: Anatomy, repeated: bool = False) -> str:
-    """What a saved value is called: the user's name, else the op that made it."""
+    """What a saved value is called: the user's name, else what it is, as in generated code."""
     if value.op.name in ("input", "constant"):
         return leaf_text(value)
-    return given_name(value, parts) or op_text(value, repeated)
+    return given_name(value, parts) or (op_text(value, True) if repeated else noun(value))
 
 
 def value_text(node: Node) -> str:

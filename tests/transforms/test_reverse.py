@@ -221,7 +221,7 @@ def test_formulas():
     assert found["add", 0] == "ḡ"
     assert found["add", 1] == "Σ₀ ḡ"
     found = formulas(lambda x, y: np.where(x > 0, np.exp(x) / y, y), reals(3), reals(3))
-    assert found["exp", 0] == "ḡ ⊙ out ⊙ [x > 0]"
+    assert found["exp", 0] == "ḡ ⊙ exps ⊙ [x > 0]"
     assert formulas(lambda x, y: x[0] * y, reals(3), reals(3))["getitem", 0] == "scatter ḡ"
 
 

@@ -185,6 +185,15 @@ class Locator:
         self.scopes: dict[tuple, Scope] = {}
         self.places: dict[tuple, Place] = {}
         self.alive: list[CodeType] = []
+        self.calls: dict[int, int] = {}  # how often each function was entered, by its code
+        self.newest: dict[tuple, Scope] = {}  # by frame, for calls that are still running
+
+    def entering(self, code: CodeType) -> None:
+        """A call of this code begins: frames of it that come now are another scope.
+
+        A frame's address alone does not tell two calls apart: it is used again.
+        """
+        self.calls[id(code)] = self.calls.get(id(code), 0) + 1
 
     def locate(self, frame: FrameType | None) -> Place | None:
         """The place of the running instruction of a user frame."""
@@ -199,13 +208,15 @@ class Locator:
         return found
 
     def _scope_key(self, frame: FrameType) -> tuple:
-        back = frame.f_back
-        return id(frame), id(frame.f_code), back.f_lasti if back is not None else -1
+        back, code = frame.f_back, id(frame.f_code)
+        call = self.calls.get(code, 0)
+        return id(frame), code, back.f_lasti if back is not None else -1, call
 
     def _scope(self, frame: FrameType, key: tuple) -> Scope:
         found = self.scopes.get(key)
         if found is None:
             parent = None
+            self._keep_outer(frame)
             for outer in _outer_frames(frame):
                 if is_library(outer.f_code.co_filename):
                     if outer.f_code.co_name == "run_user_function":
@@ -215,9 +226,18 @@ class Locator:
                 break
             code = frame.f_code
             found = Scope(_function_name(code), code.co_filename, code.co_firstlineno, parent)
-            self.scopes[key] = found
+            self.scopes[key] = self.newest[key[:3]] = found
             self.alive.append(code)
         return found
+
+    def _keep_outer(self, frame: FrameType) -> None:
+        """Calls of the same function that are still running (recursion) stay the scopes they are."""
+        code = frame.f_code
+        for outer in _outer_frames(frame) if self.calls.get(id(code), 0) > 1 else ():
+            if outer.f_code is code:
+                key = self._scope_key(outer)
+                if key not in self.scopes and key[:3] in self.newest:
+                    self.scopes[key] = self.newest[key[:3]]
 
     def _place(self, frame: FrameType, scope: Scope) -> Place:
         code = frame.f_code

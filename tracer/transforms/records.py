@@ -14,6 +14,7 @@ from tracer.graph.calcgraph import PullbackRecord
 from tracer.graph.node import Hole, Node
 from tracer.graph.spec import ArraySpec
 from tracer.ops.builder import Builder, Symbol
+from tracer.ops.nouns import noun
 from tracer.rules.declare import Sparse, rule_for
 from tracer.transforms.buffers import Buffer
 from tracer.transforms.cotangents import Masked
@@ -174,9 +175,9 @@ class Printer:
         if id(node) in self.cts:
             return "ḡ"
         if node is self.node:
-            return node.name or "out"
+            return node.name or noun(node)
         if node.op.name == "item" and node.inputs[0] is self.node:
-            return f"out{node.params.args[1]}"
+            return node.name or f"{noun(self.node)}[{node.params.args[1]}]"
         if node.name and node in self.own:
             return node.name
         name, inputs, args = node.op.name, node.inputs, node.params.args
@@ -218,7 +219,9 @@ class Printer:
         return _number(argument)
 
     def _generic(self, node: Node) -> str:
-        """A letter for an unnamed operand, by its place: A, B in products, x, y elsewhere."""
+        """An unnamed operand: what it is, or for constants a letter: A, B in products."""
+        if node.op.name not in ("input", "constant"):
+            return noun(node)
         places = [slot for slot, operand in enumerate(self.node.inputs) if operand is node]
         if not places:
             return "x"
