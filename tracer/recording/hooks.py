@@ -18,6 +18,7 @@ import numpy as np
 from tracer.recording import functions, methods  # noqa: F401 - their tables hold NumPy's own names
 from tracer.recording.active import ACTIVE
 from tracer.recording.calls import contains_tensor
+from tracer.recording.mathematics import math_rows
 from tracer.recording.randomness import random_rows
 from tracer.recording.scipy_hooks import loaded_chapters, rows_of
 from tracer.recording.whereabouts import LIBRARIES
@@ -71,7 +72,7 @@ class Hooks:
 
 
 def _table() -> list[tuple[ModuleType, str, Any, Any]]:
-    rows = random_rows()
+    rows = random_rows() + math_rows()
     for module in (np, np.linalg, np.fft):
         for name, value in list(vars(module).items()):
             if name.startswith("_") or name in LEFT_ALONE or isinstance(value, (type, np.ufunc)):

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from tracer.recording.active import leak
+from tracer.recording.active import ACTIVE, leak
 from tracer.recording.captures import Captures, Path, is_library_module
 from tracer.recording.loads import MONITOR, watched_code
 from tracer.recording.mathematics import math_call
@@ -183,6 +183,8 @@ def instrument(function: FunctionType, monitor: Monitor) -> FunctionType:
     code = watched_code(function)
     if code is None:
         return watch(function, monitor)
+    if (recorder := ACTIVE.get()) is not None:
+        recorder.locator.entering(code)
     cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
     cells[MONITOR] = types.CellType(monitor)
     closure = tuple([cells[name] for name in code.co_freevars])

@@ -154,6 +154,12 @@ class Speller:
         printed = node.op.printed
         if printed.startswith("np."):
             return SHORTER.get(printed, printed)
+        module, _, name = printed.partition(".")
+        if module == "builtins":
+            return name
+        if module in ("math", "cmath"):
+            self.modules.add(module)
+            return printed
         if is_scipy(printed):
             self.modules.add(".".join(printed.split(".")[: 1 + printed.startswith("scipy.")]))
             return printed

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tracer.codegen.literals import Constants
 from tracer.codegen.namespace import Namespace, cotangent_noun
+from tracer.codegen.readable import regions  # noqa: F401 - teaches the emitter loops, branches
 from tracer.codegen.readable.comments import harmless
 from tracer.codegen.readable.emit import Function
 from tracer.codegen.readable.schedule import Draft, schedule
@@ -61,10 +62,13 @@ class Text:
         """The whole text; ``definitions`` are lines that make the constants."""
         lines = docstring(self.header)
         definitions = list(definitions)
+        modules = set().union(*[function.speller.modules for function, _ in self.functions])
+        standard = sorted(modules & {"math", "cmath"})
+        if standard:
+            lines += [*([""] if lines else []), *[f"import {name}" for name in standard]]
         if not self.header or self._names_numpy(definitions):
             lines += ["", "import numpy as np"] if lines else ["import numpy as np"]
-        modules = set().union(*[function.speller.modules for function, _ in self.functions])
-        lines += [f"import {name}" for name in sorted(modules - {"special"})]
+        lines += [f"import {name}" for name in sorted(modules - {"special", *standard})]
         lines += ["from scipy import special"] if "special" in modules else []
         if definitions:
             lines += ["", *definitions]
@@ -82,7 +86,7 @@ class Text:
         """Enter the lines of a function that begins after ``offset`` lines."""
         if self.lines or stand_for:
             for node, line in line_of.items():
-                self.lines[stand_for.get(node, node)] = line + offset
+                self.lines.setdefault(stand_for.get(node, node), line + offset)
             return
         for node, line in line_of.items():
             line_of[node] = line + offset
