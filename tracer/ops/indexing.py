@@ -35,7 +35,8 @@ def infer_indexing(op: Op, params: Params, specs: Specs, spelling: str) -> Specs
         return _infer(op, params, specs, 0, 0, bounds)
     low = _infer(op, params, specs, 0, 0, bounds)
     high = _infer(op, params, specs, 1, 1, bounds)
-    return tuple([_free(op, a, b) for a, b in zip(low, high, strict=True)])
+    free: dict[Any, Dim] = {}
+    return tuple([_free(op, a, b, free) for a, b in zip(low, high, strict=True)])
 
 
 def _infer(op: Op, params: Params, specs: Specs, mask: int, bound: int, bounds: set[int]) -> Specs:
@@ -81,13 +82,16 @@ def _slice_slots(params: Params) -> set[int]:
     return found
 
 
-def _free(op: Op, low: ArraySpec, high: ArraySpec) -> ArraySpec:
-    """A size that the values change is known only at run time."""
+def _free(op: Op, low: ArraySpec, high: ArraySpec, free: dict[Any, Dim]) -> ArraySpec:
+    """A size that the values change is known only at run time.
+
+    Results that change alike have one size: the index arrays of ``np.nonzero``, say.
+    """
     sizes: list[Any] = []
     for axis, (a, b) in enumerate(zip(low.shape, high.shape, strict=True)):
         if isinstance(a, Dim) or isinstance(b, Dim) or a != b:
             seen = b.seen if isinstance(b, Dim) else b
-            sizes.append(Dim(f"{op.name} axis {axis}", seen))
+            sizes.append(free.setdefault((a, b), Dim(f"{op.name} axis {axis}", seen)))
         else:
             sizes.append(a)
     return high.with_shape(tuple(sizes))
@@ -109,4 +113,5 @@ def infer_by_values(op: Op, params: Params, specs: Specs, spelling: str) -> Spec
 
     low = probe(op, params, specs, spelling, rising(0))
     high = probe(op, params, specs, spelling, rising(1))
-    return tuple([_free(op, a, b) for a, b in zip(low, high, strict=True)])
+    free: dict[Any, Dim] = {}
+    return tuple([_free(op, a, b, free) for a, b in zip(low, high, strict=True)])

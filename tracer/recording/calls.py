@@ -60,10 +60,11 @@ class Calls(Sizes):
         if not nested and not any([type(a) in (list, tuple) for a in kwargs.values()]):
             return args, kwargs
         names = array_parameters(function)
-        placed = []
-        for position, argument in enumerate(args):
-            name = names[position] if position < len(names) else names[-1] if names else ""
-            placed.append(self._from_list(name, argument))
+        several = next((name for name in names if name[0] == "*"), "")
+        first = names.index(several) if several else len(names)
+        placed = [
+            self._from_list(names[k] if k < first else several, a) for k, a in enumerate(args)
+        ]
         return tuple(placed), {k: self._from_list(k, v) for k, v in kwargs.items()}
 
     def _from_list(self, name: str, argument: Any) -> Any:
