@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from tracer.codegen.namespace import Namespace
 from tracer.graph.node import Hole, Ref
 from tracer.ops.registry import name_of
 
+LONG_FLOAT, LARGEST = 10, 65_536  # characters of a float; parts of a fraction
 NAN_BITS = struct.pack("d", np.nan)
 PLAIN_DTYPES = {
     np.dtype(name): f"np.{name}"
@@ -49,6 +51,14 @@ class Constants:
             base = label or getattr(value, "__name__", "") or "table"
             name = self._known[id(value)] = self.names.fresh(base)
             self.values[name] = value
+        return name
+
+    def adopt(self, value: Any, name: str, free: bool = True) -> str:
+        """Keep a value under the name that it has in the functions, if it is ``free``."""
+        if not free or name in self.values or id(value) in self._known:
+            return self.reference(value, name)
+        self._known[id(value)] = name
+        self.values[name] = value
         return name
 
     def text(self, value: Any, put: Callable[[Hole], str] | None = None) -> str:
@@ -121,6 +131,15 @@ def _float(value: float) -> str:
     if value in (np.inf, -np.inf):
         return "np.inf" if value > 0 else "-np.inf"
     return repr(value)
+
+
+def fraction(value: float) -> str:
+    """``1 / 3`` for 0.3333333333333333: a quotient of small whole numbers that is this float."""
+    if len(repr(value)) < LONG_FLOAT or not 1e-6 < abs(value) < 1e6:
+        return ""
+    near = Fraction(value).limit_denominator(LARGEST)
+    same = near.numerator / near.denominator == value and abs(near.numerator) <= LARGEST
+    return f"{near.numerator} / {near.denominator}" if same else ""
 
 
 def _complex(value: complex) -> str:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tracer.codegen.literals import Constants
+from tracer.codegen.literals import Constants, fraction
 from tracer.graph.node import Hole, Node, Ref
 from tracer.graph.spec import ArraySpec
 from tracer.ops.scipy_names import is_scipy
@@ -102,6 +102,8 @@ class Speller:
         """One argument: an operand's expression or a literal."""
         if type(value) is Hole:
             return lookup(node.inputs[value.slot])
+        if type(value) is float and (quotient := fraction(value)):
+            return Text(quotient, PRODUCT)
         text = self.constants.text(value, self._put(node, lookup))
         return Text(text, UNARY if text.startswith("-") else ATOM)
 

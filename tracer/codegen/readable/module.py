@@ -114,7 +114,9 @@ def _wrapper(
             parameters.append(given[-1])
             continue
         if number in arguments.captures:
-            given.append(text.constants.reference(arguments.captures[number], text.names[node]))
+            own = text.names[node]  # the functions' parameters have it, too: they hide it there
+            taken = own in (*parameters, *WRAPPER_NAMES)
+            given.append(text.constants.adopt(arguments.captures[number], own, not taken))
             continue
         given.append(expression_of(path, text.constants))
         if checked and node.spec.kind != "object":
@@ -133,6 +135,9 @@ def _wrapper(
         tree = _tree(arguments.gradients, text.constants, "gradient" if single else "")
     answer = f"{STEP}return {', '.join(results)}, {tree}"
     return [*lines, *(_broken(answer) if len(answer) > 100 else [answer])]
+
+
+WRAPPER_NAMES = ("residuals", "value", "gradient", "gradients", "np", "check")
 
 
 def _broken(line: str) -> list[str]:
