@@ -70,6 +70,8 @@ def normalise(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> tup
     if len(args) > len(names):
         return op, tuple(args), dict(kwargs)
     bound = dict(zip(names, args)) | kwargs
+    for name in STRUCTURE.intersection(bound):
+        bound[name] = literal(bound[name])
     return op, *_arranged(op, names, {name: default for name, _, default in known}, bound)
 
 
@@ -89,6 +91,24 @@ def _arranged(op: Op, names: list[str], defaults: dict, bound: dict) -> tuple[tu
     while len(positional) > 1 and _same(positional[-1], defaults[names[len(positional) - 1]]):
         positional.pop()
     return tuple(positional), named
+
+
+# Parameters that say where or how many; as NumPy integers they mean the same Python ones.
+STRUCTURE = frozenset(
+    "shape newshape new_shape reps shift axis axes pad_width indices_or_sections offset axis1 "
+    "axis2 axisa axisb axisc source destination decimals obj N m k n num deg s".split()
+)
+
+
+def literal(value: Any) -> Any:
+    """Integers of NumPy's as Python's; a Tensor, and what is no integer, stays as it is."""
+    if type(value) is tuple or type(value) is list:
+        return type(value)([literal(item) for item in value])
+    if isinstance(value, np.integer) and type(value).__module__ == "numpy":
+        return int(value)
+    if type(value) is np.ndarray and value.dtype.kind in "iu" and value.size <= 64:
+        return value.tolist()
+    return value
 
 
 # -- methods of ufuncs ----------------------------------------------------------------------------

@@ -94,6 +94,9 @@ def pad_widths(width: Any, ndim: int) -> list[tuple[int, int]] | None:
     """``np.pad``'s widths, one ``(before, after)`` per axis."""
     if isinstance(width, int):
         return [(width, width)] * ndim
+    if isinstance(width, dict):
+        pairs = {axis % ndim: pad_widths(item, 1) for axis, item in width.items()}
+        return [(pairs.get(axis) or [(0, 0)])[0] for axis in range(ndim)]
     if not isinstance(width, (tuple, list)) or _has_hole(width):
         return None
     if all(isinstance(item, int) for item in width):

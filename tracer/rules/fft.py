@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tracer.rules.declare import linear
+from tracer.rules.declare import composed, linear
 from tracer.rules.helpers import shape_of
 
 OPPOSITE = {None: "forward", "backward": "forward", "forward": "backward", "ortho": "ortho"}
@@ -111,7 +111,7 @@ def _rfftn(default: tuple[int, ...] | None):
         extra = {} if norm is None else {"norm": norm}
         if others:
             ct = _fit_all(np.fft.fftn(ct, axes=tuple(others), **extra), a, others)
-        return _rfft(ct, a, None if s is None else s[-1], last, norm)
+        return _rfft(ct, a, None if s is None or s[-1] == -1 else s[-1], last, norm)
 
     return transpose
 
@@ -132,3 +132,26 @@ linear(np.fft.irfftn, _irfftn(None))
 linear(np.fft.irfft2, _irfftn((-2, -1)))
 linear(np.fft.fftshift, lambda ct, x, axes=None: np.fft.ifftshift(ct, axes))
 linear(np.fft.ifftshift, lambda ct, x, axes=None: np.fft.fftshift(ct, axes))
+
+
+# -- Hermitian transforms and frequencies -------------------------------------------------------
+@composed(np.fft.hfft)
+def _(a, n=None, axis=-1, norm=None):
+    extra = {} if n is None else {"n": int(n)}
+    return np.fft.irfft(np.conjugate(a), **extra, **options(axis, OPPOSITE[norm]))
+
+
+@composed(np.fft.ihfft)
+def _(a, n=None, axis=-1, norm=None):
+    extra = {} if n is None else {"n": int(n)}
+    return np.conjugate(np.fft.rfft(a, **extra, **options(axis, OPPOSITE[norm])))
+
+
+@composed(np.fft.fftfreq)
+def _(n, d=1.0):
+    return np.fft.fftfreq(int(n)) / d
+
+
+@composed(np.fft.rfftfreq)
+def _(n, d=1.0):
+    return np.fft.rfftfreq(int(n)) / d

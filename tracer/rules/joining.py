@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -91,6 +93,19 @@ def fitted(pieces: list[Any], parts: list[Any]) -> list[Any]:
     return found
 
 
+def of_rows(transpose: Callable[..., Any]) -> Callable[..., Any]:
+    """The rule of a joining function when one array stands for the list of its rows."""
+
+    @functools.wraps(transpose)
+    def of_any(ct, parts, *args, **kwargs):
+        if not is_array(parts):
+            return transpose(ct, parts, *args, **kwargs)
+        rows = [parts[k] for k in range(shape_of(parts)[0])]
+        return np.stack(transpose(ct, rows, *args, **kwargs))
+
+    return of_any
+
+
 # -- joining ------------------------------------------------------------------------------------
 def _concatenate(ct, parts, axis=0, dtype=None, casting=None):
     if axis is None:
@@ -130,7 +145,9 @@ def _grown(part: Any, least: int) -> Any:
 
 
 def _column_stack(ct, parts):
-    grown = [p if len(tree_shape(p)) > 1 else _Shaped((*tree_shape(p), 1)) for p in parts]
+    shapes = [tree_shape(part) for part in parts]
+    # A vector is a column, a number a matrix of one.
+    grown = [p if len(n) > 1 else _Shaped((*(n or (1,)), 1)) for p, n in zip(parts, shapes)]
     return fitted(slices_along(ct, grown, 1), parts)
 
 
@@ -145,12 +162,12 @@ def _array(ct, template, dtype=None, copy=True, order="K", ndmin=0, subok=False)
 linear(np.array, _array)
 linear(np.asarray, _array)
 linear(np.asanyarray, _array)
-linear(np.concatenate, _concatenate)
-linear(np.stack, _stack)
-linear(np.vstack, _joined(2, 0))
-linear(np.hstack, _joined(1, 1))
-linear(np.dstack, _joined(3, 2))
-linear(np.column_stack, _column_stack)
+linear(np.concatenate, of_rows(_concatenate))
+linear(np.stack, of_rows(_stack))
+linear(np.vstack, of_rows(_joined(2, 0)))
+linear(np.hstack, of_rows(_joined(1, 1)))
+linear(np.dstack, of_rows(_joined(3, 2)))
+linear(np.column_stack, of_rows(_column_stack))
 
 
 @pullback(np.append, (0, 1))
@@ -200,10 +217,15 @@ linear(np.block, _block, operand=EVERY)
 def joined(cts: Any, pieces: list[tuple], x: Any, axis: int) -> Any:
     """The cotangents of the parts, zeros for unused ones, joined along ``axis``."""
     cts = cts if isinstance(cts, (tuple, list)) else (cts,)
-    if len(cts) == 1:
-        return cts[0]
     filled = [zeros_like(x[piece]) if ct is ZERO else ct for ct, piece in zip(cts, pieces)]
-    return np.concatenate(filled, axis=axis)
+    ends = [piece[axis].indices(shape_of(x)[axis])[:2] for piece in pieces]
+    bounds = [0, *[stop for _, stop in ends]]
+    if bounds == [*[start for start, _ in ends], shape_of(x)[axis]] == sorted(bounds):
+        return filled[0] if len(filled) == 1 else np.concatenate(filled, axis=axis)
+    total = zeros_like(x)  # parts overlap, or leave something out
+    for ct, piece in zip(cts, pieces):
+        total = total if ct is ZERO else apply(registry.SCATTER_ADD, total, ct, piece)
+    return total
 
 
 def _split(cts, x, indices_or_sections, axis=0):

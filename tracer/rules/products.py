@@ -6,15 +6,16 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from tracer.ops.builder import Symbol
 from tracer.ops.reduction import einsum_terms, tensordot_axes
-from tracer.rules.declare import linear, multilinear, pullback
+from tracer.rules.declare import composed, linear, multilinear, pullback
 from tracer.rules.helpers import reshape_like, shape_of, sum_to
-from tracer.rules.joining import refusal
 from tracer.rules.reduction import conj
 
 
@@ -64,7 +65,40 @@ def matmul_right(ct: Any, a: Any, b: Any) -> Any:
     return sum_to(swap(a) @ ct, b)
 
 
-multilinear(np.matmul, matmul_left, matmul_right)
+def on_axes(side: int, plain: Callable[..., Any], *cores: int) -> Callable[..., Any]:
+    """The transpose in one operand of a gufunc that may be told its axes.
+
+    ``cores`` are the numbers of core axes of both operands and of the result.
+    """
+
+    def transpose(
+        ct, a, b, axes=None, axis=None, keepdims=False, dtype=None, casting=None, order=None
+    ):
+        if axis is not None:
+            axes = [axis, axis, axis] if keepdims else [axis, axis]
+        if axes is None:
+            ct = ct[..., 0] if keepdims else ct
+            return plain(ct, a, b)
+        places = [(at,) if isinstance(at, int) else tuple(at) for at in axes]
+        places += [()] * (3 - len(places))
+        if keepdims and places[2]:
+            ct, places[2] = np.squeeze(ct, places[2]), ()
+        moved = [_to_core(x, at) for x, at in zip((a, b, ct), places)]
+        grad = plain(moved[2], moved[0], moved[1])
+        last = tuple(range(-cores[side], 0))
+        return grad if places[side] == last else np.moveaxis(grad, last, places[side])
+
+    return transpose
+
+
+def _to_core(x: Any, places: tuple[int, ...]) -> Any:
+    last = tuple(range(-len(places), 0))
+    return x if places == last else np.moveaxis(x, places, last)
+
+
+multilinear(
+    np.matmul, on_axes(0, matmul_left, 2, 2, 2), on_axes(1, matmul_right, 2, 2, 2)
+)
 
 
 def _dot_left(ct, a, b):
@@ -123,58 +157,28 @@ def _(ct, a, b):
     return conj(ct * reshape_like(b, a)), ct * reshape_like(conj(a), b)
 
 
-@pullback(np.vecdot, (0, 1))
-def _(ct, a, b):
-    ct = column(ct)
-    return sum_to(conj(ct * b), a), sum_to(ct * conj(a), b)
+pullback(np.vecdot, 0)(
+    on_axes(0, lambda ct, a, b: sum_to(conj(column(ct) * b), a), 1, 1, 0)
+)
+pullback(np.vecdot, 1)(on_axes(1, lambda ct, a, b: sum_to(column(ct) * conj(a), b), 1, 1, 0))
+
+
+def _of_vector(ct: Any, matrix: Any, vector: Any) -> Any:
+    return sum_to((swap(matrix) @ column(ct))[..., 0], vector)
 
 
 if hasattr(np, "matvec"):
     multilinear(
         np.matvec,
-        lambda ct, a, b: sum_to(column(ct) * row(b), a),
-        lambda ct, a, b: sum_to((swap(a) @ column(ct))[..., 0], b),
+        on_axes(0, lambda ct, a, b: sum_to(column(ct) * row(b), a), 2, 1, 1),
+        on_axes(1, lambda ct, a, b: _of_vector(ct, a, b), 2, 1, 1),
     )
-
-    @pullback(np.vecmat, (0, 1))
-    def _(ct, a, b):
-        left = conj((b @ column(ct))[..., 0])
-        return sum_to(left, a), sum_to(column(conj(a)) * row(ct), b)
-
-
-def _outer_left(factor: Any):
-    """The transpose of an outer table ``f(a[..., None], b)`` in ``a``."""
-
-    def transpose(ct, a, b):
-        ct = factor(ct, a, b)
-        last = tuple(range(ndim(a), ndim(a) + ndim(b)))
-        return np.sum(ct, axis=last) if last else ct
-
-    return transpose
-
-
-def _outer_right(factor: Any):
-    def transpose(ct, a, b):
-        ct = factor(ct, a, b)
-        return np.sum(ct, axis=tuple(range(ndim(a)))) if ndim(a) else ct
-
-    return transpose
-
-
-def beside(a: Any, b: Any) -> Any:
-    """``a`` with an axis of length 1 for each axis of ``b``."""
-    return np.expand_dims(a, tuple(range(ndim(a), ndim(a) + ndim(b)))) if ndim(b) else a
-
-
-OUTER = {
-    np.add: (lambda ct, a, b: ct, lambda ct, a, b: ct),
-    np.subtract: (lambda ct, a, b: ct, lambda ct, a, b: -ct),
-    np.multiply: (lambda ct, a, b: ct * b, lambda ct, a, b: ct * beside(a, b)),
-    np.divide: (lambda ct, a, b: ct / b, lambda ct, a, b: -ct * beside(a, b) / b**2),
-}
-for _ufunc, (_left, _right) in OUTER.items():
-    pullback(_ufunc.outer, 0)(_outer_left(_left))
-    pullback(_ufunc.outer, 1)(_outer_right(_right))
+    pullback(np.vecmat, 0)(
+        on_axes(0, lambda ct, a, b: sum_to(conj((b @ column(ct))[..., 0]), a), 1, 2, 1)
+    )
+    pullback(np.vecmat, 1)(
+        on_axes(1, lambda ct, a, b: sum_to(column(conj(a)) * row(ct), b), 1, 2, 1)
+    )
 
 
 # -- tensordot, kron, trace, cross --------------------------------------------------------------
@@ -255,29 +259,39 @@ def _cross_axes(axisa: int, axisb: int, axisc: int, axis: Any) -> tuple[int, int
     return (axisa, axisb, axisc) if axis is None else (axis, axis, axis)
 
 
-def _cross_rows(a, b, axes):
-    last = [_to_last(x, at) for x, at in zip((a, b), axes)]
-    if any(shape_of(x)[-1] != 3 for x in last):
-        raise refusal(a, "np.cross has a derivative rule only for vectors of length 3.")
-    return last
+def _cross_rows(ct: Any, a: Any, b: Any, axes: tuple[int, int, int]) -> list[Any]:
+    """All with their vectors last and of length 3; of plane ones the product is the third."""
+    left, right = _to_last(a, axes[0]), _to_last(b, axes[1])
+    flat = shape_of(left)[-1] == 2 and shape_of(right)[-1] == 2
+    ct = _widened(np.expand_dims(ct, -1), (2, 0)) if flat else _to_last(ct, axes[2])
+    return [ct, *[_widened(x, (0, 1)) if shape_of(x)[-1] == 2 else x for x in (left, right)]]
+
+
+def _widened(x: Any, width: tuple[int, int]) -> Any:
+    return np.pad(x, [(0, 0)] * (ndim(x) - 1) + [width])
 
 
 def _to_last(x: Any, axis: int) -> Any:
     return x if axis % ndim(x) == ndim(x) - 1 else np.moveaxis(x, axis, -1)
 
 
+def _narrowed(grad: Any, x: Any, like: Any, axis: int) -> Any:
+    """The gradient of a row in the axes and with the length of the operand."""
+    grad = sum_to(grad, like)
+    grad = grad[..., :2] if shape_of(x)[axis] == 2 else grad
+    return grad if axis % ndim(x) == ndim(x) - 1 else np.moveaxis(grad, -1, axis)
+
+
 def _cross_left(ct, a, b, axisa=-1, axisb=-1, axisc=-1, axis=None):
     axes = _cross_axes(axisa, axisb, axisc, axis)
-    left, right = _cross_rows(a, b, axes)
-    grad = sum_to(np.cross(right, _to_last(ct, axes[2])), left)
-    return grad if left is a else np.moveaxis(grad, -1, axes[0])
+    ct, left, right = _cross_rows(ct, a, b, axes)
+    return _narrowed(np.cross(right, ct), a, left, axes[0])
 
 
 def _cross_right(ct, a, b, axisa=-1, axisb=-1, axisc=-1, axis=None):
     axes = _cross_axes(axisa, axisb, axisc, axis)
-    left, right = _cross_rows(a, b, axes)
-    grad = sum_to(np.cross(_to_last(ct, axes[2]), left), right)
-    return grad if right is b else np.moveaxis(grad, -1, axes[1])
+    ct, left, right = _cross_rows(ct, a, b, axes)
+    return _narrowed(np.cross(ct, left), b, right, axes[1])
 
 
 multilinear(np.cross, _cross_left, _cross_right)
@@ -290,7 +304,9 @@ if np.linalg.cross is not np.cross:
 
 
 # -- einsum -------------------------------------------------------------------------------------
-def einsum_slot(ct, slot, subscripts, *operands, optimize=False, dtype=None, casting=None):
+def einsum_slot(
+    ct, slot, subscripts, *operands, optimize=False, dtype=None, casting=None, order=None
+):
     """The cotangent of one operand: its subscripts and the result's change places."""
     terms, result = einsum_terms(subscripts, [ndim(x) for x in operands])
     arrays = [k for k, x in enumerate(operands) if isinstance(x, (Symbol, np.ndarray))]
@@ -330,3 +346,16 @@ def _without_repeats(target: str, shape: tuple, factors: list) -> tuple[str, lis
 
 
 multilinear(np.einsum, each=einsum_slot)
+
+
+@composed(np.linalg.tensorsolve)
+def _(a, b, axes=None):
+    """A system of equations with the axes of both sides in a row."""
+    order = list(range(ndim(a)))
+    for axis in axes or ():
+        order.append(order.pop(order.index(axis % ndim(a))))
+    a = np.transpose(a, tuple(order)) if axes else a
+    count = ndim(b)
+    rows, shape = shape_of(a)[:count], shape_of(a)[count:]
+    matrix = np.reshape(a, (math.prod(rows), math.prod(shape)))
+    return np.reshape(np.linalg.solve(matrix, np.ravel(b)), shape)

@@ -7,15 +7,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
-from tracer.errors import MissingRule
 from tracer.ops import registry
 from tracer.ops.builder import apply
-from tracer.ops.shape import pad_widths
-from tracer.rules.declare import EVERY, ZERO, Sparse, linear, no_rule, pullback
+from tracer.rules.declare import EVERY, ZERO, Sparse, linear
 from tracer.rules.helpers import broadcast_like, invert, reshape_like, shape_of, sum_to, zeros_like
 from tracer.rules.joining import is_array, refusal
 
@@ -28,9 +28,9 @@ def in_order(ct: Any, x: Any, order: str) -> Any:
     """``ct`` in the shape of ``x``, its elements laid out in ``order``."""
     if order == "C":
         return reshape_like(ct, x)
-    if order != "F":
-        raise refusal(x, f"A reshape with order={order!r} has no derivative rule.")
-    return np.reshape(ct, shape_of(x), order="F")
+    if order == "F":
+        return np.reshape(ct, shape_of(x), order="F")
+    raise refusal(x, f"A reshape with order={order!r} has no derivative rule.")
 
 
 # -- the same elements in another shape ---------------------------------------------------------
@@ -78,17 +78,18 @@ linear(np.rollaxis, _rollaxis)
 
 
 def _roll(ct, x, shift, axis=None):
-    back = tuple([-s for s in shift]) if isinstance(shift, tuple) else -shift
+    back = tuple([-s for s in shift]) if isinstance(shift, (tuple, list)) else -shift
     return np.roll(ct, back, axis)
 
 
 linear(np.roll, _roll)
 
 # -- copies -------------------------------------------------------------------------------------
-linear(np.broadcast_to, lambda ct, x, shape: sum_to(ct, x))
+linear(np.broadcast_to, lambda ct, x, shape, subok=False: sum_to(ct, x))
 linear(registry.BROADCAST_LIKE, lambda ct, x, like: sum_to(ct, x))
 linear(registry.SUM_TO, lambda ct, x, like: broadcast_like(ct, x))
 linear(registry.RESHAPE_LIKE, lambda ct, x, like: reshape_like(ct, x))
+linear(registry.RECOMPUTE, lambda ct, x: ct)
 
 
 for _function in (np.copy, np.ascontiguousarray, np.asfortranarray):
@@ -130,9 +131,25 @@ def _tile(ct, x, reps):
 linear(np.repeat, _repeat)
 linear(np.tile, _tile)
 
+
+def from_places(ct: Any, x: Any, places: np.ndarray) -> Any:
+    """The cotangent of ``x`` whose elements were copied from ``places``, counted in C order."""
+    flat = _scatter(zeros_like(np.ravel(x)), np.ravel(ct), places.ravel())
+    return reshape_like(flat, x)
+
+
+def _windows(ct, x, window_shape, axis=None, subok=False, writeable=False):
+    shape = shape_of(x)
+    places = np.arange(math.prod(shape)).reshape(shape)
+    return from_places(ct, x, sliding_window_view(places, window_shape, axis))
+
+
+linear(sliding_window_view, _windows)
+
 # -- parts of a matrix --------------------------------------------------------------------------
-linear(np.tril, lambda ct, x, k=0: np.tril(ct, k))
-linear(np.triu, lambda ct, x, k=0: np.triu(ct, k))
+# A vector is taken for each row of a square matrix.
+linear(np.tril, lambda ct, x, k=0: sum_to(np.tril(ct, k), x))
+linear(np.triu, lambda ct, x, k=0: sum_to(np.triu(ct, k), x))
 
 
 def diagonal_cotangent(
@@ -168,40 +185,6 @@ linear(np.diag, _diag)
 linear(np.diagflat, lambda ct, x, k=0: reshape_like(np.diagonal(ct, k), x))
 
 
-# -- pad ----------------------------------------------------------------------------------------
-@pullback(np.pad)
-def _(ct, x, pad_width, mode="constant", **kwargs):
-    shape = shape_of(x)
-    widths = _widths(pad_width, len(shape))
-    inner = tuple([slice(a, a + n) for (a, _), n in zip(widths, shape)])
-    if mode in ("constant", "empty"):
-        return ct[inner]
-    if mode not in ("edge", "wrap", "reflect", "symmetric") or kwargs.get("reflect_type") == "odd":
-        raise refusal(x, f"np.pad has no derivative rule for mode={mode!r}.")
-    # Padding copies; where each axis copied from is found by padding its indices.
-    for axis, (width, size) in enumerate(zip(widths, shape)):
-        if width != (0, 0):
-            source = np.pad(np.arange(size), width, mode=mode, **kwargs)
-            target = (*shape[: axis + 1], *shape_of(ct)[axis + 1 :])
-            index = (slice(None),) * axis + (source,)
-            ct = _scatter(_zeros(ct, target), ct, index)
-    return ct
-
-
-def _zeros(like: Any, shape: tuple) -> Any:
-    part = tuple([slice(None, size) for size in shape])
-    return zeros_like(like[part])
-
-
-def _widths(pad_width: Any, ndim: int) -> list[tuple[int, int]]:
-    if isinstance(pad_width, np.ndarray):
-        pad_width = pad_width.tolist()
-    widths = pad_widths(pad_width, ndim)
-    if widths is None:
-        raise MissingRule("np.pad has no derivative rule for this form of pad_width.")
-    return [(int(a), int(b)) for a, b in widths]
-
-
 # -- several results ----------------------------------------------------------------------------
 def _broadcast_arrays(cts, *arrays):
     cts = cts if isinstance(cts, tuple) else (cts,)
@@ -227,7 +210,4 @@ def _meshgrid(cts, *arrays, indexing="xy", sparse=False, copy=True):
 
 linear(np.broadcast_arrays, _broadcast_arrays, operand=EVERY)
 linear(np.meshgrid, _meshgrid, operand=EVERY)
-
-
-no_rule(np.resize, because="it repeats or drops elements as the sizes happen to fit")
 
