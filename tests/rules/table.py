@@ -319,18 +319,19 @@ def _agree(
     joint, push = check(reverse(graph, moving)), forward(graph, moving)
     check(push)
     random = np.random.default_rng(7)
-    tangents = [like(graph.inputs[k].spec, random) for k in moving]
-    cts = [like(graph.outputs[k].spec, random) for k in ends]
+    values = evaluate(graph, leaves)
+    tangents = [like(leaves[k], random) for k in moving]
+    cts = [like(values[k], random) for k in ends]
     count = len(graph.outputs)
     pulled = evaluate(joint, [*leaves, *cts])[count:]
     pushed = evaluate(push, [*leaves, *tangents])[count:]
     for k, value in zip(moving, pulled, strict=True):
-        assert np.shape(value) == graph.inputs[k].shape, "shape of a gradient"
+        assert np.shape(value) == np.shape(leaves[k]), "shape of a gradient"
         assert np.asarray(value).dtype == graph.inputs[k].dtype, "dtype of a gradient"
     slopes = _differences(run, leaves, moving, tangents, line.step)
     slopes = [slope for slope in slopes if np.asarray(slope).dtype.kind in "fc"]
     for k, got, slope in zip(ends, pushed, slopes, strict=True):
-        assert np.shape(got) == graph.outputs[k].shape, "shape of a tangent"
+        assert np.shape(got) == np.shape(values[k]), "shape of a tangent"
         assert np.asarray(got).dtype == graph.outputs[k].dtype, "dtype of a tangent"
         close(got, slope, line.tolerance, f"JVP, order {line.order - order + 1}")
     parts = [np.ravel(np.asarray(c) * np.asarray(s)).real for c, s in zip(cts, slopes)]
@@ -347,13 +348,14 @@ def _agree(
     return pulled
 
 
-def like(spec: Any, random: np.random.Generator) -> Any:
-    """Random numbers for a spec, of size about 1: a tangent or a cotangent."""
-    values = random.uniform(-1, 1, size=spec.seen_shape)
-    if spec.dtype.kind == "c":
-        values = values + 1j * random.uniform(-1, 1, size=spec.seen_shape)
-    values = np.asarray(values, spec.dtype)
-    return values if spec.kind == "array" else values[()]
+def like(value: Any, random: np.random.Generator) -> Any:
+    """Random numbers of size about 1 for a value: a tangent or a cotangent."""
+    dtype, shape = np.asarray(value).dtype, np.shape(value)
+    numbers = random.uniform(-1, 1, size=shape)
+    if dtype.kind == "c":
+        numbers = numbers + 1j * random.uniform(-1, 1, size=shape)
+    numbers = np.asarray(numbers, dtype)
+    return numbers if isinstance(value, np.ndarray) else numbers[()]
 
 
 def _differences(
@@ -400,7 +402,7 @@ def _compiled_pullback(call: Callable[..., Any], arguments: list, graph: CalcGra
 
     value, pullback = vjp(of_moving, *[arguments[place] for place in places])
     random = np.random.default_rng(11)
-    cts = [like(node.spec, random) for node in graph.outputs]
+    cts = [like(one, random) for one in numbers([value])]
     left = iter(cts)
     seeds = trees.map(lambda leaf: next(left) if isinstance(leaf, NUMBERS) else leaf, value)
     wanted = evaluate(reverse(graph, moving), [*numbers(arguments), *[cts[k] for k in ends]])
@@ -427,7 +429,8 @@ def _other_precision(
     if not moving or not ends:
         return
     random = np.random.default_rng(13)
-    cts = [like(graph.outputs[k].spec, random) for k in ends]
+    values = evaluate(graph, numbers(arguments))
+    cts = [like(values[k], random) for k in ends]
     got = evaluate(reverse(graph, moving), [*numbers(arguments), *cts])[len(graph.outputs) :]
     expected = evaluate(reverse(double, moving), [*numbers(wide), *[_wide(ct) for ct in cts]])[
         len(graph.outputs) :

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,18 @@ import numpy as np
 from tracer.ops import registry
 from tracer.rules.declare import By, elementwise, zero_gradient
 
+
+def inverse(y: Any) -> Any:
+    """``1 / y``; of a literal zero infinity, as NumPy divides."""
+    if hasattr(y, "dtype") or y != 0:
+        return 1 / y
+    return math.copysign(math.inf, y) if isinstance(y, (int, float)) else complex(math.nan, 0)
+
+
 elementwise(np.add, lambda x, y: 1, lambda x, y: 1)
 elementwise(np.subtract, lambda x, y: 1, lambda x, y: -1)
 elementwise(np.multiply, lambda x, y: y, lambda x, y: x)
-elementwise(np.divide, lambda x, y: 1 / y, lambda x, y, out: By(lambda ct: -(ct * out) / y))
+elementwise(np.divide, lambda x, y: inverse(y), lambda x, y, out: By(lambda ct: -(ct * out) / y))
 elementwise(np.negative, lambda x: -1)
 elementwise(np.positive, lambda x: 1)
 elementwise(np.square, lambda x: 2 * x)

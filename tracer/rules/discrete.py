@@ -34,7 +34,6 @@ no_rule(
     np.busday_count, np.busday_offset, np.is_busday, np.datetime_as_string,
     because="dates are not numbers",
 )  # fmt: skip
-no_rule(np.unwrap, because="its result jumps with the data")
 
 
 # -- counts with weights and results in two parts ---------------------------------------------

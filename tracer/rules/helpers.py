@@ -105,6 +105,11 @@ def restore_axes(ct: Any, x: Any, axis: Any = None, keepdims: bool = False) -> A
     return np.expand_dims(ct, _short(axes))
 
 
+def still(x: Any) -> Any:
+    """``x`` without its tangent, for finding places by its value alone."""
+    return apply(registry.STOP_GRADIENT, x)
+
+
 def place_along(axis: int, place: Any) -> tuple:
     """The index of one place, or of a slice, along an axis that is not negative."""
     return (slice(None),) * axis + (place,)

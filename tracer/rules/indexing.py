@@ -12,7 +12,7 @@ import numpy as np
 
 from tracer.ops import registry
 from tracer.ops.builder import apply
-from tracer.rules.declare import Sparse, linear, multilinear, pullback
+from tracer.rules.declare import Sparse, composed, linear, multilinear, pullback
 from tracer.rules.helpers import reshape_like, shape_of, sum_to, zeros_like
 from tracer.rules.joining import is_array, spread
 
@@ -87,8 +87,7 @@ def _take_along_axis(ct, x, indices, axis=-1):
 
 def _compress(ct, condition, a, axis=None):
     condition = np.asarray(condition) if isinstance(condition, (list, tuple)) else condition
-    places = np.nonzero(condition)
-    places = places[0] if isinstance(places, tuple) else places
+    places = np.flatnonzero(condition)
     if axis is None:
         flat = apply(registry.SCATTER_ADD, zeros_like(np.ravel(a)), ct, places)
         return reshape_like(flat, a)
@@ -155,7 +154,15 @@ def _(ct, x, axis=-1, kind=None, stable=None):
     return _unsort(ct, x, np.argsort(x, axis=axis, kind=kind, stable=stable), axis)
 
 
-@pullback(np.partition)
-def _(ct, x, kth, axis=-1, kind="introselect"):
-    return _unsort(ct, x, np.argpartition(x, kth, axis=axis, kind=kind), axis)
+@composed(np.sort_complex)
+def _(a, out=None):
+    return np.sort(a).astype(out.dtype)
 
+
+@pullback(np.partition)
+def _(ct, x, kth, axis=-1, kind="introselect", out=None):
+    # argpartition need not leave the rest in the order of partition: equal ranks tell the places.
+    ranked, found = np.argsort(x, axis=axis), np.argsort(out, axis=0 if axis is None else axis)
+    if axis is None or len(shape_of(x)) == 1:
+        return _unsort(ct, x, ranked[np.argsort(found)], axis)
+    return _unsort(ct, x, np.take_along_axis(ranked, np.argsort(found, axis), axis), axis)

@@ -13,12 +13,7 @@ from tracer.rules.declare import ZERO, pullback
 from tracer.rules.decomposition import is_complex
 from tracer.rules.helpers import normal_axes, restore_axes
 from tracer.rules.products import ndim, row
-from tracer.rules.reduction import conj, tally
-
-
-def never_zero(out: Any) -> Any:
-    """``out`` with inf for 0: a quotient by it is then the subgradient 0."""
-    return np.where(out == 0.0, np.inf, out)
+from tracer.rules.reduction import conj, never_zero, tally
 
 
 def phase(x: Any) -> Any:

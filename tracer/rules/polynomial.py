@@ -11,7 +11,7 @@ import numpy as np
 
 from tracer.ops.builder import Symbol
 from tracer.rules.declare import composed, pullback
-from tracer.rules.helpers import broadcast_like, shape_of
+from tracer.rules.helpers import shape_of, sum_to
 from tracer.rules.places import known
 
 
@@ -30,21 +30,23 @@ def dropped_zeros(p: Any, length: int) -> Any:
 
 @pullback(np.polyval, 0)
 def _(ct, p, x):
+    p = coefficients(p)
+    count = shape_of(p)[0]
     return np.stack([
-        np.sum(ct * x**k if k else broadcast_like(ct, x))
-        for k in range(shape_of(coefficients(p))[0] - 1, -1, -1)
+        sum_to(ct * x ** (count - 1 - k) if k < count - 1 else ct, p[k]) for k in range(count)
     ])  # fmt: skip
 
 
 @pullback(np.polyval, 1)
 def _(ct, p, x):
-    return ct * np.polyval(derived(coefficients(p)), x)
+    return sum_to(ct * np.polyval(derived(coefficients(p)), x), x)
 
 
 def derived(p: Any) -> Any:
     """The coefficients of the derivative."""
     degree = shape_of(p)[0] - 1
-    return p[:-1] * np.arange(degree, 0, -1) if degree > 0 else p[:1] * 0.0
+    powers = np.arange(degree, 0, -1).reshape(-1, *[1] * (len(shape_of(p)) - 1))
+    return p[:-1] * powers if degree > 0 else p[:1] * 0.0
 
 
 @composed(np.vander)

@@ -16,7 +16,7 @@ from tracer.graph.spec import Dim
 from tracer.ops import registry
 from tracer.ops.builder import apply
 from tracer.rules.declare import pullback, pushforward
-from tracer.rules.helpers import normal_axes, reshape_like, restore_axes, shape_of
+from tracer.rules.helpers import normal_axes, reshape_like, restore_axes, shape_of, sum_to
 
 
 def count_of(x: Any, axis: Any = None, where: Any = True) -> Any:
@@ -129,13 +129,13 @@ def _extreme(ct, x, axis=None, keepdims=False, where=True, initial=None, out=Non
     return shared(ct, x, out, axis, keepdims, where, initial is not None)
 
 
-def _extreme_initial(ct, x, initial=None, out=None, **kwargs):
+def extreme_initial(ct, x, initial=None, out=None, **kwargs):
     return np.sum(np.where(out == initial, ct, 0.0))
 
 
 for _function in (np.max, np.min):
     pullback(_function)(_extreme)
-    pullback(_function, "initial")(_extreme_initial)
+    pullback(_function, "initial")(extreme_initial)
 
 
 @pullback(np.ptp)
@@ -147,28 +147,46 @@ def _(ct, x, axis=None, keepdims=False):
 
 
 # -- variance -----------------------------------------------------------------------------------
-def _deviation(x: Any, axis: Any, where: Any) -> Any:
+def never_zero(out: Any) -> Any:
+    """``out`` with inf for 0: a quotient by it is then the subgradient 0."""
+    return np.where(out == 0.0, np.inf, out)
+
+
+def _deviation(x: Any, axis: Any, where: Any, mean: Any) -> Any:
     """``x`` less its mean, conjugated: the slope of half the squared deviation."""
-    chosen = {} if where is True else {"where": where}
-    return conj(x - np.mean(x, axis=axis, keepdims=True, **chosen))
+    if mean is None:
+        chosen = {} if where is True else {"where": where}
+        mean = np.mean(x, axis=axis, keepdims=True, **chosen)
+    return conj(x - mean)
 
 
 def _freedom(x: Any, axis: Any, where: Any, ddof: Any, correction: Any) -> Any:
-    spare = correction if ddof == 0 else ddof
+    spare = correction if type(ddof) is int and ddof == 0 else ddof
     count = count_of(x, axis, where)
     return count if type(spare) is int and spare == 0 else count - spare
 
 
-@pullback(np.var)
-def _(ct, x, axis=None, ddof=0, keepdims=False, where=True, correction=0, dtype=None):
+@pullback(np.var, (0, "mean"))
+def _(ct, x, axis=None, ddof=0, keepdims=False, where=True, correction=0, dtype=None, mean=None):
     scale = 2.0 * restore_axes(ct, x, axis, keepdims) / _freedom(x, axis, where, ddof, correction)
-    return masked(scale * _deviation(x, axis, where), where)
+    return by_mean(masked(scale * _deviation(x, axis, where, mean), where), mean, axis)
 
 
-@pullback(np.std)
-def _(ct, x, axis=None, ddof=0, keepdims=False, where=True, correction=0, dtype=None, out=None):
+@pullback(np.std, (0, "mean"))
+def _(ct, x, axis=None, ddof=0, keepdims=False, where=True, correction=0, dtype=None, mean=None,
+      out=None):  # fmt: skip
     # Where nothing varies the slope is 0 (a subgradient): dividing by inf gives it.
-    spread = restore_axes(np.where(out == 0.0, np.inf, out), x, axis, keepdims)
+    spread = restore_axes(never_zero(out), x, axis, keepdims)
     ct = restore_axes(ct, x, axis, keepdims)
     scale = ct / (spread * _freedom(x, axis, where, ddof, correction))
-    return masked(scale * _deviation(x, axis, where), where)
+    return by_mean(masked(scale * _deviation(x, axis, where, mean), where), mean, axis)
+
+
+def by_mean(grad: Any, mean: Any, axis: Any) -> tuple[Any, Any]:
+    """The cotangents of the values and of the mean, if it was given, that they are measured from.
+
+    A mean that is the values' own has none: its slope sums to 0.
+    """
+    if mean is None:
+        return grad, None
+    return grad, sum_to(-grad, mean)

@@ -1,266 +1,192 @@
-"""Derivatives of order statistics, weighted means, differences and sums that skip nan.
+"""Derivatives of weighted means, covariances, histograms and convolutions.
 
->>> pullback(np.median): ct goes to the middle elements
->>> pullback(np.nansum): ct where the element is a number
->>> linear(np.diff): the transpose takes differences the other way
+>>> pullback(np.average): ct * weights / total
+>>> composed(np.cov): x = m - mean; x @ x.T / (n - 1)
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from tracer.ops import registry
-from tracer.ops.builder import Symbol, apply
-from tracer.rules.declare import linear, multilinear, pullback
-from tracer.rules.helpers import (
-    normal_axes,
-    reshape_like,
-    restore_axes,
-    shape_of,
-    sum_to,
-    zeros_like,
-)
-from tracer.rules.joining import refusal
-from tracer.rules.reduction import conj, count_of, shared, tally
+from tracer.ops.builder import apply, find_builder
+from tracer.rules.declare import composed, multilinear, pullback
+from tracer.rules.helpers import shape_of
+from tracer.rules.reduction import conj
 
 
-# -- functions that skip nan --------------------------------------------------------------------
-@pullback(np.nansum)
-def _(ct, x, axis=None, dtype=None, keepdims=False):
-    return np.where(np.isnan(x), 0.0, restore_axes(ct, x, axis, keepdims))
-
-
-@pullback(np.nanmean)
-def _(ct, x, axis=None, dtype=None, keepdims=False):
-    count = tally(np.logical_not(np.isnan(x)), x, axis)
-    return np.where(np.isnan(x), 0.0, restore_axes(ct, x, axis, keepdims) / count)
-
-
-def _nanextreme(ct, x, axis=None, keepdims=False, out=None):
-    return shared(ct, x, out, axis, keepdims, True, False)
-
-
-pullback(np.nanmax)(_nanextreme)
-pullback(np.nanmin)(_nanextreme)
-
-
-def _nandeviation(x: Any, axis: Any) -> tuple[Any, Any, Any]:
-    gone = np.isnan(x)
-    count = tally(np.logical_not(gone), x, axis)
-    return gone, count, conj(np.where(gone, 0.0, x - np.nanmean(x, axis=axis, keepdims=True)))
-
-
-@pullback(np.nanvar)
-def _(ct, x, axis=None, dtype=None, ddof=0, keepdims=False):
-    _, count, deviation = _nandeviation(x, axis)
-    return 2.0 * restore_axes(ct, x, axis, keepdims) / (count - ddof) * deviation
-
-
-@pullback(np.nanstd)
-def _(ct, x, axis=None, dtype=None, ddof=0, keepdims=False, out=None):
-    _, count, deviation = _nandeviation(x, axis)
-    spread = restore_axes(np.where(out == 0.0, np.inf, out), x, axis, keepdims)
-    return restore_axes(ct, x, axis, keepdims) / (spread * (count - ddof)) * deviation
-
-
-# -- order statistics ---------------------------------------------------------------------------
-def last_axes(x: Any, axis: Any) -> Any:
-    """The reduced axes joined and moved to the end."""
-    ndim = len(shape_of(x))
-    axes = normal_axes(axis, ndim)
-    free = [at for at in range(ndim) if at not in axes]
-    moved = x if [*free, *axes] == list(range(ndim)) else np.transpose(x, (*free, *axes))
-    if len(axes) == 1:
-        return moved
-    return np.reshape(moved, (*[shape_of(x)[at] for at in free], -1))
-
-
-def unmoved(grad: Any, x: Any, axis: Any) -> Any:
-    """The inverse of ``last_axes`` on a cotangent."""
-    ndim = len(shape_of(x))
-    axes = normal_axes(axis, ndim)
-    free = [at for at in range(ndim) if at not in axes]
-    shape = shape_of(x)
-    order = [*free, *axes]
-    grad = np.reshape(grad, [shape[at] for at in order]) if len(axes) != 1 else grad
-    if order == list(range(ndim)):
-        return grad
-    return np.transpose(grad, tuple(sorted(range(ndim), key=order.__getitem__)))
-
-
-def at_ranks(ct: Any, x: Any, axis: Any, ranks: list[tuple[int, float]]) -> Any:
-    """``ct`` times weights to the elements of given ranks along ``axis``."""
-    flat = last_axes(x, axis)
-    order = np.argsort(flat, axis=-1)
-    weights = np.zeros(shape_of(flat)[-1], x.dtype)
-    for rank, weight in ranks:
-        weights[rank] += weight
-    # The weights by rank, carried to the places where the elements of these ranks are.
-    places = np.argsort(order, axis=-1)
-    weight = apply(registry.GETITEM, weights, places)
-    return unmoved(np.expand_dims(ct, -1) * weight, x, axis)
-
-
-def _squeezed(ct: Any, x: Any, axis: Any, keepdims: bool) -> Any:
-    if not keepdims:
-        return ct
-    axes = normal_axes(axis, len(shape_of(x)))
-    return np.squeeze(ct, axis=axes) if axes else ct
-
-
-def _count(x: Any, axis: Any) -> int:
-    count = count_of(x, axis)
-    if not isinstance(count, int):
-        raise refusal(x, "Order statistics of an axis of unknown length have no derivative rule.")
-    return count
-
-
-@pullback(np.median)
-def _(ct, x, axis=None, keepdims=False, overwrite_input=False):
-    count = _count(x, axis)
-    low, high = (count - 1) // 2, count // 2
-    return at_ranks(_squeezed(ct, x, axis, keepdims), x, axis, [(low, 0.5), (high, 0.5)])
-
-
-def _quantile(scale: float):
-    def rule(ct, a, q, axis=None, method="linear", keepdims=False, overwrite_input=False):
-        if isinstance(q, Symbol) or method not in METHODS:
-            raise refusal(a, "A quantile has a derivative rule for a literal q and the methods "
-                          f"{', '.join(METHODS)}.")  # fmt: skip
-        count = _count(a, axis)
-        if np.ndim(q) == 0:
-            ranks = METHODS[method](float(q) / scale * (count - 1))
-            return at_ranks(_squeezed(ct, a, axis, keepdims), a, axis, ranks)
-        total: Any = None
-        for k, part in enumerate(np.ravel(q).tolist()):
-            ranks = METHODS[method](part / scale * (count - 1))
-            term = at_ranks(_squeezed(ct[k], a, axis, keepdims), a, axis, ranks)
-            total = term if total is None else total + term
-        return total
-
-    return rule
-
-
-def _between(place: float) -> list[tuple[int, float]]:
-    low = int(np.floor(place))
-    return [(low, 1.0 - (place - low))] + ([(low + 1, place - low)] if place > low else [])
-
-
-METHODS = {
-    "linear": _between,
-    "lower": lambda place: [(int(np.floor(place)), 1.0)],
-    "higher": lambda place: [(int(np.ceil(place)), 1.0)],
-    "midpoint": lambda place: [(int(np.floor(place)), 0.5), (int(np.ceil(place)), 0.5)],
-}
-pullback(np.quantile)(_quantile(1.0))
-pullback(np.percentile)(_quantile(100.0))
-
-
-# -- weighted means -----------------------------------------------------------------------------
-def _weights_like(weights: Any, a: Any, axis: Any) -> Any:
-    """Weights shaped to broadcast with ``a``: a vector of them lies along ``axis``."""
-    if shape_of(weights) == shape_of(a):
-        return weights
-    ndim = len(shape_of(a))
-    at = int(axis) % ndim
-    return np.reshape(weights, (-1,) + (1,) * (ndim - at - 1))
-
-
-@pullback(np.average)
-def _(ct, a, axis=None, weights=None, keepdims=False):
-    ct = restore_axes(ct, a, axis, keepdims)
+# -- means and covariances ----------------------------------------------------------------------
+@composed(np.average)
+def _(a, axis=None, weights=None, returned=False, keepdims=False):
     if weights is None:
-        return ct / count_of(a, axis)
+        mean = np.mean(a, axis=axis, keepdims=keepdims)
+        return (mean, 0.0) if returned else mean
     weights = _weights_like(weights, a, axis)
-    total = np.sum(np.broadcast_to(weights, shape_of(a)), axis=axis, keepdims=True)
-    return ct * weights / total
+    total = np.sum(weights, axis=axis, keepdims=keepdims)
+    mean = np.sum(a * weights, axis=axis, keepdims=keepdims) / total
+    return (mean, np.broadcast_to(total, shape_of(mean))) if returned else mean
 
 
-@pullback(np.average, "weights")
-def _(ct, a, axis=None, weights=None, keepdims=False, out=None):
-    ct, out = (restore_axes(value, a, axis, keepdims) for value in (ct, out))
-    wide = _weights_like(weights, a, axis)
-    total = np.sum(np.broadcast_to(wide, shape_of(a)), axis=axis, keepdims=True)
-    return reshape_like(sum_to(ct * (a - out) / total, wide), weights)
+def _weights_like(weights: Any, a: Any, axis: Any) -> Any:
+    """Weights in the shape of ``a``; fewer axes lie along those that are averaged."""
+    if not hasattr(weights, "builder"):
+        weights = find_builder(a).constant(np.asarray(weights))
+    shape = shape_of(a)
+    if shape_of(weights) == shape:
+        return weights
+    axes = np.lib.array_utils.normalize_axis_tuple(range(len(shape)) if axis is None else axis,
+                                                   len(shape))  # fmt: skip
+    order = sorted(range(len(axes)), key=axes.__getitem__)
+    turned = np.transpose(weights, order) if order != list(range(len(axes))) else weights
+    lying = np.reshape(turned, [size if at in axes else 1 for at, size in enumerate(shape)])
+    return np.broadcast_to(lying, shape)
 
 
-# -- differences --------------------------------------------------------------------------------
-def _padded(ct: Any, before: int, after: int, axis: int) -> Any:
-    ndim = len(shape_of(ct))
-    widths = [(before, after) if at == axis % ndim else (0, 0) for at in range(ndim)]
-    return np.pad(ct, widths)
+@composed(np.cov)
+def _(m, y=None, rowvar=True, bias=False, ddof=None, fweights=None, aweights=None, dtype=None):
+    x = _rows(m, rowvar)
+    x = x if y is None else np.concatenate([x, _rows(y, rowvar)], axis=0)
+    x = x if dtype is None else x.astype(dtype)
+    ddof = (0 if bias else 1) if ddof is None else ddof
+    weights = [np.asarray(w) if isinstance(w, (list, tuple)) else w for w in (fweights, aweights)]
+    given = [w for w in weights if w is not None]
+    if not given:
+        x = x - np.mean(x, axis=1, keepdims=True)
+        return np.squeeze(x @ conj(x.T) / max(shape_of(x)[1] - ddof, 0))
+    w = given[0] if len(given) == 1 else given[0] * given[1]
+    total = np.sum(w)
+    x = x - np.sum(x * w, axis=1, keepdims=True) / total
+    spare = ddof if weights[1] is None else ddof * np.sum(w * weights[1]) / total
+    free = total if type(ddof) is int and ddof == 0 else total - spare
+    return np.squeeze((x * w) @ conj(x.T) / free)
 
 
-def _diff(ct, a, n=1, axis=-1):
-    for _ in range(n):
-        ct = _padded(ct, 1, 0, axis) - _padded(ct, 0, 1, axis)
-    return ct
+def _rows(m: Any, rowvar: bool) -> Any:
+    """A matrix with one variable per row."""
+    m = m if hasattr(m, "builder") else np.asarray(m)
+    if len(shape_of(m)) < 2:
+        return np.reshape(m, (1, -1))
+    return m if rowvar or shape_of(m)[0] == 1 else m.T
 
 
-def _along(axis: int, ndim: int, *places: Any) -> tuple:
-    return (*(slice(None),) * (axis % ndim), *places)
+@composed(np.corrcoef)
+def _(x, y=None, rowvar=True, dtype=None, bias=None, ddof=None):
+    found = np.cov(x, y, rowvar, dtype=dtype)
+    if not shape_of(found):
+        return found / found
+    spread = np.sqrt(np.real(np.diagonal(found)))
+    return found / np.expand_dims(spread, -1) / spread
 
 
-def _trapezoid(ct, y, x=None, dx=1.0, axis=-1):
-    ndim = len(shape_of(y))
-    size = shape_of(y)[axis]
-    if x is None:
-        weights = np.full(size, float(dx))
-        weights[[0, -1]] /= 2.0
-    elif len(shape_of(x)) == 1:
-        half = 0.5 * np.diff(x)
-        weights = np.pad(half, (1, 0)) + np.pad(half, (0, 1))
-    else:
-        raise refusal(y, "np.trapezoid has a derivative rule only for x with one axis.")
-    return np.expand_dims(ct, axis) * weights.reshape((-1,) + (1,) * (ndim - axis % ndim - 1))
+# -- histograms ---------------------------------------------------------------------------------
+@composed(np.histogram_bin_edges)
+def _(a, bins=10, range=None, weights=None, out=None):
+    return _edges(a, bins, range, shape_of(out)[0])
 
 
-linear(np.diff, _diff)
-linear(np.trapezoid, _trapezoid)
+def _edges(a: Any, bins: Any, limits: Any, count: int) -> Any:
+    """The edges of bins: as given, or evenly between the extremes (half around a single one)."""
+    if shape_of(bins) and not isinstance(bins, str):
+        return bins if hasattr(bins, "builder") else find_builder(a).constant(np.asarray(bins))
+    if limits is not None:
+        return find_builder((a, limits)).emit(registry.op_of(np.linspace), (*limits, count))
+    low, high = np.min(a), np.max(a)
+    half = np.where(low == high, 0.5, 0.0)
+    return np.linspace(low - half, high + half, count)
+
+
+def _numbers(values: Any, edges: Any) -> Any:
+    """The bin of each value; one more than there are for those outside."""
+    last = shape_of(edges)[0] - 1
+    found = np.searchsorted(edges, values, side="right") - 1
+    found = np.where(values == edges[-1], last - 1, found)
+    return np.where((found < 0) | (found >= last), last, found)
+
+
+def _counted(places: Sequence[Any], sizes: Sequence[int], weights: Any) -> Any:
+    """The sums of weights per bin, without what lies outside in any direction."""
+    room = find_builder((places, weights)).emit(
+        registry.op_of(np.zeros), (tuple([size + 1 for size in sizes]),), {"dtype": weights.dtype}
+    )
+    filled = apply(registry.SCATTER_ADD, room, weights, tuple(places))
+    return filled[tuple([slice(None, -1)] * len(sizes))]
+
+
+def _histogram(columns: Sequence[Any], edges: Sequence[Any], density: bool, weights: Any) -> Any:
+    sizes = [shape_of(edge)[0] - 1 for edge in edges]
+    weights = np.ones_like(columns[0]) if weights is None else np.ravel(weights)
+    places = [_numbers(column, edge) for column, edge in zip(columns, edges, strict=True)]
+    counted = _counted(places, sizes, weights)
+    if not density:
+        return counted
+    counted = counted / np.sum(counted)
+    for at, edge in enumerate(edges):
+        widths = np.diff(edge)
+        counted = counted / np.reshape(widths, [-1 if k == at else 1 for k in range_of(sizes)])
+    return counted
+
+
+def range_of(items: Sequence[Any]) -> range:
+    return range(len(items))
+
+
+@composed(np.histogram)
+def _(a, bins=10, range=None, density=None, weights=None, out=None):
+    edges = _edges(a, bins, range, shape_of(out[1])[0])
+    return _histogram([np.ravel(a)], [edges], bool(density), weights), edges
+
+
+@composed(np.histogram2d)
+def _(x, y, bins=10, range=None, density=None, weights=None, out=None):
+    edges = _edges_of([x, y], bins, range, out[1:])
+    return (_histogram([x, y], edges, bool(density), weights), *edges)
+
+
+@composed(np.histogramdd)
+def _(sample, bins=10, range=None, density=None, weights=None, out=None):
+    columns = [sample[:, k] for k in range_of(out[1])]
+    edges = _edges_of(columns, bins, range, out[1])
+    return (_histogram(columns, edges, bool(density), weights), *edges)
+
+
+def _edges_of(columns: Sequence[Any], bins: Any, limits: Any, found: Sequence[Any]) -> list[Any]:
+    """The edges in each direction."""
+    several = isinstance(bins, (list, tuple)) and len(bins) == len(columns)
+    each = bins if several else [bins] * len(columns)
+    within = limits if limits is not None else [None] * len(columns)
+    rows = zip(columns, each, within, found, strict=True)
+    return [_edges(column, b, limit, shape_of(edge)[0]) for column, b, limit, edge in rows]
 
 
 # -- convolutions -------------------------------------------------------------------------------
-def _uncut(ct: Any, length: int) -> Any:
-    """``ct`` of a full convolution: "same" and "valid" cut ``length`` evenly at both ends."""
+def _uncut(ct: Any, length: int, late: bool) -> Any:
+    """``ct`` of a full convolution: "same" and "valid" cut it at both ends, an odd one ``late``."""
     missing = length - shape_of(ct)[0]
-    return np.pad(ct, (missing // 2, missing - missing // 2)) if missing else ct
+    more, less = missing - missing // 2, missing // 2
+    return np.pad(ct, (more, less) if late else (less, more)) if missing else ct
 
 
-def _left(ct, a, v, mode="full"):
-    whole = _uncut(ct, shape_of(a)[0] + shape_of(v)[0] - 1)
+def _left(ct: Any, a: Any, v: Any, late: bool = False) -> Any:
+    """The cotangent of ``a`` in a convolution of both."""
+    whole = _uncut(ct, shape_of(a)[0] + shape_of(v)[0] - 1, late)
     return np.correlate(whole, conj(v), mode="valid")
 
 
-multilinear(np.convolve, _left, lambda ct, a, v, mode="full": _left(ct, v, a, mode))
+multilinear(
+    np.convolve,
+    lambda ct, a, v, mode="full": _left(ct, a, v),
+    lambda ct, a, v, mode="full": _left(ct, v, a),
+)
 
 
 @pullback(np.correlate, (0, 1))
 def _(ct, a, v, mode="valid"):
-    # It is the convolution with v reversed and conjugated.
+    # It is the convolution with v reversed and conjugated; NumPy makes that of a shorter a from
+    # back to front.
+    late = shape_of(a)[0] < shape_of(v)[0]
     turned = conj(v[::-1])
-    right = _left(ct, turned, a, mode)
-    return _left(ct, a, turned, mode), conj(right[::-1])
-
-
-# -- central differences ------------------------------------------------------------------------
-@pullback(np.gradient)
-def _(ct, f, *spacing, axis=None, edge_order=1):
-    ndim = len(shape_of(f))
-    step = spacing[0] if spacing else 1.0
-    plain = edge_order == 1 and len(spacing) < 2 and isinstance(step, (int, float))
-    if not plain or not (ndim == 1 or isinstance(axis, int)):
-        raise refusal(f, "np.gradient has a derivative rule only along one axis, with a literal "
-                      "constant step and edge_order=1.")  # fmt: skip
-    axis = (axis or 0) % ndim
-    size = shape_of(f)[axis]
-    weights = np.full(size, 0.5 / step)
-    weights[[0, -1]] = 1.0 / step
-    scaled = ct * weights.reshape((-1,) + (1,) * (ndim - axis - 1))
-    # Each difference reads its two neighbours; at the ends, itself and one.
-    places = np.arange(size)
-    after, before = np.minimum(places + 1, size - 1), np.maximum(places - 1, 0)
-    lead = (slice(None),) * axis
-    whole = apply(registry.SCATTER_ADD, zeros_like(f), scaled, (*lead, after))
-    return apply(registry.SCATTER_ADD, whole, -scaled, (*lead, before))
+    right = _left(ct, turned, a, late)
+    return _left(ct, a, turned, late), conj(right[::-1])

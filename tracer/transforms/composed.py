@@ -17,6 +17,7 @@ from tracer.graph.node import Node
 from tracer.ops.builder import Builder, Symbol
 from tracer.rules.declare import ZERO, Rule
 from tracer.transforms.cotangents import cast, combine, dense, settled
+from tracer.transforms.regions import output_symbol
 
 Contribution = tuple[int, Any]
 
@@ -26,6 +27,9 @@ def written_out(
 ) -> tuple[list[Node], list[Any]]:
     """The definition's nodes, appended, and its results, one per output of ``node``."""
     assert rule.definition is not None
+    if rule.pulls[0].parameters.wants_out:
+        outputs = [output_symbol(builder, node, k) for k in range(len(node.specs))]
+        kwargs = {**kwargs, "out": tuple(outputs) if len(outputs) > 1 else outputs[0]}
     mark = len(builder.nodes)
     result = rule.definition(*args, **kwargs)
     results = list(result) if isinstance(result, (tuple, list)) else [result]

@@ -32,6 +32,7 @@ from tracer.transforms.pull import (
     refuse_missing,
     scale,
     slots_of,
+    shape_only,
     symbols_of,
     the_rule,
 )
@@ -243,7 +244,7 @@ def _only(node: Node, moving: list[Node], operand: Any) -> None:
         lambda leaf: slots.append(leaf.slot) if hasattr(leaf, "slot") else None,
         slots_of(node, operand),
     )
-    allowed = {node.inputs[slot] for slot in slots}
+    allowed = {node.inputs[slot] for slot in (*slots, *shape_only(node))}
     if any(operand not in allowed for operand in moving):
         raise missing(node, "has no derivative with respect to one of its operands")
 

@@ -130,12 +130,13 @@ def pull_back(
             if value is not ZERO and value is not None:
                 yield slot, value
     for slot, operand in enumerate(node.inputs):
-        if operand in active and slot not in covered and not _shape_only(node, slot):
+        if operand in active and slot not in covered and slot not in shape_only(node):
             raise missing(node, f"has no derivative with respect to operand {slot}")
 
 
-def _shape_only(node: Node, slot: int) -> bool:
-    return slot in registry.SHAPE_ONLY_SLOTS.get(node.op.name, ())
+def shape_only(node: Node) -> tuple[int, ...]:
+    """The operands of which only the shape is read: they pass no derivative on."""
+    return registry.SHAPE_ONLY_SLOTS.get(node.op.name, ())
 
 
 def _wanted(node: Node, pull: Pull, active: Any) -> set[int]:
