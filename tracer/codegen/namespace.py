@@ -13,36 +13,12 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 
 from tracer.graph.node import Node
+from tracer.ops.nouns import noun
 
 TAKEN = frozenset(
     {*keyword.kwlist, *keyword.softkwlist, *dir(builtins), "np", "special", "scipy", "GuardMiss",
     "residuals"}
 )
-
-# What an unnamed value is called, by its op. What is not here is called after its op.
-NOUNS = {
-    "subtract": "error", "add": "total", "multiply": "product", "divide": "ratio", "pow": "power",
-    "power": "power", "matmul": "product", "dot": "product", "negative": "negated",
-    "absolute": "size",
-    "square": "squared", "sqrt": "root", "exp": "exps", "log": "logs", "tanh": "activation",
-    "sum": "total", "mean": "average", "max": "largest", "min": "smallest", "prod": "product",
-    "amax": "largest", "amin": "smallest", "maximum": "larger", "minimum": "smaller",
-    "where": "chosen", "getitem": "part", "setitem": "out", "scatter_add": "out", "item": "part",
-    "transpose": "transposed", "reshape": "reshaped", "reshape_like": "reshaped", "ravel": "flat",
-    "broadcast_to": "spread", "broadcast_like": "spread", "sum_to": "total", "astype": "cast",
-    "zeros": "out", "zeros_of": "out", "zeros_like": "out", "empty": "out", "ones": "ones",
-    "arange": "steps", "linspace": "grid", "size_of": "count", "same_size": "fits",
-    "less": "below", "less_equal": "below", "greater": "above", "greater_equal": "above",
-    "equal": "same", "not_equal": "differs", "logical_not": "negated", "logical_and": "both",
-    "logical_or": "either", "concatenate": "joined", "stack": "stacked", "array": "values",
-    "argmax": "best", "argmin": "best", "argsort": "order", "sort": "ordered", "cumsum": "running",
-    "einsum": "product", "outer": "product", "inner": "product", "tensordot": "product",
-    "linalg.inv": "inverse", "linalg.solve": "solution", "linalg.det": "determinant",
-    "linalg.cholesky": "factor", "linalg.norm": "length", "conjugate": "conj", "constant": "table",
-    "floor_divide": "quotient", "remainder": "rest", "sin": "sine", "cos": "cosine",
-    "sign": "signs", "take": "picked", "copy": "copied", "input": "arg", "call": "result",
-    "cond": "result", "loop": "result", "logaddexp": "logs", "expand_dims": "reshaped",
-}  # fmt: skip
 
 # The same for the cotangent of an unnamed value: g_pre is that of what goes into an activation.
 COTANGENT_NOUNS = {"add": "pre", "matmul": "pre", "getitem": "part", "subtract": "error"}
@@ -84,6 +60,7 @@ class Namespace:
         self._names: dict[Node, str] = {}
         self._taken: set[str] = set()
         self._next: dict[str, int] = {}
+        self._counters: set[str] = set()  # of loops; used again by later ones
         self._wanted = {identifier(name) for name in wanted if name}
 
     def __getitem__(self, node: Node) -> str:
@@ -97,6 +74,22 @@ class Namespace:
         """Let ``node`` live in the variable of ``other``: it is its next version."""
         name = self._names[node] = self._names[other]
         return name
+
+    def counter(self, base: str, busy: tuple[str, ...]) -> str:
+        """A name for a loop's index: one that other loops had, unless they are ``busy``."""
+        for name in (base, "i", "j", "k"):
+            if name in self._counters and name not in busy:
+                return name
+            if identifier(name) == name and name not in self._taken | self._wanted:
+                break
+        found = name if name not in self._taken | self._wanted else self.fresh(base)
+        self._taken.add(found)
+        self._counters.add(found)
+        return found
+
+    def rename(self, node: Node, name: str) -> None:
+        """Let ``node`` live in a variable that is there already."""
+        self._names[node] = name
 
     def claim(self, *names: str) -> None:
         """Keep names for functions."""
@@ -141,9 +134,3 @@ class Namespace:
 def cotangent_noun(node: Node) -> str:
     """What the cotangent of an unnamed value is called."""
     return "g_" + (COTANGENT_NOUNS.get(node.op.name) or noun(node))
-
-
-def noun(node: Node) -> str:
-    """What an unnamed value is, in one word."""
-    found = NOUNS.get(node.op.name)
-    return found if found is not None else node.op.name.rpartition(".")[2]

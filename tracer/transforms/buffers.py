@@ -208,6 +208,7 @@ def is_unique(index: Any) -> bool:
     arrays = [item for item in items if hasattr(item, "dtype") and item.shape != ()]
     basic = all(
         item is None or item is Ellipsis or isinstance(item, (int, np.integer, slice))
+        or _is_place(item)
         for item in items
         if not any(item is array for array in arrays)
     )
@@ -217,6 +218,11 @@ def is_unique(index: Any) -> bool:
         return len(arrays) == 1
     counted = any(type(a) is Symbol and a.node.op.name == "arange" for a in arrays)
     return counted and all(a.ndim == 1 and a.dtype.kind in "iu" for a in arrays)
+
+
+def _is_place(item: Any) -> bool:
+    """Whether an index is one integer, known at run time."""
+    return type(item) is Symbol and item.shape == () and item.dtype.kind in "iu"
 
 
 def disjoint(left: Any, right: Any, shape: Shape) -> bool:

@@ -16,6 +16,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from tracer.graph.calcgraph import CalcGraph, Effect, Guard
 from tracer.graph.control import Loop, cond_params, element_spec, loop_parts, stacked_spec
 from tracer.graph.node import HOLES, Node, Params
@@ -28,6 +30,12 @@ from tracer.transforms.cotangents import cast
 from tracer.transforms.regions import gradients_only, output_symbol, zero
 
 Contribution = tuple[int, Any]
+# What may share memory with an operand; an array of the next turn must not.
+VIEWS = frozenset(
+    "transpose matrix_transpose permute_dims swapaxes moveaxis reshape ravel squeeze getitem "
+    "expand_dims flip fliplr flipud rot90 broadcast_to broadcast_like reshape_like item real imag "
+    "diagonal rollaxis".split()
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -262,6 +270,13 @@ def _uncopied(gradient: Node, body: CalcGraph) -> Node:
     return gradient
 
 
+def _unnamed(gradient: Node, body: CalcGraph) -> Node:
+    """A gradient without a name of its own: the branch's result has it."""
+    if gradient.name.startswith("g_") and gradient.inputs and gradient not in set(body.order):
+        gradient.name = ""
+    return gradient
+
+
 # -- pulling back ---------------------------------------------------------------------------------
 def pull_back_loop(builder: Builder, node: Node, ct: Any, active: Any) -> Iterator[Contribution]:
     """Contributions of a loop: a loop over what each iteration saved, the last one first."""
@@ -413,18 +428,36 @@ class _Backward:
             here[node] = builder.append(
                 node if operands == node.inputs else node.replace(inputs=operands)
             )
-        outputs = []
+        outputs: list[Node] = []
         found = dict(zip(self.plan.wrt, self.plan.backward.outputs, strict=True))
         for number in self.order:
-            value = Symbol(builder, here.get(found[number], found[number]))
-            value = fitted(value)
+            value = fitted(Symbol(builder, here.get(found[number], found[number])))
             if number < self.first:
-                value = Symbol(builder, by_carry[number]) + value
+                if value.node.inputs and value.node.name.startswith("g_"):
+                    value.node.name = ""  # the sum has that name
+                value = _added(builder, Symbol(builder, by_carry[number]), value)
+            mine = by_carry.get(number)
+            given = value.node.op is registry.INPUT and value.node not in by_carry.values()
+            if number < self.end and value.shape and (given or value.node in outputs):
+                value = np.copy(value)
+            elif mine is not None and value.node.op.name in VIEWS and value.shape:
+                value = np.copy(value)
             outputs.append(value.node)
         return CalcGraph(
             inputs, builder.nodes, outputs, title=f"backward of {self.loop.body.title}",
             roles={"gradient": len(outputs)},
         )  # fmt: skip
+
+
+def _added(builder: Builder, total: Symbol, value: Symbol) -> Symbol:
+    """The sum; what is zero but in some places is added there alone."""
+    node = value.node
+    if node.op in (registry.SETITEM, registry.SCATTER_ADD) and value.shape == total.shape:
+        args, _ = node.params.fill([Symbol(builder, operand) for operand in node.inputs])
+        base, part, index = args
+        if type(base) is Symbol and base.node.op.name in ("zeros", "zeros_of"):
+            return builder.emit(registry.SCATTER_ADD, (total, part, index))
+    return total + value
 
 
 def _input(spec: ArraySpec, name: str) -> Node:
@@ -454,7 +487,7 @@ def pull_back_cond(builder: Builder, node: Node, ct: Any, active: Any) -> Iterat
     for region in node.regions:
         graph = gradients_only(reverse(region, [slot - 1 for slot in slots], "input"))
         graph = _with_scalar_seeds(graph, len(region.inputs))
-        graph = graph.replace(outputs=[_uncopied(n, region) for n in graph.outputs])
+        graph = graph.replace(outputs=[_unnamed(n, region) for n in graph.outputs])
         regions.append(with_plain_outputs(graph))
     inputs = (*node.inputs, *[symbol.node for symbol in cts])
     specs = tuple([_plain(node.inputs[slot].specs[0]) for slot in slots])

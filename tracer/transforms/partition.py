@@ -65,6 +65,8 @@ def partition(joint: CalcGraph, given: tuple[Node, ...] | None = None) -> Partit
     own = forward_nodes(joint, values, given)
     seeds = seeds_of(joint, own)
     wanted = needed(joint.order, gradients)
+    # A residual is one value: where the forward node has several, the item is taken there.
+    own.update([n for n in wanted if n.op is registry.ITEM and n.inputs[0] in own])
     later = [
         node for node in joint.order if node in wanted and node not in own and node not in seeds
     ]

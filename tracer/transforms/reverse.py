@@ -211,7 +211,7 @@ def _unshared(gradients: list[Symbol], own: frozenset[Node]) -> list[Symbol]:
     result = []
     for gradient in gradients:
         base = gradient.node
-        while base.op.name in VIEWS and base.inputs:
+        while base.op.name in VIEWS and base.inputs and not _is_result(base):
             base = base.inputs[0]
         if gradient.spec.kind == "array" and gradient.shape != () and (base in own or base in seen):
             gradient = np.copy(gradient)
@@ -219,6 +219,11 @@ def _unshared(gradients: list[Symbol], own: frozenset[Node]) -> list[Symbol]:
         seen.add(base)
         result.append(gradient)
     return result
+
+
+def _is_result(node: Node) -> bool:
+    """Whether a node is a value of a loop or branch, which shares memory with no other."""
+    return node.op is registry.ITEM and node.inputs[0].op in (registry.LOOP, registry.COND)
 
 
 def _assemble(

@@ -12,7 +12,7 @@ def forward(x, w):
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from tracer.codegen.aliasing import hits_once
 from tracer.codegen.literals import Constants, is_negative_literal
@@ -27,6 +27,7 @@ from tracer.graph.node import Hole, Node
 LONG = 1500  # nodes; a longer function is written in parts: CPython's compiler needs memory
 CHUNK = 400  # statements in one part
 STEP = "    "
+REGION_WRITERS: dict[str, Callable[[Function, Node], None]] = {}  # loops and branches
 
 
 class Function:
@@ -71,6 +72,8 @@ class Function:
         self.lines: list[str] = []
         self.line_of: dict[Node, int] = {}
         self.bodies: list[Function] = []  # of called regions, written before this function
+        self.endings: dict[Node, Callable[[Function], None]] = {}  # what a body hands on
+        self.counters: tuple[str, ...] = ()  # of the loops around
         self.guards_apart = False  # conditions are written by who called
         self.base = self.indent = base
         self._texts: dict[Node, Text] = {}
@@ -195,6 +198,10 @@ class Function:
         if node.op.name == "constant":
             self._texts[node] = self.speller.spell(node, self._lookup)
             return
+        if (ending := self.endings.get(node)) is not None:
+            self._open(node)
+            ending(self)
+            return
         if node.op.name == "call" and not node.regions[0].guards:
             self._body_of(node)
         if node in draft.into and isinstance(draft.into[node], Node):
@@ -203,7 +210,9 @@ class Function:
             self._nested_until = max(self._nested_until, draft.place[node])
             return
         self._open(node)
-        if any(guard.kind == "raises" for _, guard in draft.guards.get(node, ())):
+        if node.op.name in REGION_WRITERS:
+            REGION_WRITERS[node.op.name](self, node)
+        elif any(guard.kind == "raises" for _, guard in draft.guards.get(node, ())):
             self._must_raise(node)
         elif node in draft.into:
             self._texts[node] = self._fitting(node, len(self.indent) + 30)
@@ -253,7 +262,7 @@ class Function:
         hint = self.draft.chain_name.get(node, "")
         name = self.names.give(node, hint)
         text = self._fitting(node, len(self.indent) + len(name) + 3)
-        value = f"{text.at(ATOM)}.copy()" if node in self.draft.copied else text.text
+        value = copied(text, node) if node in self.draft.copied else text.text
         self._line(node, f"{self.indent}{name} = {value}", shape_comment(node.specs))
 
     def _line(self, node: Node, text: str, comment: str = "") -> None:
@@ -287,7 +296,7 @@ class Function:
         else:
             old = self._lookup(base)
             name = self.names.give(node, draft.chain_name.get(node, ""))
-            copy = f"{old.at(ATOM)}.copy()" if node.shape else f"np.array({old.text})"
+            copy = copied(old, node) if node.shape else f"np.array({old.text})"
             self._put(with_comment(f"{self.indent}{name} = {copy}", shape_comment(node.specs)))
         left = f"{self.indent}{name}[{where}]"
         if node.op.name == "setitem":
@@ -304,11 +313,18 @@ class Function:
 
     def _must_raise(self, node: Node) -> None:
         position, guard = next(g for g in self.draft.guards[node] if g[1].kind == "raises")
-        text = self._fitting(node, len(self.indent) + 4)
-        self.line_of[node] = len(self.lines) + 2
-        self.lines += try_lines(
-            text.text, position, guard, self.constants, self.indent, self.misses
+        text = self._refused_write(node) if node.op.name in WRITES else (
+            self._fitting(node, len(self.indent) + 4).text
         )
+        self.line_of[node] = len(self.lines) + 2
+        self.lines += try_lines(text, position, guard, self.constants, self.indent, self.misses)
+
+    def _refused_write(self, node: Node) -> str:
+        """A write that NumPy will not do, tried on a copy."""
+        base = self._lookup(self.draft.real(node.inputs[node.params.args[0].slot]))
+        value, index = node.params.args[1:3]
+        right = self.speller.argument(value, node, self._lookup)
+        return f"np.copy({base.text})[{self.speller.index(index, node, self._lookup)}] = {right.text}"
 
     def _guard(self, position: int, guard: Guard) -> None:
         if guard.kind == "raises":
@@ -332,7 +348,7 @@ class Function:
                 continue  # the argument itself is returned, as plain NumPy does
             if targets & set(draft.arrays.get(real, (real,))) and real.spec.kind == "array":
                 name = self.names.fresh(f"{self._lookup(real).text}_before")
-                self._put(f"{self.indent}{name} = {self._lookup(real).at(ATOM)}.copy()")
+                self._put(f"{self.indent}{name} = {copied(self._lookup(real), real)}")
                 self._before_commit[node] = name
         for effect in writes:
             target = self._lookup(draft.real(effect.target)).text
@@ -384,7 +400,7 @@ class Function:
         del self.draft.into[node]
         self._open(node)
         name = self.names.give(node)
-        value = f"{text.at(ATOM)}.copy()" if node in self.draft.copied else text.text
+        value = copied(text, node) if node in self.draft.copied else text.text
         self._line(node, f"{self.indent}{name} = {value}", shape_comment(node.specs))
 
     # -- chunks -----------------------------------------------------------------------------------
@@ -490,3 +506,6 @@ def fold(text: str, indent: str) -> str:
     return "\n".join([*lines, line.rstrip(" ").rstrip(","), f"{indent})"])
 
 
+def copied(text: Text, node: Node) -> str:
+    """A copy that keeps the memory's order, as sums depend on it: np.copy, not the method."""
+    return f"np.copy({text.text})" if len(node.shape) > 1 else f"{text.at(ATOM)}.copy()"

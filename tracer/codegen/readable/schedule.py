@@ -16,11 +16,13 @@ from math import inf
 from tracer.codegen.aliasing import hits_once, may_alias, owns_memory, picks_copies
 from tracer.codegen.readable.reading import reads, stands_for
 from tracer.graph.calcgraph import Effect, Guard
-from tracer.graph.node import Hole, Node, map_structure
+from tracer.graph.control import Loop
+from tracer.graph.node import Hole, Node, map_structure, may_act
 
 DEPTH = 12  # of nesting; a reader's limit, far below the parser's
 UNPACKED = 8  # so many results are unpacked; more are indexed
 WRITES = ("setitem", "scatter_add")
+CONTROL = ("loop", "cond")
 BROADCASTS = ("broadcast_like", "broadcast_to")
 # Ops whose broadcasting operand must stay: pow has fast paths for scalar exponents.
 NO_FREE_BROADCAST = frozenset({"pow", "power", "float_power"})
@@ -52,6 +54,12 @@ class Draft:
         The arrays that a value may look into, where anything is written.
     chain_name : dict
         For arrays that are written in place: what the user or a later version calls them.
+    owned : frozenset
+        Values from outside whose arrays may be written in place: the carry of a loop.
+    rebound : dict
+        ``(loop, number)`` → the value whose variable that carry goes on in: nobody reads it later.
+    exclusive : set
+        Those of them whose array nobody else sees.
     """
 
     def __init__(
@@ -81,6 +89,9 @@ class Draft:
         self.uses: dict[Node, list[Node | Guard | None]] = {}
         self.place: dict[Node, int] = {}
         self.arrays: dict[Node, tuple[Node, ...]] = {}
+        self.owned: frozenset[Node] = frozenset()
+        self.rebound: dict[tuple[Node, int], Node] = {}
+        self.exclusive: set[tuple[Node, int]] = set()
 
     def real(self, node: Node) -> Node:
         """The node whose text stands for this one."""
@@ -151,7 +162,7 @@ def drop_unused(draft: Draft) -> None:
     live.update(draft.real(e.value) for e in draft.effects)
     kept = []
     for node in reversed(draft.order):
-        if node in draft.alias or (node not in live and node.op.is_pure):
+        if node in draft.alias or (node not in live and not may_act(node)):
             continue
         kept.append(node)
         live.update(draft.reads(node))
@@ -175,11 +186,12 @@ def count_uses(draft: Draft) -> None:
 def unpack(draft: Draft) -> None:
     """Several results become ``sign, logdet = …``; a single used one stays ``f(x)[0]``."""
     for node in draft.order:
-        if len(node.specs) == 1 or len(node.specs) > UNPACKED:
+        control = node.op.name in CONTROL
+        if len(node.specs) == 1 or (len(node.specs) > UNPACKED and not control):
             continue
         users = draft.uses.get(node, [])
         items = [user for user in users if isinstance(user, Node) and user.op.name == "item"]
-        if len(items) != len(users) or len(items) < 2:
+        if len(items) != len(users) or (len(items) < 2 and not control):
             continue
         found = draft.items[node] = {}
         for item in items:
@@ -220,15 +232,31 @@ def _single_consumer(draft: Draft, node: Node) -> Node | Guard | None:
         consumer = None if consumer in draft.alias else consumer
     if isinstance(consumer, Guard) and consumer.kind != "equals":
         return None
+    if isinstance(consumer, Node) and consumer.op.name in CONTROL:
+        return consumer if _written_once(draft, node, consumer) else None
     return consumer
+
+
+def _written_once(draft: Draft, node: Node, control: Node) -> bool:
+    """Whether a loop or branch names an operand once, before its body: a test, a first carry."""
+    reals = [draft.real(operand) for operand in control.inputs]
+    if reals.count(node) != 1:
+        return False
+    if control.op.name == "cond":
+        return reals[0] is node
+    loop = Loop(control)
+    first = len(loop.constants)
+    return node in reals[first : first + len(loop.carry)]
 
 
 def _may_nest(draft: Draft, node: Node, consumer: Node | Guard) -> bool:
     named = bool(node.name)
-    if isinstance(consumer, Node) and consumer.op.name in WRITES:
+    if isinstance(consumer, Node) and consumer.op.name == "store":
+        named = False  # the row has the name
+    elif isinstance(consumer, Node) and consumer.op.name in WRITES:
         # in out[i] = … the name is that of the array
         named = node.name not in (consumer.name, draft.real(consumer.inputs[0]).name, "")
-    if named or node.op.name in WRITES or not node.op.is_pure or node.op.name == "constant":
+    if named or node.op.name in (*WRITES, *CONTROL, "constant") or not node.op.is_pure:
         return False
     if node.op.name == "item":
         return node.inputs[0] not in draft.items
@@ -298,6 +326,9 @@ class _Liveness:
         self.whole: set[Node] = set()
         self.head: dict[Node, Node] = {}
         self.last: dict[Node, float] = {}
+        for node in draft.owned:
+            self.arrays[node], self.views[node], self.head[node] = (node,), [node], node
+            self.whole.add(node)
         for node, users in draft.uses.items():
             self.last[node] = max([self._use(user) for user in users], default=-1)
 
@@ -380,6 +411,44 @@ class _Liveness:
             draft.chain_name[head] = node.name
 
 
-LOWER = (elide, drop_unused, count_uses, unpack, nest, write_in_place)
+def rebind(draft: Draft) -> None:
+    """Let a loop go on in the variable of its first carry where nobody reads that later."""
+    kept = set(draft.kept())
+    for node in draft.order:
+        if node.op.name != "loop":
+            continue
+        loop = Loop(node)
+        items = draft.items.get(node, {})
+        for number, first in enumerate(loop.carry):
+            real = draft.real(first)
+            made = node if len(node.specs) == 1 else items.get(number)
+            alone = draft.uses.get(real, []) == [node] and node.inputs.count(first) == 1
+            if alone and owns_memory(real) and real.op.name not in WRITES:
+                draft.exclusive.add((node, number))
+            if made is None or not _goes_on(draft, real, node) or real in kept:
+                continue
+            fits = loop.body.inputs[1 + len(loop.constants) + number].name
+            if real.name in (made.name, "" if made.name else fits):
+                draft.rebound[node, number] = real
+
+
+def _goes_on(draft: Draft, first: Node, loop: Node) -> bool:
+    """Whether a value has a variable that is not needed behind a loop, nor twice by it."""
+    if not first.name or first in draft.into or first.op.name == "constant":
+        return False
+    if [draft.real(operand) for operand in loop.inputs].count(first) > 1:
+        return False
+    return not any(_late(draft, user, loop) for user in draft.uses.get(first, ()))
+
+
+def _late(draft: Draft, user: Node | Guard | None, node: Node) -> bool:
+    if user is node:
+        return False
+    if not isinstance(user, Node) or user in draft.alias:
+        return True
+    return draft.place[user] > draft.place[node]
+
+
+LOWER = (elide, drop_unused, count_uses, unpack, nest, write_in_place, rebind)
 
 __all__ = ["DEPTH", "LOWER", "WRITES", "Draft", "hits_once", "picks_copies", "schedule"]
