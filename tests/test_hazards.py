@@ -84,11 +84,11 @@ def hidden_write(x):
 
 
 def converts(x):
-    return float(x[0]) * x
+    return float.__new__(float, x[0]) * x
 
 
 def converts_complex(x):
-    return complex(x[0]) * x
+    return complex.__new__(complex, x[0]) * x
 
 
 def packs(x):
@@ -133,7 +133,7 @@ def pickles(x):
 
 def swallows(x):
     try:
-        scale = float(x[0])
+        scale = float.__new__(float, x[0])
     except TypeError:
         scale = 1.0
     return x * scale
@@ -173,6 +173,46 @@ def test_leaks_are_errors(program, way):
     assert not OUTSIDE.any()
 
 
+def test_conversions_stay_traced():
+    def program(x):
+        scale = float(x[0]) * complex(x[1]).real + np.float64(x[2])
+        return scale * x, isinstance(float(x[0]), float), float(x[:1].sum()) + float("2.5")
+
+    for way in (trace(program), program):
+        result = way(X)
+        np.testing.assert_array_equal(result[0], (X[0] * X[1] + X[2]) * X)
+        assert result[1] is True and type(result[2]) is float
+    slope = grad(lambda x: float(x[0]) ** 2 * float(x[1]))(X)
+    np.testing.assert_allclose(slope, [2 * X[0] * X[1], X[0] ** 2, 0.0])
+
+
+def test_formatting_is_text_of_the_trace():
+    import logging
+
+    lines = []
+
+    class Keep(logging.Handler):
+        def emit(self, record):
+            lines.append(record.getMessage())
+
+    logger = logging.getLogger("tests.hazards")
+    logger.addHandler(Keep())
+    logger.setLevel(logging.INFO)
+
+    def program(x):
+        lines.append(f"{x[0]:.3f} {x[1]!r:>4} {float(x[0]):.1f}")
+        lines.append("%.2f %s %d" % (x[0], x[1], x[2]))
+        lines.append("{:.1f}{}".format(x[0], x.shape))
+        lines.append(str(x[0]) + format(x[1], ".2e"))
+        logger.info("loss %.2f of %s", x[0], x)
+        print(x, x[0])
+        return x * 2
+
+    with pytest.raises(errors.CheckFailed):  # the list grows while the function is traced
+        trace(program)(X)
+    assert lines[1:] == ["0.50 1.5 2", "0.5(3,)", "0.51.50e+00", "loss 0.50 of [0.5 1.5 2.5]"]
+
+
 def test_math_functions():
     for function in (math.sin, math.exp, math.sqrt):
         try:
@@ -185,7 +225,8 @@ def test_math_functions():
 def test_the_error_points_at_the_line():
     with pytest.raises(errors.ConversionError) as caught:
         trace(converts)(X)
-    assert "return float(x[0]) * x" in str(caught.value) and "^^^" in str(caught.value)
+    assert "return float.__new__(float, x[0]) * x" in str(caught.value)
+    assert "^^^" in str(caught.value)
     assert "Fix:" in str(caught.value)
 
 

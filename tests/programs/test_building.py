@@ -234,7 +234,7 @@ def hankel(x):
 
 
 def python_numbers(x):
-    return x[0] * Fraction(1, 2).numerator, x * True, x + 2**70 * 1.0, x[0] + 1j * x[1], x // 1, 3 - x[0]
+    return x[0] * Fraction(1, 2).numerator, x * True, x + 2**7 * 1.0, x[0] + 1j * x[1], x // 1, 3 - x[0]
 
 
 def item_access(x):
@@ -282,7 +282,7 @@ def copies(x):
 
 
 def polynomials(x):
-    return np.poly1d([x[0], x[1], 2.0])(x[2]), np.polyval(list(x), 0.5), np.convolve(list(x), [1, x[0]])
+    return np.polyval([x[0], x[1], 2.0], x[2]), np.polyval(list(x), 0.5), np.convolve(list(x), [1, x[0]])
 
 
 def strings_beside_numbers(x):

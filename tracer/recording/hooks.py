@@ -7,8 +7,10 @@ that pass straight through unless this very thread or task is tracing.
 
 from __future__ import annotations
 
+import array
 import sys
 import threading
+from collections import UserList, deque
 from functools import wraps
 from types import ModuleType
 from typing import Any
@@ -18,9 +20,11 @@ import numpy as np
 from tracer.recording import functions, methods  # noqa: F401 - their tables hold NumPy's own names
 from tracer.recording.active import ACTIVE
 from tracer.recording.calls import contains_tensor
+from tracer.recording.floating import warning_rows
 from tracer.recording.mathematics import math_rows
 from tracer.recording.randomness import random_rows
 from tracer.recording.scipy_hooks import loaded_chapters, rows_of
+from tracer.recording.tensor import TracedScalar, TracedTensor
 from tracer.recording.whereabouts import LIBRARIES
 
 # What gives a Tensor in a trace whatever its arguments are.
@@ -72,7 +76,7 @@ class Hooks:
 
 
 def _table() -> list[tuple[ModuleType, str, Any, Any]]:
-    rows = random_rows() + math_rows()
+    rows = random_rows() + math_rows() + warning_rows()
     for module in (np, np.linalg, np.fft):
         for name, value in list(vars(module).items()):
             if name.startswith("_") or name in LEFT_ALONE or isinstance(value, (type, np.ufunc)):
@@ -90,6 +94,8 @@ def _wrapper(original: Any, name: str) -> Any:
         recorder = ACTIVE.get()
         if recorder is None:
             return original(*args, **kwargs)
+        if not all([type(a) in USUAL for a in args]):
+            args = tuple([listed(a) for a in args])
         if not contains_tensor(args) and not contains_tensor(kwargs):
             if not creates or _is_library(sys._getframe(1).f_globals.get("__name__", "")):
                 return original(*args, **kwargs)
@@ -97,6 +103,22 @@ def _wrapper(original: Any, name: str) -> Any:
 
     hook.__tracer_original__ = original  # type: ignore[attr-defined]
     return hook
+
+
+USUAL = frozenset({np.ndarray, float, int, str, list, tuple, TracedTensor, TracedScalar, np.dtype})
+
+
+def listed(argument: Any) -> Any:
+    """A list for other sequences that hold Tensors, which NumPy would look into itself."""
+    if isinstance(argument, (deque, UserList, array.array)) or (
+        isinstance(argument, (list, tuple)) and type(argument) not in (list, tuple)
+    ):  # fmt: skip
+        items = [listed(item) for item in argument]
+        return items if contains_tensor(items) else argument
+    if type(argument) is np.ndarray and argument.dtype.kind == "O":
+        items = argument.tolist()
+        return items if contains_tensor(items) else argument
+    return argument
 
 
 def _is_library(module: str) -> bool:

@@ -21,7 +21,7 @@ from tracer.recording.tensor import TracedTensor
 
 def substitute(function: Any) -> Any:
     """What to call instead of ``function``; itself if nothing is known of it."""
-    found = _TABLE.get(id(function))
+    found = _TABLE.get(id(getattr(function, "__tracer_original__", function)))
     if found is not None:
         return found
     if isinstance(function, np.ufunc):
@@ -185,14 +185,19 @@ class _Vectorized:
             return np.vectorize(self.function, self.otypes, excluded=self.excluded)(*args, **kwargs)
         arrays = np.broadcast_arrays(*[np.asarray(a) for a in args])
         shape = np.shape(arrays[0])
-        items = [self.function(*[a[index] for a in arrays]) for index in np.ndindex(*shape)]
-        if items and isinstance(items[0], tuple):
-            return tuple([self._joined(list(part), shape, k) for k, part in enumerate(zip(*items))])
-        return self._joined(items, shape, 0)
+        indices = list(np.ndindex(*shape))
+        if not indices:
+            raise ValueError("cannot call `vectorize` on size 0 inputs unless `otypes` is set")
+        # The dtype is that of the result for NumPy scalars; then Python numbers are handed on.
+        first = self.function(*[a[indices[0]] for a in arrays])
+        items = [self.function(*[a[index].item() for a in arrays]) for index in indices]
+        if isinstance(first, tuple):
+            parts = [list(part) for part in zip(*items, strict=True)]
+            return tuple([self._joined(p, first[k], shape, k) for k, p in enumerate(parts)])
+        return self._joined(items, first, shape, 0)
 
-    def _joined(self, items: list[Any], shape: tuple[int, ...], number: int) -> Any:
-        """The items as an array; without ``otypes`` the first one decides the dtype."""
-        dtype = np.result_type(items[0]) if self.otypes is None else self.otypes[number]
+    def _joined(self, items: list[Any], first: Any, shape: tuple[int, ...], number: int) -> Any:
+        dtype = np.asarray(first).dtype if self.otypes is None else self.otypes[number]
         joined = np.reshape(np.array(items), shape)
         return joined if joined.dtype == dtype else joined.astype(dtype)
 
@@ -238,6 +243,20 @@ def _apply_over_axes(func: Any, a: Any, axes: Any) -> Any:
     return value
 
 
+def _apply_along_axis(func1d: Any, axis: int, arr: Any, *args: Any, **kwargs: Any) -> Any:
+    if not contains_tensor((arr, args, tuple(kwargs.values()))):
+        return np.apply_along_axis(func1d, axis, arr, *args, **kwargs)
+    rows = np.moveaxis(np.asarray(arr), axis, -1)
+    outer = np.shape(rows)[:-1]
+    if 0 in outer:
+        raise ValueError("Cannot apply_along_axis when any iteration dimensions are 0")
+    results = [np.asarray(func1d(rows[i], *args, **kwargs)) for i in np.ndindex(*outer)]
+    inner = np.shape(results[0])
+    whole = np.reshape(np.stack(results), (*outer, *inner))
+    ends = [k - len(inner) for k in range(len(inner))]
+    return np.moveaxis(whole, ends, [axis % np.ndim(rows) + k for k in range(len(inner))])
+
+
 # -- np.r_ and np.c_ -------------------------------------------------------------------------------
 class _Joiner:
     """``np.r_`` or ``np.c_`` of Tensors, slices and lists."""
@@ -258,25 +277,27 @@ class _Joiner:
             axis, ndmin, trans1d = [*numbers, *(axis, ndmin, trans1d)[len(numbers) :]]
             parts = parts[1:]
         arrays = [self._one(part, ndmin, trans1d) for part in parts]
-        return np.concatenate(arrays, axis=axis)
+        values = [getattr(part, "_value", part) for part in parts]
+        weak = [type(value) in (bool, int, float, complex) for value in values]
+        kinds = [v if w else a.dtype for v, w, a in zip(values, weak, arrays, strict=True)]
+        dtype = np.result_type(*kinds)
+        return np.concatenate([a if a.dtype == dtype else a.astype(dtype) for a in arrays], axis)
 
     def _one(self, part: Any, ndmin: int, trans1d: int) -> Any:
+        """A part with at least ``ndmin`` axes: new ones go where ``trans1d`` says."""
+        if isinstance(part, slice) and contains_tensor(part):
+            raise leak("np.r_ was given a slice with traced ends.", "use np.linspace or np.arange")
+        made = np.asarray(np.r_[part] if isinstance(part, slice) else part)
+        ndim = np.ndim(made)
+        added = max(ndmin - ndim, 0)
+        made = np.reshape(made, (1,) * added + np.shape(made))
+        if trans1d == -1 or not added or not ndim:
+            return made
         if isinstance(part, slice):
-            if contains_tensor(part):
-                raise leak("np.r_ was given a slice with traced ends.", "use np.linspace or np.arange")
-            made: Any = np.asarray(np.r_[part])
-        else:
-            made = np.asarray(part)
-            if not np.ndim(made):
-                return np.reshape(made, (1,) * max(ndmin, 1))
-        missing = ndmin - np.ndim(made)
-        if missing > 0:
-            before = trans1d if trans1d >= 0 else missing + trans1d + 1
-            before = min(max(before, 0), missing)
-            shape = np.shape(made)
-            ones = (1,) * (missing - before), (1,) * before
-            made = np.reshape(made, (*ones[1], *shape, *ones[0]) if trans1d >= 0 else (*ones[0], *shape, *ones[1]))
-        return made
+            return np.swapaxes(made, -1, trans1d)
+        first = trans1d + added + 1 if trans1d < 0 else trans1d
+        axes = list(range(ndmin))
+        return np.transpose(made, axes[:first] + axes[added:] + axes[first:added])
 
 
 _R, _C = _Joiner(np.r_, 0, 1, -1), _Joiner(np.c_, -1, 2, 0)
@@ -286,7 +307,8 @@ _SCALARS = [
 _PAIRS: list[tuple[Any, Any]] = [
     (float, _number(float)), (complex, _number(complex)), (np.ndenumerate, _ndenumerate),
     (np.nditer, _NdIter), (np.fromiter, _fromiter), (np.vectorize, _Vectorized),
-    (np.piecewise, _piecewise), (np.apply_over_axes, _apply_over_axes), (np.r_, _R), (np.c_, _C),
+    (np.piecewise, _piecewise), (np.apply_over_axes, _apply_over_axes),
+    (np.apply_along_axis, _apply_along_axis), (np.r_, _R), (np.c_, _C),
     *[(kind, _scalar_type(kind)) for kind in _SCALARS],
 ]  # fmt: skip
 _TABLE = {id(old): new for old, new in _PAIRS}
