@@ -361,8 +361,8 @@ def leaf_key(leaf: Any) -> Any:
     """What of one leaf selects a program: shape and dtype of arrays, type and value of the rest."""
     kind = type(leaf)
     if kind is np.ndarray:
-        if leaf.ndim > 1 and not leaf.flags.c_contiguous:  # layout decides what is a view
-            return leaf.shape, leaf.dtype, leaf.strides
+        if not leaf.flags.carray:  # layout decides what is a view
+            return leaf.shape, leaf.dtype, leaf.strides, leaf.flags.writeable
         return leaf.shape, leaf.dtype
     if kind is float or kind is complex:
         return kind
@@ -407,7 +407,7 @@ def _flat_leaves(values: Iterable[Any], key: list[Any], leaves: list[Any]) -> bo
     for value in values:
         kind = type(value)
         if kind is np.ndarray:
-            if value.ndim > 1 and not value.flags.c_contiguous:
+            if not value.flags.carray:
                 return False
             key.append(value.shape)
             key.append(value.dtype)

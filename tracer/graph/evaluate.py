@@ -58,9 +58,10 @@ def evaluate(graph: CalcGraph, arguments: Sequence[Any]) -> list[Any]:
                 raise GuardMiss(position, values[node])
             if guard.kind == "dtype" and values[node].dtype != node.dtype:
                 raise GuardMiss(position, values[node].dtype)
-    for effect in graph.effects:
-        if effect.kind == "write":
-            values[effect.target][...] = values[effect.value]
+    writes = [effect for effect in graph.effects if effect.kind == "write"]
+    fresh = [np.copy(values[effect.value]) for effect in writes]  # it may be another's target
+    for effect, value in zip(writes, fresh, strict=True):
+        values[effect.target][...] = value
     return [values[node] for node in graph.outputs]
 
 

@@ -241,6 +241,21 @@ class Node:
         return f"<{name}{' '.join(map(repr, self.specs))} = {self.op.name}{self.params}>"
 
 
+def may_act(node: Node) -> bool:
+    """Whether the node does more than give a value: it draws, or it may raise.
+
+    An index that is computed may be out of bounds; a Python number may be divided by zero.
+    """
+    if node.op.effects:
+        return True
+    if node.op.name in ("getitem", "take"):
+        return any([spec.dtype.kind in "iu" for n in node.inputs[1:] for spec in n.specs])
+    return node.op.name in PYTHON_RAISES and node.specs[0].kind == "weak"
+
+
+PYTHON_RAISES = frozenset({"divide", "floor_divide", "remainder", "pow"})
+
+
 def users(nodes: Iterable[Node]) -> dict[Node, list[Node]]:
     """For each node, the nodes that read it (once per reader), in order."""
     found: dict[Node, list[Node]] = {}

@@ -224,13 +224,13 @@ def _getitem(x: Any, index: Any) -> Any:
 
 
 def _setitem(x: Any, value: Any, index: Any) -> Any:
-    out = x.copy()
+    out = np.copy(x)  # the layout stays, as in a write to x itself: sums depend on it
     out[index] = value
     return out
 
 
 def _scatter_add(x: Any, value: Any, index: Any) -> Any:
-    out = x.copy()
+    out = np.copy(x)
     np.add.at(out, index, value)
     return out
 

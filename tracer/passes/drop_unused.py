@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from tracer.graph.calcgraph import CalcGraph, PullbackRecord
-from tracer.graph.node import Node
+from tracer.graph.node import Node, may_act
 from tracer.passes.rebuild import Rebuild, is_pure
 
 
@@ -28,7 +28,7 @@ def needed_nodes(graph: CalcGraph) -> set[Node]:
     """Inputs, roots, nodes with an effect of their own, and all that these are made from."""
     needed: set[Node] = set(graph.roots())
     for node in reversed(graph.order):
-        if node in needed or node.op.effects or (node.regions and not _droppable(node)):
+        if node in needed or may_act(node) or (node.regions and not _droppable(node)):
             needed.add(node)
             needed.update(node.inputs)
     needed.update(graph.inputs)
@@ -37,7 +37,7 @@ def needed_nodes(graph: CalcGraph) -> set[Node]:
 
 def _droppable(node: Node) -> bool:
     return is_pure(node) and not any(
-        n.op.effects or (n.regions and not _droppable(n)) for r in node.regions for n in r.order
+        may_act(n) or (n.regions and not _droppable(n)) for r in node.regions for n in r.order
     )
 
 

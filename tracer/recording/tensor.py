@@ -123,7 +123,7 @@ class TracedTensor(np.ndarray):
     def __iter__(self):
         if not np.ndim(self._value):
             raise TypeError("iteration over a 0-d array")
-        return iter([self[i] for i in range(len(self))])
+        return map(self.__getitem__, range(len(self)))  # one by one: a write in between counts
 
     def __bool__(self) -> bool:
         return self._recorder.branch(self)

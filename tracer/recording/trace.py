@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import byte_bounds
 
 from tracer import errors, trees
 from tracer.graph.calcgraph import CalcGraph
@@ -185,7 +186,14 @@ def _private_copy(value: Any) -> Any:
     """The trace's own memory for an argument, laid out alike."""
     if not isinstance(value, np.ndarray):
         return value
-    found = value.copy(order="K")
+    if value.flags.c_contiguous or value.flags.f_contiguous:
+        found = value.copy(order="K")
+    else:  # what is a view and what is a copy depends on the gaps
+        low, high = byte_bounds(value)
+        start = value.__array_interface__["data"][0] - low
+        room = np.empty(high - low, np.uint8)
+        found = np.ndarray(value.shape, value.dtype, room, start, value.strides)
+        found[...] = value
     found.flags.writeable = value.flags.writeable
     return found
 

@@ -38,9 +38,15 @@ class Writes(Calls):
             _is_region(concrete, target._value, concrete_index)
         ):  # fmt: skip
             return  # `x[1:3] *= y` ends by storing the view that it has already changed
-        target._value[concrete_index] = concrete
-        inputs = (old, *[self.node_of(t) for t in tensors])
         shifted = map_structure(_shift, params.args)
+        try:
+            target._value[concrete_index] = concrete
+        except Exception as error:
+            self._must_raise(
+                registry.SETITEM, Params((HOLES[0], *shifted)), [target, *tensors], "", error
+            )
+            raise
+        inputs = (old, *[self.node_of(t) for t in tensors])
         place = self.place(3)
         origin = place.origin if place is not None else None
         name = place.target if place is not None and isinstance(place.target, str) else ""
