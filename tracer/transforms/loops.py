@@ -198,6 +198,8 @@ def _exposed(
         taken = (*condition.inputs, other)
         rest = condition.order[len(condition.inputs) :]
         condition = condition.replace(inputs=taken, order=(*taken, *rest))
+    listed = set(order)
+    order += [row for row in rows if row not in listed]  # items that only the pullback reads
     roles = {"value": len(carry) + first_rows, "residual": len(rows) - first_rows}
     body = body.replace(order=order, outputs=(*carry, *rows), roles=roles)
     inputs, params = loop_parts(

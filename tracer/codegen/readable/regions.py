@@ -56,7 +56,7 @@ class Block:
 
     def __init__(
         self, outer: Function, node: Node, region: CalcGraph, ends: Sequence[Node],
-        owned: frozenset[Node] = frozenset(),
+        owned: frozenset[Node] = frozenset(), carried: Sequence[Node] = (),
     ):  # fmt: skip
         given = set(region.inputs)
         order = [n for n in region.order if n not in given]
@@ -65,7 +65,7 @@ class Block:
             order.insert(max(places, default=-1) + 1 if end.op is STORE else len(order), end)
         derived = set(order) if node in outer.draft.derived else set()
         self.draft = draft = Draft((), order, tuple(ends), derived=derived)
-        draft.owned = owned
+        draft.owned, draft.fixed = owned, frozenset(given.difference(carried))
         for step in LOWER:
             step(draft)
         self.outer = outer
@@ -212,7 +212,9 @@ class _LoopWriter:
             node for node in self.carried if node.specs[0].shape
         ] if any(n.op.name in WRITES for n in self.loop.body.order) else [])  # fmt: skip
         while True:
-            block = Block(self.function, self.node, self.loop.body, ends, owned)
+            block = Block(
+                self.function, self.node, self.loop.body, ends, owned, self.carried
+            )
             kept = frozenset([n for n in owned if self._stays_own(block, n, owned)])
             if kept == owned:
                 self.owned = owned

@@ -56,6 +56,8 @@ class Draft:
         For arrays that are written in place: what the user or a later version calls them.
     owned : frozenset
         Values from outside whose arrays may be written in place: the carry of a loop.
+    fixed : frozenset
+        Values from outside whose variables must not be assigned to.
     rebound : dict
         ``(loop, number)`` → the value whose variable that carry goes on in: nobody reads it later.
     exclusive : set
@@ -90,6 +92,7 @@ class Draft:
         self.place: dict[Node, int] = {}
         self.arrays: dict[Node, tuple[Node, ...]] = {}
         self.owned: frozenset[Node] = frozenset()
+        self.fixed: frozenset[Node] = frozenset()
         self.rebound: dict[tuple[Node, int], Node] = {}
         self.exclusive: set[tuple[Node, int]] = set()
 
@@ -434,7 +437,9 @@ def rebind(draft: Draft) -> None:
 
 def _goes_on(draft: Draft, first: Node, loop: Node) -> bool:
     """Whether a value has a variable that is not needed behind a loop, nor twice by it."""
-    if not first.name or first in draft.into or first.op.name == "constant":
+    if not first.name or first in draft.into or first in draft.fixed:
+        return False
+    if first.op.name == "constant":
         return False
     if [draft.real(operand) for operand in loop.inputs].count(first) > 1:
         return False
