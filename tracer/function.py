@@ -22,6 +22,7 @@ import numpy as np
 from tracer import errors, settings, trees
 from tracer.recording.captures import fingerprint
 from tracer.recording.whereabouts import is_library
+from tracer.tracebacks import BOUNDARY, clean
 
 if TYPE_CHECKING:
     from tracer.graph.calcgraph import CalcGraph
@@ -103,7 +104,11 @@ class TracedFunction(Generic[P, R]):
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         from tracer import engine
 
-        return engine.call(self, args, kwargs)
+        try:
+            return engine.call(self, args, kwargs)
+        except BaseException as error:
+            clean(error)
+            raise
 
     # -- looking at it ---------------------------------------------------------------------
     def graph(self, *args: Any, argnums: Any = 0, mode: str = "vjp", **kwargs: Any) -> CalcGraph:
@@ -124,7 +129,8 @@ class TracedFunction(Generic[P, R]):
         """
         from tracer import describe
 
-        return describe.graph_of(self, args, kwargs, argnums, mode)
+        with BOUNDARY:
+            return describe.graph_of(self, args, kwargs, argnums, mode)
 
     def source(
         self, *args: Any, argnums: Any = 0, mode: str = "vjp", form: str = "readable", **kwargs: Any
@@ -139,7 +145,8 @@ class TracedFunction(Generic[P, R]):
         """
         from tracer import describe
 
-        return describe.source_of(self, args, kwargs, argnums, mode, form)
+        with BOUNDARY:
+            return describe.source_of(self, args, kwargs, argnums, mode, form)
 
     def save(self, path: Any, *args: Any, argnums: Any = 0, **kwargs: Any) -> None:
         """Write `source` as a module that checks its inputs and needs only NumPy.
@@ -151,7 +158,8 @@ class TracedFunction(Generic[P, R]):
         """
         from tracer import describe
 
-        describe.save(self, path, args, kwargs, argnums)
+        with BOUNDARY:
+            describe.save(self, path, args, kwargs, argnums)
 
     def explain(self) -> str:
         """What was compiled and why: signatures, branches, captures, guards."""
@@ -252,6 +260,11 @@ def _recipe(plain: Any) -> tuple[Any, list[Any]]:
         made.append(step)
         plain = _innermost(plain.__wrapped__)  # type: ignore[attr-defined]
     return plain, made
+
+
+def users_function(function: Any) -> Any:
+    """The user's own function inside methods, traced functions and results of ``vmap``."""
+    return _recipe(_innermost(function))[0]
 
 
 def _innermost(function: Any) -> Any:

@@ -15,6 +15,7 @@ from tracer import errors, trees
 from tracer.function import Call, TracedFunction, check_argnums
 from tracer.recording.tensor import TracedTensor
 from tracer.recording.trace import Trace
+from tracer.tracebacks import BOUNDARY
 
 
 class Selection:
@@ -94,6 +95,10 @@ class Pullback:
         self._dtypes = [node.specs[0] for node in trace.graph.outputs]
 
     def __call__(self, cotangent: Any) -> tuple:
+        with BOUNDARY:
+            return self._pulled(cotangent)
+
+    def _pulled(self, cotangent: Any) -> tuple:
         leaves, structure = trees.flatten(cotangent)
         if structure != self._trace.structure:
             raise errors.ArgnumsError(

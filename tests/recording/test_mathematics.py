@@ -124,7 +124,7 @@ def test_vectors():
         lambda v: math.hypot(*v), lambda v: math.dist(v, [1.0, 2.0, 3.0]),
         lambda v: sum(v, 1.0), lambda v: sum(v[1:]), lambda v: max(v[0], v[1]),
         lambda v: sum(math.sin(t) for t in v), lambda v: np.sum(np.array([math.exp(t) for t in v])),
-        lambda v: sum(t * k for k, t in enumerate(v)), lambda v: sum(a * b for a, b in zip(v, v)),  # noqa: B905
+        lambda v: sum(t * k for k, t in enumerate(v)), lambda v: sum(a * b for a, b in zip(v, v)),
         lambda v: list(reversed(v))[0] * 2, lambda v: sum(v.tolist()), lambda v: v[int(v[2])],
         lambda v: sum(v[k] for k in range(int(np.floor(v[2])) + 1)),
     ):  # fmt: skip
@@ -132,7 +132,7 @@ def test_vectors():
         g = grad(f)(x)
         for k in range(3):
             step = np.eye(3)[k]
-            expected = slope(lambda t: f(x + t * step), 0.0)  # noqa: B023
+            expected = slope(lambda t: f(x + t * step), 0.0)
             np.testing.assert_allclose(g[k], expected, rtol=1e-6, atol=1e-9)
     agree(lambda v: sum(v), np.arange(6.0).reshape(3, 2))
     agree(lambda v: sum([v, 2 * v]), x)
@@ -142,7 +142,9 @@ def test_vectors():
 
 
 def test_integers_and_truth_values():
-    agree(lambda n: math.comb(n, 2) + math.factorial(n) + math.gcd(n, 4) + math.isqrt(n), np.int64(6))
+    agree(
+        lambda n: math.comb(n, 2) + math.factorial(n) + math.gcd(n, 4) + math.isqrt(n), np.int64(6)
+    )
     agree(lambda n: pow(n, 3) + math.lcm(n, 4) + math.perm(n, 2), np.int64(5))
     agree(lambda x: x * pow(math.floor(x), 3, 7), 5.5)
     agree(lambda x: math.isnan(x) + math.isfinite(x) * 2.0 + math.isclose(x, 1.0), 1.0)

@@ -381,9 +381,9 @@ def test_reparametrised_gradients(name, make):
             return np.sum(np.sin(drawn)) + getattr(rng, name)(*values)
 
         got = grad(f)(given[place], make(3))
-        expected = slope(lambda v: f(v, make(3)), given[place])  # noqa: B023
+        expected = slope(lambda v: f(v, make(3)), given[place])
         np.testing.assert_allclose(got, expected, rtol=1e-6, atol=1e-8)
-        _, tangent = jvp(lambda v: f(v, make(3)), (given[place],), (1.0,))  # noqa: B023
+        _, tangent = jvp(lambda v: f(v, make(3)), (given[place],), (1.0,))
         np.testing.assert_allclose(tangent, expected, rtol=1e-6, atol=1e-8)
 
 
@@ -392,7 +392,9 @@ def test_gradients_of_broadcast_parameters():
         return np.sum(rng.normal(loc, scale, size=(5, 4)) ** 2)
 
     loc, scale = np.linspace(-1, 1, 4), np.full((5, 1), 0.7)
-    value, (g_loc, g_scale) = value_and_grad(f, argnums=(0, 1))(loc, scale, np.random.default_rng(1))
+    value, (g_loc, g_scale) = value_and_grad(f, argnums=(0, 1))(
+        loc, scale, np.random.default_rng(1)
+    )
     assert value == f(loc, scale, np.random.default_rng(1))
     z = (np.random.default_rng(1).normal(loc, scale, size=(5, 4)) - loc) / scale
     np.testing.assert_allclose(g_loc, np.sum(2 * (loc + scale * z), axis=0))
@@ -420,7 +422,7 @@ def test_dropout():
     for k in np.ndindex(w.shape):
         step = np.zeros_like(w)
         step[k] = 1.0
-        expected = slope(lambda t: loss(w + t * step, x, np.random.default_rng(4)), 0.0)  # noqa: B023
+        expected = slope(lambda t: loss(w + t * step, x, np.random.default_rng(4)), 0.0)
         np.testing.assert_allclose(g[k], expected, rtol=1e-5, atol=1e-9)
 
 
@@ -601,7 +603,7 @@ def test_draws_by_code_that_is_not_seen_are_refused():
     exec("def draw(): return np.random.mtrand._rand.normal()", {"np": np}, exec_made)
     for draw in (lambda: sorted([1, 2], key=lambda v: hidden.draw())[0], exec_made["draw"]):
         with pytest.raises(errors.TracerError):
-            trace(lambda x: x * draw())(1.0)  # noqa: B023
+            trace(lambda x: x * draw())(1.0)
 
 
 def test_lists_are_not_shuffled():

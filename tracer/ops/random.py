@@ -107,7 +107,7 @@ class _Draw:
 
 def _names_of_slots(name: str, params: Params) -> dict[int, str]:
     names = parameters_of(name)[0] if name in DISTRIBUTIONS else ["a", "size", "replace", "p"]
-    found = {a.slot: n for n, a in zip(names, params.args[1:]) if type(a) is Hole}  # noqa: B905
+    found = {a.slot: n for n, a in zip(names, params.args[1:]) if type(a) is Hole}
     return found | {a.slot: n for n, a in params.kwargs.items() if type(a) is Hole}
 
 

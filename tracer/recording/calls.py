@@ -24,6 +24,7 @@ from tracer.ops.normalise import parameters
 from tracer.recording import active
 from tracer.recording.active import ACTIVE
 from tracer.recording.buffers import Step, same_memory
+from tracer.recording.floating import ERRSTATE, TRACING
 from tracer.recording.notes import Notes
 from tracer.recording.sizes import Sizes
 from tracer.recording.specs import is_shape_error
@@ -102,6 +103,8 @@ class Calls(Sizes):
             return
         inputs = tuple([self.node_of(t) for t in tensors])
         node = self.add(op, inputs, params, (WEAK_SPECS[bool],), "", spelling)
+        if kind is RuntimeWarning and "raise" in dict(node.context or ()).values():
+            kind = FloatingPointError  # what the user's warning filter became in the program
         self.guards.append(Guard(node, kind, "raises", node.origin))
 
     def _template(
@@ -140,6 +143,7 @@ class Calls(Sizes):
         )
         token = ACTIVE.set(None)
         computing = active.COMPUTING.set(self)
+        errstate = ERRSTATE.set(TRACING.of(ERRSTATE.get()))
         try:
             return function(*args, **kwargs)
         except ValueError as error:
@@ -150,6 +154,7 @@ class Calls(Sizes):
                 ) from error  # fmt: skip
             raise
         finally:
+            ERRSTATE.reset(errstate)
             active.COMPUTING.reset(computing)
             ACTIVE.reset(token)
 
@@ -241,7 +246,7 @@ class Calls(Sizes):
 
 # Parameters of NumPy's functions that take one array, by name.
 ONE_ARRAY = frozenset(
-    "a x x1 x2 y b m arr A B condition weights where *operands *arys v filter".split()
+    "a x x1 x2 y b m arr array ary A B condition weights where *operands *arys v filter".split()
 )
 # Those that are a list as often: an axis, sections, several arrays.
 EITHER = frozenset(

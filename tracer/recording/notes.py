@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from tracer.graph.spec import ArraySpec
 from tracer.ops import registry
 from tracer.recording.active import leak
 from tracer.recording.buffers import Buffer, Step
+from tracer.recording.floating import filtered_modes
 from tracer.recording.poison import shell
 from tracer.recording.randomness import STREAMS, Streams, TracedStream, stream_argument
 from tracer.recording.specs import inferred_specs, spec_of
@@ -57,6 +59,8 @@ class Notes:
         self.streams = Streams()
         self.base_errstate = np.geterr()
         self.base_errstate_object = self._errstate_object()
+        self.base_filters = warnings.filters
+        self.warned: list[tuple[str, type[Warning], Any]] = []  # said by the program, not here
 
     # -- Tensors -----------------------------------------------------------------------------
     def argument(self, value: Any, name: str, capture: str = "", shared: bool = False) -> Any:
@@ -167,9 +171,13 @@ class Notes:
         return node
 
     def _context(self) -> tuple | None:
-        if self._errstate_object() is self.base_errstate_object:
+        """The errstate in force, and what warning filters of the user's make of it."""
+        filtered = warnings.filters is not self.base_filters
+        if self._errstate_object() is self.base_errstate_object and not filtered:
             return None
-        now = np.geterr()
+        now: Any = np.geterr()
+        if filtered and (frame := user_frame(2)) is not None:
+            now = filtered_modes(now, frame.f_globals.get("__name__", ""), frame.f_lineno)
         if now == self.base_errstate:
             return None
         return tuple(sorted(now.items()))

@@ -20,6 +20,7 @@ from tracer.graph.calcgraph import CalcGraph
 from tracer.recording.active import ACTIVE
 from tracer.recording.calls import refuse_type
 from tracer.recording.captures import Captures, Condition, Path, plain_function
+from tracer.recording.floating import report
 from tracer.recording.instrument import instrumented
 from tracer.recording.randomness import STREAMS
 from tracer.recording.recorder import Recorder, run_user_function
@@ -153,6 +154,7 @@ def trace_function(
         if enclosing is not None:
             enclosing.streams.lost |= recorder.streams.drew()
         recorder.streams.commit()
+        report(recorder)
         raise
     own = captures if enclosing is None else Captures(recorder)
     return _arranged(graph, recorder, own, tuple(dynamic), out_structure, tuple(fixed))

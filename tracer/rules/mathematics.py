@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 
 from tracer.ops import mathematics  # noqa: F401 - enters the ops
-
 from tracer.rules.declare import composed, elementwise, no_rule, zero_gradient
 
 # The function of NumPy that has another name.

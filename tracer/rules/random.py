@@ -1,6 +1,6 @@
-"""Derivatives of random draws with respect to their parameters, where a draw is a function of them.
+"""Derivatives of random draws by their parameters, where a draw is a function of them.
 
->>> draws("normal", loc=lambda loc, scale, out: 1, scale=lambda loc, scale, out: (out - loc) / scale)
+>>> SLOPES["normal"] = {"loc": one, "scale": lambda loc, scale, out: (out - loc) / scale}
 
 A draw from a family of locations and scales is ``loc + scale * z``, with ``z`` drawn from the
 stream alone; its derivative with respect to the scale is ``z``, had back from the draw itself.

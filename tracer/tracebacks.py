@@ -1,0 +1,79 @@
+"""Tracebacks without this package's own frames: what is left are the user's and NumPy's.
+
+>>> try:
+...     loss(w, x)
+... except BaseException as error:
+...     clean(error)
+...     raise
+
+An exception keeps its identity, its type, its cause and its context; only frames of this package
+below the call are left out. ``TRACER_FULL_TRACEBACK=1`` in the environment keeps them.
+"""
+
+from __future__ import annotations
+
+import os
+from types import TracebackType
+
+HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")
+SAMPLES = os.path.join(HERE, "samples", "")  # user code that is installed with the package
+VARIABLE = "TRACER_FULL_TRACEBACK"
+
+
+def clean(error: BaseException) -> None:
+    """Leave out this package's frames, but for the outermost one, which is still running."""
+    if os.environ.get(VARIABLE, "0") not in ("", "0"):
+        return
+    head = error.__traceback__
+    if head is not None:
+        _relink(head, head.tb_next)
+    seen = {id(error)}
+    others = [error.__cause__, error.__context__]
+    while others:
+        other = others.pop()
+        if other is None or id(other) in seen:
+            continue
+        seen.add(id(other))
+        others += [other.__cause__, other.__context__]
+        other.__traceback__ = _first(other.__traceback__)
+        if other.__traceback__ is not None:
+            _relink(other.__traceback__, other.__traceback__.tb_next)
+
+
+def _relink(kept: TracebackType, following: TracebackType | None) -> None:
+    """Chain the user's frames after ``kept``."""
+    while following is not None:
+        after = following.tb_next
+        if not is_own(following):
+            kept.tb_next = following
+            kept = following
+        following = after
+    kept.tb_next = None
+
+
+def _first(entry: TracebackType | None) -> TracebackType | None:
+    while entry is not None and is_own(entry):
+        entry = entry.tb_next
+    return entry
+
+
+def is_own(entry: TracebackType) -> bool:
+    """Whether a frame runs code of this package."""
+    file = entry.tb_frame.f_code.co_filename
+    return file.startswith(HERE) and not file.startswith(SAMPLES)
+
+
+class Boundary:
+    """``with BOUNDARY:`` around what a public function does: tracebacks end at the user's call."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, entry: object) -> None:
+        if error is not None:
+            clean(error)
+
+
+BOUNDARY = Boundary()
