@@ -171,7 +171,8 @@ class Rule:
     pushforward: Callable[..., Any] | None = None
     because: str = ""
     operand: Operand | str = 0  # of a linear rule: the operand in which the op is linear
-    definition: Callable[..., Any] | None = None  # of a composed one: the function by others
+    definition: Pull | None = None  # of a composed one: the function by others
+    when: Callable[..., bool] | None = None  # for which arguments the definition is meant
 
 
 RULES: dict[Op, Rule] = {}
@@ -297,18 +298,21 @@ def pushforward(fn: Any) -> Callable:
     return declare
 
 
-def composed(*fns: Any) -> Callable:
+def composed(*fns: Any, when: Callable[..., bool] | None = None) -> Callable:
     """Decorator: the function written with others that have rules, for its derivative alone.
 
     The graph keeps the function's own node and the program its own call. The definition takes the
     call's arguments and, if it names it, ``out``, the result, as a constant; an argument that it
-    does not name is refused at the user's call.
+    does not name is refused at the user's call. With ``when``, a predicate of the call's arguments,
+    it stands beside the function's other rule, for those calls alone.
     """
 
     def declare(definition: Callable[..., Any]) -> Callable[..., Any]:
+        written = Pull((), definition, False, False, Parameters(definition, 0))
         for fn in fns:
-            rule = RULES[_op(fn)] = Rule(_op(fn), "composed", definition=definition)
-            rule.pulls.append(Pull((), definition, False, False, Parameters(definition, 0)))
+            rule = RULES[_op(fn)] if when is not None else Rule(_op(fn), "composed")
+            rule.definition, rule.when = written, when
+            RULES[_op(fn)] = rule
         return definition
 
     return declare

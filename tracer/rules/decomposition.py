@@ -1,7 +1,7 @@
-"""Derivatives of linear algebra: inverses, solutions, determinants and factors.
+"""Derivatives of linear algebra: inverses, solutions, determinants, eigenvalues.
 
-Formulas: M. Giles, Collected matrix derivative results (2008); S. F. Walter and L. Lehmann (2013)
-for QR. Stacks of matrices work as single ones do.
+Formulas: M. Giles, Collected matrix derivative results (2008). Stacks of matrices work as single
+ones do.
 
 >>> pullback(np.linalg.solve): b -> solve(a.T, ct), a -> -outer(g_b, out)
 >>> pullback(np.linalg.inv): ct -> -out.T @ ct @ out.T
@@ -14,9 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from tracer.rules.declare import ZERO, pullback
+from tracer.graph.spec import array_spec
+from tracer.ops import registry
+from tracer.rules.declare import ZERO, composed, pullback
 from tracer.rules.helpers import reshape_like, shape_of, sum_to
-from tracer.rules.joining import refusal, spread
+from tracer.rules.joining import spread
 from tracer.rules.products import column, ndim, row, swap
 from tracer.rules.reduction import conj, product_of_others
 
@@ -33,6 +35,17 @@ def adjoint(x: Any) -> Any:
 def times_matrix(ct: Any, matrix: Any) -> Any:
     """A scalar, or one per matrix of a stack, times the matrix."""
     return ct * matrix if ndim(ct) == 0 else np.expand_dims(ct, (-2, -1)) * matrix
+
+
+def of_first_columns(ct: Any, whole: Any, count: int) -> Any:
+    """The cotangent of the first columns of a unitary matrix that all of them amount to.
+
+    The others, ``rest``, stay orthogonal to those: they move by ``-first @ (d first)^H @ rest``.
+    """
+    if ct is ZERO:
+        return ZERO
+    first, rest = whole[..., :count], whole[..., count:]
+    return ct[..., :count] - conj(rest @ swap(ct[..., count:]) @ first)
 
 
 # -- inverse, solve, determinant ----------------------------------------------------------------
@@ -155,7 +168,7 @@ def _(ct, a, upper=False, out=None):
     turned = np.linalg.inv(adjoint(lower))
     grad = turned @ inner @ adjoint(turned)
     grad = 0.5 * (grad + adjoint(grad))
-    return conj(grad) if is_complex(a) else grad
+    return _onto_triangle(conj(grad), "U" if upper else "L")
 
 
 def _gaps(w: Any, other: Any) -> Any:
@@ -166,8 +179,11 @@ def _gaps(w: Any, other: Any) -> Any:
 
 @pullback(np.linalg.eigh)
 def _(cts, a, UPLO="L", out=None):
-    w, v = out
-    ct_w, ct_v = cts
+    return eigh_cotangent(*cts, *out, UPLO)
+
+
+def eigh_cotangent(ct_w: Any, ct_v: Any, w: Any, v: Any, uplo: str) -> Any:
+    """The cotangent of a symmetric matrix from those of its eigenvalues and eigenvectors."""
     vh = adjoint(v)
     # Giles writes cotangents conjugated; so do we until the last line.
     inner: Any = None
@@ -176,8 +192,7 @@ def _(cts, a, UPLO="L", out=None):
     if ct_w is not ZERO:
         part = np.eye(shape_of(w)[-1], dtype=w.dtype) * column(ct_w)
         inner = part if inner is None else inner + part
-    grad = conj(v @ inner @ vh)
-    return _onto_triangle(grad, UPLO)
+    return _onto_triangle(conj(v @ inner @ vh), uplo)
 
 
 def _onto_triangle(grad: Any, uplo: str) -> Any:
@@ -193,108 +208,6 @@ def _onto_triangle(grad: Any, uplo: str) -> Any:
 def _(ct, a, UPLO="L"):
     _, v = np.linalg.eigh(a, UPLO)
     return _onto_triangle(conj(v * row(ct) @ adjoint(v)), UPLO)
-
-
-@pullback(np.linalg.svd)
-def _(cts, a, full_matrices=True, compute_uv=True, hermitian=False, out=None):
-    if hermitian:
-        raise refusal(a, "np.linalg.svd(hermitian=True) has no derivative rule.")
-    if not compute_uv:
-        u, _, vh = np.linalg.svd(a, full_matrices=False)
-        return conj(u) * row(cts) @ conj(vh)
-    m, n = shape_of(a)[-2:]
-    if full_matrices and m != n and (cts[0] is not ZERO or cts[2] is not ZERO):
-        raise refusal(a, "np.linalg.svd has a derivative rule for the vectors of a matrix that "
-                      "is not square only with full_matrices=False.")  # fmt: skip
-    u, s, vh = np.linalg.svd(a, full_matrices=False) if full_matrices and m != n else out
-    return _svd_cotangent(cts, u, s, vh)
-
-
-def _svd_cotangent(cts: Any, u: Any, s: Any, vh: Any) -> Any:
-    """Townsend (2016), Differentiating the singular value decomposition, transposed."""
-    ct_u, ct_s, ct_vh = cts
-    uh, v = adjoint(u), adjoint(vh)
-    m, k, n = shape_of(u)[-2], shape_of(s)[-1], shape_of(vh)[-1]
-    unit = np.eye(k, dtype=s.dtype)
-    inner: Any = 0.0
-    gaps = (1.0 - unit) / (row(s**2) - column(s**2) + unit)
-    if ct_s is not ZERO:
-        inner = unit * column(ct_s)
-    outside: Any = None
-    if ct_u is not ZERO:
-        g = conj(ct_u)
-        skew = gaps * (uh @ g)
-        inner = inner + (skew + adjoint(skew)) * row(s)
-        if is_complex(u):
-            spin = unit * (uh @ g)
-            inner = inner + 0.5 * (spin - adjoint(spin)) / row(s)
-        if m > k:
-            outside = ((g - u @ (uh @ g)) / row(s)) @ vh
-    if ct_vh is not ZERO:
-        g = swap(ct_vh)
-        skew = gaps * (vh @ g)
-        inner = inner + column(s) * (skew + adjoint(skew))
-        if n > k:
-            extra = u @ ((adjoint(g) - (adjoint(g) @ v) @ vh) / column(s))
-            outside = extra if outside is None else outside + extra
-    grad = u @ inner @ vh
-    return conj(grad if outside is None else grad + outside)
-
-
-@pullback(np.linalg.svdvals)
-def _(ct, x):
-    u, _, vh = np.linalg.svd(x, full_matrices=False)
-    return conj(u) * row(ct) @ conj(vh)
-
-
-@pullback(np.linalg.qr)
-def _(cts, a, mode="reduced", out=None):
-    m, n = shape_of(a)[-2:]
-    if mode == "r" or (mode == "complete" and m > n) or mode == "raw":
-        raise refusal(a, f"np.linalg.qr(mode={mode!r}) has no derivative rule.")
-    q, r = out
-    ct_q, ct_r = cts
-    if m >= n:
-        return _qr_tall(ct_q, ct_r, q, r)
-    # A wide matrix: its left square part has the tall rule, the rest follows from q.
-    left = r[..., :, :m]
-    rest = ZERO if ct_r is ZERO else ct_r[..., :, m:]
-    ct_left = ZERO if ct_r is ZERO else ct_r[..., :, :m]
-    if rest is ZERO:
-        first = _qr_tall(ct_q, ct_left, q, left)
-        return np.concatenate([first, np.zeros_like(a[..., :, m:])], axis=-1)
-    through = a[..., :, m:] @ swap(rest)  # r_right = q.T @ a_right
-    first = _qr_tall(through if ct_q is ZERO else ct_q + through, ct_left, q, left)
-    return np.concatenate([first, q @ rest], axis=-1)
-
-
-def _qr_tall(ct_q: Any, ct_r: Any, q: Any, r: Any) -> Any:
-    inner: Any = None
-    if ct_r is not ZERO:
-        inner = r @ adjoint(conj(ct_r))
-    if ct_q is not ZERO:
-        part = adjoint(conj(ct_q)) @ q
-        inner = -part if inner is None else inner - part
-    low = np.tril(inner, -1)
-    whole = low + adjoint(low) + np.eye(shape_of(r)[-1], dtype=q.dtype) * np.real(inner)
-    grad = q @ whole
-    grad = grad if ct_q is ZERO else grad + conj(ct_q)
-    return conj(swap(np.linalg.solve(conj(r) if is_complex(r) else r, swap(grad))))
-
-
-@pullback(np.linalg.pinv)
-def _(ct, a, rcond=None, hermitian=False, rtol=None, out=None):
-    # Golub and Pereyra (1973), for a rank that does not change.
-    g, p = conj(ct), out
-    p_h = adjoint(p)
-    m, n = shape_of(a)[-2:]
-    turned = adjoint(g)
-    grad = -(p_h @ g @ p_h)
-    left = np.eye(m, dtype=a.dtype) - a @ p
-    right = np.eye(n, dtype=a.dtype) - p @ a
-    grad = grad + left @ turned @ (p @ p_h) if m > n else grad
-    grad = grad + (p_h @ p) @ turned @ right if n > m else grad
-    return conj(grad)
 
 
 @pullback(np.linalg.eig)
@@ -324,8 +237,10 @@ def _conj_gaps(w: Any) -> Any:
 
 
 @pullback(np.linalg.eigvals)
-def _(ct, a):
-    _, v = np.linalg.eig(a)
+def _(ct, a, out=None):
+    # Whether the eigenvalues are complex depends on the data, and so it does for the vectors.
+    specs = (out.spec, array_spec(a.shape, out.dtype))
+    _, v = a.builder.emit(registry.op_of(np.linalg.eig), (a,), specs=specs)
     turned = swap(v)
     return np.linalg.solve(turned, column(ct) * turned)
 
@@ -373,13 +288,14 @@ def _as_matrix(a: Any, split: int) -> Any:
     return np.reshape(a, (rows, math.prod(shape[split:])))
 
 
-@pullback(np.linalg.tensorsolve, (0, 1))
-def _(ct, a, b, axes=None, out=None):
+@composed(np.linalg.tensorsolve)
+def _(a, b, axes=None):
+    count = ndim(a)
     if axes is not None:
-        raise refusal(a, "np.linalg.tensorsolve(axes=...) has no derivative rule.")
-    matrix = _as_matrix(a, ndim(b))
-    inner = np.linalg.solve(matrix.T, np.ravel(ct))
-    return reshape_like(-np.outer(inner, np.ravel(out)), a), reshape_like(inner, b)
+        moved = [int(axis) % count for axis in axes]
+        a = np.transpose(a, [axis for axis in range(count) if axis not in moved] + moved)
+    shape = shape_of(a)[-(count - ndim(b)) :]
+    return np.reshape(np.linalg.solve(_as_matrix(a, ndim(b)), np.ravel(b)), shape)
 
 
 @pullback(np.linalg.tensorinv)

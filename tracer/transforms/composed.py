@@ -22,16 +22,23 @@ from tracer.transforms.regions import output_symbol
 Contribution = tuple[int, Any]
 
 
+def is_composed(rule: Rule, args: Any, kwargs: Any) -> bool:
+    """Whether the derivative of this call is that of the rule's definition."""
+    if rule.definition is None:
+        return False
+    return rule.when is None or rule.when(*args, **kwargs)
+
+
 def written_out(
     builder: Builder, node: Node, rule: Rule, args: Any, kwargs: Any
 ) -> tuple[list[Node], list[Any]]:
     """The definition's nodes, appended, and its results, one per output of ``node``."""
     assert rule.definition is not None
-    if rule.pulls[0].parameters.wants_out:
+    if rule.definition.parameters.wants_out:
         outputs = [output_symbol(builder, node, k) for k in range(len(node.specs))]
         kwargs = {**kwargs, "out": tuple(outputs) if len(outputs) > 1 else outputs[0]}
     mark = len(builder.nodes)
-    result = rule.definition(*args, **kwargs)
+    result = rule.definition.function(*args, **kwargs)
     results = list(result) if isinstance(result, (tuple, list)) else [result]
     return builder.nodes[mark:], results
 

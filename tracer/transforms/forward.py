@@ -17,12 +17,12 @@ import numpy as np
 
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.node import Node, Params, map_structure
-from tracer.graph.spec import array_spec, scalar_spec
+from tracer.graph.spec import ArraySpec, array_spec, scalar_spec
 from tracer.ops import registry
 from tracer.ops.builder import Builder, Symbol
 from tracer.rules.declare import EVERY, ZERO, Mask, Rule, Sparse
 from tracer.rules.helpers import broadcast_like, sum_to
-from tracer.transforms.composed import push_composed
+from tracer.transforms.composed import is_composed, push_composed
 from tracer.transforms.cotangents import cast, combine, dense, settled
 from tracer.transforms.loops_forward import push_cond, push_loop, with_joint_nodes
 from tracer.transforms.pull import (
@@ -118,8 +118,8 @@ def push_forward(builder: Builder, node: Node, tangents: Tangents) -> Any:
         return special(builder, node, tangents)
     rule = the_rule(node)
     args, kwargs = symbols_of(builder, node)
-    if rule.kind == "composed":
-        refuse_arguments(node, rule.pulls[0], args, kwargs)
+    if is_composed(rule, args, kwargs):
+        refuse_arguments(node, rule.definition, args, kwargs)
         return push_composed(builder, node, rule, args, kwargs, tangents)
     if rule.kind == "elementwise" and rule.pushforward is None:
         return _push_elementwise(builder, node, rule, args, kwargs, tangents)
@@ -228,7 +228,24 @@ def _push_linear(
         kwargs = {k: map_structure(moved, v) if k == operand else v for k, v in kwargs.items()}
     others = [leaf for leaf in node.inputs if tangents.get(leaf, ZERO) is not ZERO]
     _only(node, others, operand)
-    return builder.emit(node.op, args, kwargs, node.spelling)
+    return builder.emit(node.op, args, kwargs, node.spelling, specs=_run_time_specs(node, args))
+
+
+def _run_time_specs(node: Node, args: Any) -> tuple[ArraySpec, ...] | None:
+    """The sizes of a result that depend on values: the tangent has the very same."""
+    looked_up = node.op is registry.GETITEM and len(node.inputs) > 1
+    if not looked_up and all([spec.is_static for spec in node.specs]):
+        return None
+    if not _same_dtypes(node, args):
+        return None
+    return tuple([array_spec(spec.shape, spec.dtype) for spec in node.specs])
+
+
+def _same_dtypes(node: Node, args: Any) -> bool:
+    moved: list[Any] = []
+    map_structure(moved.append, args)
+    found = [leaf.dtype for leaf in moved if type(leaf) is Symbol and leaf.spec.is_inexact]
+    return all([dtype == node.specs[0].dtype for dtype in found])
 
 
 def _plain_zero(leaf: Any) -> Any:

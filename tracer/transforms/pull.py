@@ -18,7 +18,7 @@ from tracer.ops import registry
 from tracer.ops.builder import Builder, Symbol
 from tracer.rules.declare import EVERY, ZERO, By, Mask, Missing, Pull, Rule, rule_for
 from tracer.transforms.buffers import Buffer, is_unique
-from tracer.transforms.composed import pull_back_composed
+from tracer.transforms.composed import is_composed, pull_back_composed
 from tracer.transforms.cotangents import LOUD, QUIET, Masked, cast, dense, reduce_to, settled
 from tracer.transforms.loops import pull_back_cond, pull_back_loop
 from tracer.transforms.regions import pull_back_call, pull_back_custom
@@ -112,8 +112,8 @@ def pull_back(
     if rule.kind == "zero":
         return
     args, kwargs = symbols_of(builder, node)
-    if rule.kind == "composed":
-        refuse_arguments(node, rule.pulls[0], args, kwargs)
+    if is_composed(rule, args, kwargs):
+        refuse_arguments(node, rule.definition, args, kwargs)
         whole = _whole(builder, node, ct)
         yield from pull_back_composed(builder, node, rule, whole, args, kwargs, active)
         return
