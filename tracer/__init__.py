@@ -31,11 +31,13 @@ if TYPE_CHECKING:
     )
     from tracer.recording.eager import Tensor
     from tracer.recording.regions import cond, fori_loop, scan, while_loop
+    from tracer.transforms.checkpoint import checkpoint
     from tracer.transforms.custom import custom_jvp, custom_vjp, stop_gradient
 
 __version__ = "0.1.0"
 __all__ = [
     "Tensor",
+    "checkpoint",
     "cond",
     "custom_jvp",
     "custom_vjp",
@@ -63,6 +65,7 @@ __all__ = [
 _MODULES = frozenset({"errors", "settings", "testing", "trees"})
 _ELSEWHERE = {
     "Tensor": "tracer.recording.eager",
+    "checkpoint": "tracer.transforms.checkpoint",
     "cond": "tracer.recording.regions",
     "fori_loop": "tracer.recording.regions",
     "scan": "tracer.recording.regions",

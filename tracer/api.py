@@ -13,6 +13,7 @@ import numpy as np
 
 from tracer import errors
 from tracer.function import TracedFunction, as_traced
+from tracer.tracebacks import BOUNDARY
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -101,7 +102,8 @@ def value_and_grad(
     def value_and_gradient(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
         from tracer import engine
 
-        return engine.value_and_grad(traced, args, kwargs, argnums, has_aux)
+        with BOUNDARY:
+            return engine.value_and_grad(traced, args, kwargs, argnums, has_aux)
 
     return value_and_gradient
 
@@ -118,7 +120,8 @@ def grad(fn: Callable[..., Any], argnums: Any = 0, has_aux: bool = False) -> Cal
 
     @_wraps(fn, argnums, has_aux)
     def gradient(*args: Any, **kwargs: Any) -> Any:
-        value, gradients = both(*args, **kwargs)
+        with BOUNDARY:
+            value, gradients = both(*args, **kwargs)
         return (gradients, value[1]) if has_aux else gradients
 
     return gradient
@@ -137,14 +140,16 @@ def vjp(fn: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tup
     """
     from tracer import engine
 
-    return engine.vjp(as_traced(fn), primals)
+    with BOUNDARY:
+        return engine.vjp(as_traced(fn), primals)
 
 
 def jvp(fn: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
     """Value and directional derivative: ``(fn(*primals), J @ tangents)``."""
     from tracer import engine
 
-    return engine.jvp(as_traced(fn), tuple(primals), tuple(tangents))
+    with BOUNDARY:
+        return engine.jvp(as_traced(fn), tuple(primals), tuple(tangents))
 
 
 def jacobian(
@@ -181,7 +186,8 @@ def jacobian(
     def jacobian_of(*args: Any, **kwargs: Any) -> Any:
         from tracer import derivatives
 
-        return derivatives.jacobian(traced, args, kwargs, argnums, mode)
+        with BOUNDARY:
+            return derivatives.jacobian(traced, args, kwargs, argnums, mode)
 
     return jacobian_of
 
@@ -201,7 +207,8 @@ def hessian(fn: Callable[..., Any], argnums: Any = 0) -> Callable[..., Any]:
     def hessian_of(*args: Any, **kwargs: Any) -> Any:
         from tracer import derivatives
 
-        return derivatives.hessian(traced, args, kwargs, argnums)
+        with BOUNDARY:
+            return derivatives.hessian(traced, args, kwargs, argnums)
 
     return hessian_of
 
@@ -215,7 +222,8 @@ def hvp(fn: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any])
     """
     from tracer import derivatives
 
-    product = derivatives.hvp(as_traced(fn), tuple(primals), tuple(tangents))
+    with BOUNDARY:
+        product = derivatives.hvp(as_traced(fn), tuple(primals), tuple(tangents))
     return product if len(primals) > 1 else product[0]
 
 
@@ -234,7 +242,8 @@ def elementwise_grad(fn: Callable[..., Any], argnums: Any = 0) -> Callable[..., 
     def derivative(*args: Any, **kwargs: Any) -> Any:
         from tracer import derivatives
 
-        return derivatives.elementwise(traced, args, kwargs, argnums)
+        with BOUNDARY:
+            return derivatives.elementwise(traced, args, kwargs, argnums)
 
     return derivative
 
@@ -251,7 +260,8 @@ def linearize(fn: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[...,
     """
     from tracer import derivatives
 
-    return derivatives.linearize(as_traced(fn), primals)
+    with BOUNDARY:
+        return derivatives.linearize(as_traced(fn), primals)
 
 
 def vmap(
@@ -294,7 +304,8 @@ def vmap(
     def mapped(*args: Any, **kwargs: Any) -> Any:
         from tracer import mapping
 
-        return mapping.call(traced, args, kwargs, in_axes, out_axes)
+        with BOUNDARY:
+            return mapping.call(traced, args, kwargs, in_axes, out_axes)
 
     mapped.__tracer_unbound__ = True
     return as_traced(mapped)
@@ -306,6 +317,10 @@ def __getattr__(name: str) -> Any:
         from tracer.transforms import custom
 
         return getattr(custom, name)
+    if name == "checkpoint":
+        from tracer.transforms.checkpoint import checkpoint
+
+        return checkpoint
     if name == "Tensor":
         from tracer.recording.eager import Tensor
 

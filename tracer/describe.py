@@ -18,11 +18,10 @@ from tracer.codegen.readable.module import Arguments, header, module_text, write
 from tracer.codegen.readable.text import derived_nodes
 from tracer.codegen.save import save_module
 from tracer.dispatch import dispatch, prepare
-from tracer.function import Call, TracedFunction
+from tracer.function import Call, TracedFunction, users_function
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.node import Node
 from tracer.leaf import Leaf
-from tracer.recording.captures import plain_function
 from tracer.recording.randomness import put_back, states_of, streams_of
 from tracer.selection import Selection
 
@@ -175,7 +174,7 @@ def _module(
 
 
 def _header(function: TracedFunction, call: Call, names: Sequence[str], wrt: str) -> str:
-    plain = plain_function(function)
+    plain = users_function(function)
     name = getattr(function, "__name__", "f")
     code = getattr(plain, "__code__", None)
     place = f"{os.path.basename(code.co_filename)}:{code.co_firstlineno}" if code else name

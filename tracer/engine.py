@@ -171,7 +171,7 @@ def execute(leaf: Leaf, kind: str, wrt: tuple[int, ...], inputs: Sequence[Any]) 
     if recorder is not None:
         from tracer.recording.replay import replay
 
-        return replay(recorder, leaf.graph(kind, wrt), inputs)
+        return replay(recorder, leaf.recordable(kind, wrt), inputs)
     return leaf.program(kind, wrt).run(*inputs)
 
 

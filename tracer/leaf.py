@@ -16,12 +16,13 @@ from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.evaluate import evaluate
 from tracer.passes.pipeline import optimise
 from tracer.recording.captures import MISSING
+from tracer.recording.floating import PROGRAMS, relayed
 from tracer.recording.randomness import STREAMS, transactional
 from tracer.recording.trace import Trace
 from tracer.transforms.forward import forward
 from tracer.transforms.jacobian import gradient_graph, hessian_graph, hvp_graph, jacobian_graph
 from tracer.transforms.partition import Partition, partition
-from tracer.transforms.regions import lower
+from tracer.transforms.regions import lower, without_recompute
 from tracer.transforms.reverse import reverse
 
 # What is made of a function's graph, by the name of the program.
@@ -45,7 +46,7 @@ class Interpreted:
         self.graph = graph
 
     def run(self, *inputs: Any) -> tuple:
-        return tuple(transactional(self._values, self.graph)(*inputs))
+        return tuple(relayed(transactional(self._values, self.graph))(*inputs))
 
     def _values(self, *inputs: Any) -> list[Any]:
         return evaluate(self.graph, inputs)
@@ -78,7 +79,7 @@ class Leaf:
         if self.interpreted:
             return self._transformed(kind, wrt)
         numerics = "exact" if kind == "forward" else self.numerics
-        return optimise(self._transformed(kind, wrt), numerics=numerics)
+        return without_recompute(optimise(self._transformed(kind, wrt), numerics=numerics))
 
     def _transformed(self, kind: str, wrt: tuple[int, ...]) -> CalcGraph:
         return lower(self.recordable(kind, wrt))
@@ -157,7 +158,8 @@ class Leaf:
 
 def _compiled(graph: CalcGraph, name: str) -> Program:
     program = compile_graph(graph, name)
-    program.run = transactional(program.run, graph)
+    program.run = relayed(transactional(program.run, graph))
+    PROGRAMS[program.filename] = program
     return program
 
 

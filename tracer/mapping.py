@@ -29,6 +29,14 @@ from tracer.transforms.batching.lanes import Unbatchable
 from tracer.transforms.reverse import needed
 
 Axis = int | None
+NUMBERS = (bool, int, float, complex, np.generic, np.ndarray)
+
+
+class Same:
+    """A result that is one value for all examples, and depends on no argument."""
+
+    def __init__(self, value: Any):
+        self.value = value
 
 
 def call(
@@ -51,6 +59,12 @@ def call(
     results = _at_once(trace, stacks, axes, size, out_axes)
     if results is None:
         results = _in_turn(function, trace, stacks, axes, structure, size)
+    else:
+        left, fixed = iter(results), dict(trace.fixed)
+        results = [
+            Same(fixed[position]) if position in fixed else next(left)
+            for position in range(trace.structure.leaves)
+        ]
     return _outputs(trace, results, out_axes, size)
 
 
@@ -219,7 +233,14 @@ def _at_once(
                 "vmap: out_axes is None for a result that differs between the examples.",
                 output.origin, "give the axis of the batch in the result, 0 for the first",
             )  # fmt: skip
-    return replay(recorder, graph, inputs)
+    try:
+        return replay(recorder, graph, inputs)
+    except errors.TracerError as error:
+        if not isinstance(error, ValueError):
+            raise
+        return None
+    except Exception:  # one example's own: it is raised again, or caught, when its turn comes
+        return None
 
 
 def _holds(graph: CalcGraph, inputs: Sequence[Any]) -> bool:
@@ -248,7 +269,6 @@ def _in_turn(
     recorder = ACTIVE.get()
     assert recorder is not None
     plain = instrumented(function.__tracer_function__, recorder.captures)
-    fixed = {position for position, _ in trace.fixed}
     rows: list[list[Any]] = []
     for number in range(size):
         leaves = [
@@ -261,14 +281,25 @@ def _in_turn(
                 f"vmap: one example gave {trace.structure}, another {shown}.", None,
                 "return the same structure for every example",
             )  # fmt: skip
-        rows.append([leaf for position, leaf in enumerate(found) if position not in fixed])
+        rows.append(found)
     if not rows:
         specs = [output.specs[0] for output in trace.graph.outputs]
-        return [np.zeros((0, *spec.seen_shape), spec.dtype) for spec in specs]
+        empty = iter([np.zeros((0, *spec.seen_shape), spec.dtype) for spec in specs])
+        fixed = dict(trace.fixed)
+        count = trace.structure.leaves
+        return [Same(fixed[k]) if k in fixed else next(empty) for k in range(count)]
     return [_stacked(column) for column in zip(*rows, strict=True)]
 
 
 def _stacked(column: Sequence[Any]) -> Any:
+    """One leaf of all examples' results as one array; what is no number must be the same."""
+    if not all(isinstance(leaf, NUMBERS) for leaf in column):
+        if any(leaf is not column[0] and leaf != column[0] for leaf in column):
+            raise errors.BatchError(
+                f"vmap: the examples gave {column[0]!r} and others, which are no numbers.", None,
+                "return numbers and arrays",
+            )  # fmt: skip
+        return Same(column[0])
     shapes = {np.shape(_value(leaf)) for leaf in column}
     if len(shapes) > 1:
         raise errors.BatchError(
@@ -291,14 +322,10 @@ def _outputs(trace: Trace, results: Sequence[Any], out_axes: Any, size: int) -> 
     """The results in the function's structure, the batch where it is wanted."""
     tree = trees.unflatten(trace.structure, list(range(trace.structure.leaves)))
     every = spread(out_axes, tree, "out_axes")
-    fixed = dict(trace.fixed)
-    left = iter(results)
-    leaves = []
-    for position, axis in enumerate(every):
-        if position in fixed:
-            leaves.append(_repeated(fixed[position], axis, size))
-        else:
-            leaves.append(_placed(next(left), axis))
+    leaves = [
+        _repeated(result.value, axis, size) if type(result) is Same else _placed(result, axis)
+        for result, axis in zip(results, every, strict=True)
+    ]
     return trees.unflatten(trace.structure, leaves)
 
 
@@ -316,7 +343,7 @@ def _placed(result: Any, axis: Axis) -> Any:
 
 def _repeated(value: Any, axis: Axis, size: int) -> Any:
     """A result that depends on no argument: the same number for every example."""
-    if axis is None or not isinstance(value, (bool, int, float, complex, np.generic, np.ndarray)):
+    if axis is None or not isinstance(value, NUMBERS):
         return value
     array = np.asarray(value)
     return _placed(np.array(np.broadcast_to(array, (size, *array.shape))), axis)

@@ -297,6 +297,8 @@ ZEROS_OF = register(Op("zeros_of", CREATION, _zeros_of))  # (like, dtype=…)
 SIZE_OF = register(Op("size_of", STRUCTURAL, _size_of))  # (%0, axis): a weak int
 SAME_SIZE = register(Op("same_size", STRUCTURAL, _same_size))  # (%0, %1, axis, axis): a bool
 STOP_GRADIENT = register(Op("stop_gradient", ELEMENTWISE, _constant))  # the operand, as it is
+# The operand as it is: what is computed from it anew is not shared with what was computed before.
+RECOMPUTE = register(Op("recompute", ELEMENTWISE, _constant))
 ASTYPE = register(Op("astype", ELEMENTWISE, _astype))  # (%0, dtype)
 PYTHON_SCALAR = register(Op("python_scalar", ELEMENTWISE, _item, "ndarray.item"))
 FLATTEN = register(Op("flatten", SHAPE, np.ndarray.flatten, "np.ravel"))  # always a copy

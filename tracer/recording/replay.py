@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tracer.graph.calcgraph import CalcGraph
+from tracer.graph.calcgraph import CalcGraph, Guard
 from tracer.graph.node import Node, Ref
 from tracer.ops import registry
 from tracer.recording.randomness import is_random, replay_random
 from tracer.recording import regions_record
 from tracer.recording.recorder import Recorder
 from tracer.recording.tensor import TracedTensor
+from tracer.recording.whereabouts import Place
 
 
 def replay(recorder: Recorder, graph: CalcGraph, inputs: Sequence[Any]) -> list[Any]:
@@ -22,21 +23,41 @@ def replay(recorder: Recorder, graph: CalcGraph, inputs: Sequence[Any]) -> list[
     guards: dict[Any, list[Any]] = {}
     for guard in graph.guards:
         guards.setdefault(guard.node, []).append(guard)
-    for node in graph.order:
-        if node in values:
-            continue
-        values[node] = _record(recorder, node, [values[i] for i in node.inputs])
-        for guard in guards.get(node, ()):
-            tensor = values[node]
-            if isinstance(tensor, TracedTensor) and guard.kind == "equals":
-                if type(guard.outcome) is bool:
-                    recorder.branch(tensor)
-                else:
-                    recorder.read_integer(tensor, guard.outcome)
+    own, known = recorder.locator, _Known()
+    recorder.locator = known
+    try:
+        for node in graph.order:
+            if node in values:
+                continue
+            known.node = node
+            values[node] = _record(recorder, node, [values[i] for i in node.inputs])
+            for guard in guards.get(node, ()):
+                _check(recorder, guard, values[node])
+    finally:
+        recorder.locator = own
     for effect in graph.effects:
         if effect.kind == "write":
             values[effect.target][...] = values[effect.value]
     return [values[node] for node in graph.outputs]
+
+
+class _Known:
+    """Says of each node where the user wrote it, instead of asking the running frame."""
+
+    node: Node
+
+    def locate(self, frame: Any) -> Place | None:
+        origin = self.node.origin
+        return None if origin is None else Place(origin, self.node.name)
+
+
+def _check(recorder: Recorder, guard: Guard, tensor: Any) -> None:
+    """The same branch is taken here, and guarded."""
+    if isinstance(tensor, TracedTensor) and guard.kind == "equals":
+        if type(guard.outcome) is bool:
+            recorder.branch(tensor)
+        else:
+            recorder.read_integer(tensor, guard.outcome)
 
 
 def _record(recorder: Recorder, node: Node, operands: list[Any]) -> Any:
@@ -47,11 +68,8 @@ def _record(recorder: Recorder, node: Node, operands: list[Any]) -> Any:
         return recorder.constant(value.value) if type(value) is Ref else value
     if node.op is registry.ITEM:
         return operands[0][node.params.args[1]]
-    if node.op in (registry.LOOP, registry.COND):
-        return regions_record.replay_region(recorder, node, operands)
     if node.regions:
-        results = replay(recorder, node.regions[0], operands)
-        return tuple(results) if len(node.specs) > 1 else results[0]
+        return regions_record.replay_region(recorder, node, operands)
     args, kwargs = node.params.fill(operands)
     if not any(isinstance(o, TracedTensor) for o in operands):
         result = recorder._compute(node.op, node.params, operands, node.spelling)

@@ -70,6 +70,7 @@ def batch(
     for node in graph.order:
         if node not in run.values:
             run.step(node)
+        run.guard(node)
     return run.finish(wanted)
 
 
@@ -82,6 +83,10 @@ class _Run:
         self.lanes = Lanes(self.builder, size)
         self.size = size
         self.values: dict[Node, Any] = {}  # Symbol or Mapped, or a tuple of them
+        self.guards: dict[Guard, Guard] = {}
+        self.guarded: dict[Node, list[Guard]] = {}
+        for guard in graph.guards:
+            self.guarded.setdefault(guard.node, []).append(guard)
         for node, flag in zip(graph.inputs, mapped, strict=True):
             spec = node.specs[0]
             if node in fill:
@@ -176,7 +181,7 @@ class _Run:
     # -- results ----------------------------------------------------------------------------
     def finish(self, wanted: Sequence[bool]) -> tuple[CalcGraph, list[bool]]:
         """The graph, when all nodes have been seen."""
-        guards = [self._guard(guard) for guard in self.graph.guards]
+        guards = [self.guards[guard] for guard in self.graph.guards]
         effects = [self._effect(effect) for effect in self.graph.effects]
         ends, flags = [], []
         for k, output in enumerate(self.graph.outputs):
@@ -191,7 +196,13 @@ class _Run:
         )  # fmt: skip
         return batched, flags
 
-    def _guard(self, guard: Guard) -> Guard:
+    def guard(self, node: Node) -> None:
+        """The guards of a node, as early as its value exists."""
+        for guard in self.guarded.get(node, ()):
+            self.guards[guard] = self._for_all(guard)
+
+    def _for_all(self, guard: Guard) -> Guard:
+        """A guard that holds where all examples take one branch."""
         value = self.values[guard.node]
         if type(value) is Symbol:
             return Guard(value.node, guard.outcome, guard.kind, guard.origin)
@@ -200,12 +211,11 @@ class _Run:
         node = value.symbol.node
         if guard.kind == "dtype":
             return Guard(node, guard.outcome, guard.kind, guard.origin)
-        if guard.outcome is True and node.specs[0].dtype.kind == "b":
-            alike = value.symbol
-        else:
-            alike = value.symbol == guard.outcome
         self.builder.origin = guard.origin
-        return Guard(np.all(alike).node, True, "equals", guard.origin)
+        if type(guard.outcome) is bool and node.specs[0].dtype.kind == "b":
+            every = np.all if guard.outcome else np.any
+            return Guard(every(value.symbol).node, guard.outcome, "equals", guard.origin)
+        return Guard(np.all(value.symbol == guard.outcome).node, True, "equals", guard.origin)
 
     def _effect(self, effect: Effect) -> Effect:
         """A write goes to each example's own array; a shared one would see them in turn."""

@@ -25,6 +25,8 @@ from tracer.transforms.cotangents import cast, settled
 
 Contribution = tuple[int, Any]
 CONTROL = (registry.LOOP, registry.COND)
+# Marks a call whose derivative computes the body again, instead of keeping what is in it.
+RECOMPUTED = "recomputed"
 
 
 def emit_call(builder: Builder, body: CalcGraph, operands: Sequence[Symbol]) -> tuple[Symbol, ...]:
@@ -90,7 +92,10 @@ def pull_back_call(builder: Builder, node: Node, ct: Any, active: Any) -> Iterat
     slots = [slot for slot, operand in enumerate(node.inputs) if operand in active]
     gradients = gradients_only(reverse(node.regions[0], slots))
     operands = [Symbol(builder, operand) for operand in node.inputs]
-    results = emit_call(builder, gradients, [*operands, *cotangents_of(builder, node, ct)])
+    cts = cotangents_of(builder, node, ct)
+    if RECOMPUTED in node.params.kwargs:
+        operands = [builder.emit(registry.RECOMPUTE, (operand,)) for operand in operands]
+    results = emit_call(builder, gradients, [*operands, *cts])
     for slot, value in zip(slots, results, strict=True):
         yield slot, cast(value, node.inputs[slot].specs[0])
 
@@ -156,6 +161,41 @@ def push_custom(builder: Builder, node: Node, moved: Sequence[Any]) -> list[Symb
     ]
     extras = [Symbol(builder, extra) for extra in parts.extras]
     return list(inline(builder, node.regions[0], [*operands, *tangents, *extras]))
+
+
+def without_recompute(graph: CalcGraph) -> CalcGraph:
+    """The graph without the marks that kept what is computed again apart, after all passes."""
+    here: dict[Node, Node] = {}
+    order = []
+    for node in graph.order:
+        inputs = tuple([here.get(operand, operand) for operand in node.inputs])
+        if node.op is registry.RECOMPUTE:
+            here[node] = inputs[0]
+            continue
+        if inputs != node.inputs:
+            here[node] = node = node.replace(inputs=inputs)
+        order.append(node)
+    return _moved(graph, order, here) if here else graph
+
+
+def _moved(graph: CalcGraph, order: list[Node], here: dict[Node, Node]) -> CalcGraph:
+    """The graph in another order, whose nodes went where ``here`` says."""
+
+    def at(node: Node) -> Node:
+        return here.get(node, node)
+
+    known = set(order)
+    return graph.replace(
+        order=order,
+        outputs=[at(node) for node in graph.outputs],
+        guards=[Guard(at(g.node), g.outcome, g.kind, g.origin) for g in graph.guards],
+        effects=[Effect(e.kind, at(e.target), at(e.value)) for e in graph.effects],
+        records=[
+            replace(record, node=at(record.node), backward=tuple([at(n) for n in record.backward]))
+            for record in graph.records
+            if at(record.node) in known
+        ],
+    )
 
 
 # -- lowering -----------------------------------------------------------------------------------

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -23,7 +22,6 @@ from tracer.transforms.batching.lanes import (
     fixed,
     holds,
     ndim_of,
-    shape_of,
 )
 
 FULL = slice(None)
@@ -50,9 +48,10 @@ class Index:
         given = list(index) if isinstance(index, tuple) else [index]
         if holds([i for i in given if isinstance(i, slice)], Mapped):
             raise Unbatchable("slices of different lengths")
-        if any(_is_bool(item) for item in given):
+        masks = [item for item in given if _is_bool(item)]
+        if any(ndim_of(mask) == 0 for mask in masks) or (masks and holds(given, Mapped)):
             raise Unbatchable("a mask")
-        used = sum(item is not None and item is not Ellipsis for item in given)
+        used = sum([_used(item) for item in given])
         rest = [FULL] * (ndim - used)
         at = next((k for k, item in enumerate(given) if item is Ellipsis), None)
         self.items = [*given, *rest] if at is None else [*given[:at], *rest, *given[at + 1 :]]
@@ -61,7 +60,7 @@ class Index:
         self.places = arrays
         if mapped or any(ndim_of(self.items[k]) for k in arrays):
             self.places = [k for k, item in enumerate(self.items) if _is_number(item)]
-        self.ndim = max([ndim_of(self.items[k]) for k in self.places], default=0)
+        self.ndim = max([_array_ndim(self.items[k]) for k in self.places], default=0)
         span = self.places and range(self.places[0], self.places[-1] + 1)
         self.apart = bool(self.places) and len(span) != len(self.places)
         first = self.places[0] if self.places else len(self.items)
@@ -69,6 +68,18 @@ class Index:
 
     def mapped(self) -> bool:
         return any(type(item) is Mapped for item in self.items)
+
+
+def _used(item: Any) -> int:
+    """How many axes of the array an item takes."""
+    if item is None or item is Ellipsis:
+        return 0
+    return ndim_of(item) if _is_bool(item) else 1
+
+
+def _array_ndim(item: Any) -> int:
+    """Axes of an index array; a mask stands for rows of numbers."""
+    return 1 if _is_bool(item) else ndim_of(item)
 
 
 def _is_bool(item: Any) -> bool:
@@ -215,12 +226,6 @@ def _(lanes: Lanes, x: Any, indices: Any, axis: Any = -1) -> Any:
 @batching("compress")
 def _(lanes: Lanes, condition: Any, x: Any, axis: Any = None) -> Any:
     fixed(condition)
-    if not isinstance(condition, Sequence):
-        raise Unbatchable("a run-time size")
     if axis is None:
         return lanes.same(condition, _flat(lanes, x).symbol, axis=1)
     return lanes.same(condition, x.symbol, axis=axis_of(axis, x.ndim))
-
-
-def is_shape_known(x: Any) -> bool:
-    return all(type(size) is int for size in shape_of(x))

@@ -176,7 +176,7 @@ def _(lanes: Lanes, x: Mapped, ord: Any = None, axis: Any = None, keepdims: bool
     return lanes.same(x.symbol, axis=axes, **given, **_kept(keepdims))
 
 
-@batching("trace diagonal linalg.trace linalg.diagonal")
+@batching("trace diagonal")
 def _(lanes: Lanes, x: Mapped, offset: int = 0, axis1: int = 0, axis2: int = 1, **kw: Any) -> Any:
     fixed(offset, kw)
     kw |= {"offset": offset} if offset else {}

@@ -58,25 +58,26 @@ def _(lanes: Lanes, x: Mapped, axis: Any) -> Any:
     return np.expand_dims(x.symbol, short(axes_of(axis, lanes.ndim)))
 
 
-@batching("transpose permute_dims")
+@batching("transpose")
 def _(lanes: Lanes, x: Mapped, axes: Any = None) -> Any:
     order = reversed(range(x.ndim)) if axes is None else axes
     return np.transpose(x.symbol, (0, *[axis_of(a, x.ndim) for a in order]))
 
 
-@batching("matrix_transpose linalg.matrix_transpose")
+@batching("matrix_transpose")
 def _(lanes: Lanes, x: Mapped) -> Any:
     return lanes.same(x.symbol)
 
 
-@batching("swapaxes rollaxis")
-def _(lanes: Lanes, x: Mapped, axis1: int, *axes: int, **named: int) -> Any:
-    if lanes.node.op.name == "rollaxis":
-        start = axes[0] if axes else named.get("start", 0)
-        start = start + x.ndim if start < 0 else start
-        return np.rollaxis(x.symbol, axis_of(axis1, x.ndim), start + 1)
-    axis2 = axes[0] if axes else named["axis2"]
+@batching("swapaxes")
+def _(lanes: Lanes, x: Mapped, axis1: int, axis2: int) -> Any:
     return np.swapaxes(x.symbol, axis_of(axis1, x.ndim), axis_of(axis2, x.ndim))
+
+
+@batching("rollaxis")
+def _(lanes: Lanes, x: Mapped, axis: int, start: int = 0) -> Any:
+    start = start + x.ndim if start < 0 else start
+    return np.rollaxis(x.symbol, axis_of(axis, x.ndim), start + 1)
 
 
 @batching("moveaxis")
