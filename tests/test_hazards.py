@@ -9,6 +9,7 @@ import threading
 
 import numpy as np
 import pytest
+from scipy import special
 
 from tracer import errors, grad, trace, value_and_grad
 
@@ -353,8 +354,8 @@ def test_derivative_errors():
         with pytest.raises(errors.ArgnumsError):
             grad(lambda x, y, w: x, argnums=argnums)(1.0, 2.0, 3.0)
     with pytest.raises(errors.MissingRule) as caught:
-        grad(lambda x: np.unwrap(x).sum())(X)
-    assert "np.unwrap(x)" in str(caught.value)
+        grad(lambda x: special.factorial(x).sum())(X)
+    assert "special.factorial(x)" in str(caught.value)
 
 
 def test_recursion_without_end():

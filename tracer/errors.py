@@ -1,11 +1,11 @@
 """The exception tree: each class says what happened, where in the user's code, and what to do.
 
->>> raise MissingRule("np.unwrap has no derivative rule.", origin, fix="wrap it in stop_gradient")
-MissingRule: np.unwrap has no derivative rule.
+>>> raise MissingRule("special.factorial has no derivative rule.", origin, fix="use special.gamma")
+MissingRule: special.factorial has no derivative rule.
   File "model.py", line 16, in model
-    phase = np.unwrap(angle) * 2
-            ^^^^^^^^^^^^^^^^
-Fix: wrap it in stop_gradient
+    ways = special.factorial(n) * 2
+           ^^^^^^^^^^^^^^^^^^^^
+Fix: use special.gamma
 
 Each docstring is an entry of ``docs/errors.md``: what it means, code that raises it, the fix.
 """
@@ -121,7 +121,7 @@ class CaptureMutationError(LeakError):
 class MissingRule(TracerError, NotImplementedError):
     """A function has no derivative rule, or none for these arguments; zero is never assumed.
 
-    >>> grad(lambda x: np.unwrap(x).sum())(np.ones(3))
+    >>> grad(lambda x: special.factorial(x).sum())(np.ones(3))
 
     Fix: write it with functions that have one, give it one with ``custom_vjp``, or say that it is
     constant with ``stop_gradient``.
