@@ -65,7 +65,8 @@ def test_nothing_to_do_gives_the_same_object():
     builder, x = start((3,))
     graph = graph_of(builder, np.sum(np.tanh(x)))
     assert optimise(graph) is graph and optimise(graph, "fast") is graph
-    assert [step.__name__ for step in PIPELINE] == ["fold_constants", "simplify", "share_common", "drop_unused"]
+    names = ["fold_constants", "simplify", "share_common", "drop_unused", "prune_regions"]
+    assert [step.__name__ for step in PIPELINE] == names
     with pytest.raises(ValueError):
         optimise(graph, "sloppy")
 

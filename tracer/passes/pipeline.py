@@ -11,12 +11,13 @@ from collections.abc import Callable
 from tracer.graph.calcgraph import CalcGraph
 from tracer.passes.drop_unused import drop_unused
 from tracer.passes.fold_constants import fold_constants
+from tracer.passes.prune_regions import prune_regions
 from tracer.passes.share_common import share_common
 from tracer.passes.simplify import simplify, simplify_fast
 
 Pass = Callable[[CalcGraph], CalcGraph]
 
-PIPELINE: tuple[Pass, ...] = (fold_constants, simplify, share_common, drop_unused)
+PIPELINE: tuple[Pass, ...] = (fold_constants, simplify, share_common, drop_unused, prune_regions)
 FAST: dict[Pass, Pass] = {simplify: simplify_fast}
 ROUNDS = 3  # what sharing brings together may be simplified again
 

@@ -37,6 +37,8 @@ def _simplify(graph: CalcGraph, exact: set[Node], again: RegionPass) -> CalcGrap
             uses[operand] = uses.get(operand, 0) + 1
     apart = escaping(graph)
     for node in graph.order:
+        if node.regions:  # a body is as exact as what it makes
+            work.on_region = simplify if node in exact else again
         new = work.current(node)
         if new is not node:
             uses[new] = uses.get(node, 0)
