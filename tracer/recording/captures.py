@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tracer.graph.node import Node
+from tracer.ops.scipy_names import chapter_of
 from tracer.recording.calls import contains_tensor
 from tracer.recording.randomness import STREAMS
 from tracer.recording.tensor import TracedTensor
@@ -141,6 +142,27 @@ def contents(value: Any, depth: int = 8) -> Any:
     return fingerprint(value)
 
 
+class Same:
+    """Equal to itself alone: SciPy's functions and distributions, which share code and types.
+
+    It keeps the object alive, so that no other can take its place in memory.
+    """
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any):
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Same):
+            return NotImplemented
+        bound = isinstance(self.value, MethodType)  # made anew at each access
+        return self.value == other.value if bound else self.value is other.value
+
+    def __hash__(self) -> int:
+        return hash(type(self.value))
+
+
 def fingerprint(value: Any) -> Any:
     """What must not change of a static capture."""
     kind = type(value)
@@ -150,6 +172,8 @@ def fingerprint(value: Any) -> Any:
         return kind, len(value)
     if kind is dict:
         return kind, tuple(value)
+    if chapter_of(value):
+        return kind, Same(value)
     inner = plain_function(value)
     if isinstance(inner, FunctionType):
         given = (*(inner.__defaults__ or ()), *(inner.__kwdefaults__ or {}).values())

@@ -120,6 +120,7 @@ def instrumented(function: Any, captures: Captures) -> Any:
     known = math_call(function) or random_call(function)
     if known is not None:
         return known
+    function = hooked(function)
     path = captures.path_of(function)
     if isinstance(function, MethodType):
         plain = function.__func__
