@@ -142,6 +142,7 @@ bessel(
     ),
 )
 
+
 # Kelvin functions (DLMF 10.61.3): w = ber + i bei and ker + i kei solve w'' + w'/x = i w.
 def kelvin(real, imag, real_slope, imag_slope):
     elementwise(real, lambda x: real_slope(x))

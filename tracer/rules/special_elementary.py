@@ -117,10 +117,12 @@ elementwise(
 
 
 def diric_slope(x, n, out):
-    """Near whole turns numerator and denominator vanish together, and the slope is zero."""
+    """At whole turns numerator and denominator vanish together: there by the power series."""
     half = np.sin(x / 2)
-    apart = np.where(np.abs(half) < 1e-7, 1.0, half)
-    return (np.cos(n * x / 2) - out * np.cos(x / 2)) / (2 * apart)
+    near = np.abs(half) < 1e-7
+    apart = np.where(near, 1.0, half)
+    slope = (np.cos(n * x / 2) - out * np.cos(x / 2)) / (2 * apart)
+    return np.where(near, out * (1 - n**2) / 6 * half * np.cos(x / 2), slope)
 
 
 elementwise(special.diric, diric_slope, lambda x, n: Missing("the whole number n"))

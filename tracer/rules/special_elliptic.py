@@ -91,8 +91,14 @@ def _times(x, slope):
 
 
 def _rd_by(x, y, z, out):
-    """∂R_D(x, y, z)/∂x, from R_F's two mixed derivatives (Euler and Poisson)."""
-    return (out - rd(y, z, x)) / (2 * (z - x))
+    """∂R_D(x, y, z)/∂x, from R_F's two mixed derivatives (Euler and Poisson); where x = z by the
+    integral's own recurrence, and where all are equal by homogeneity."""
+    gap = np.where(x == z, 1.0, z - x)
+    side = np.where(x == y, 1.0, y - x)
+    beside = np.where(
+        x == y, -0.3 * out / np.where(x == 0, 1.0, x), 0.375 * (out - np.sqrt(y) / z**2) / side
+    )
+    return np.where(x == z, beside, (out - rd(y, z, x)) / (2 * gap))
 
 
 def _rd_by_z(x, y, z, out):

@@ -138,12 +138,9 @@ def harmonic(function: Any, angle: int, lead: int) -> None:
             return Missing("its argument: SciPy gives two derivatives and no third")
         found = call(*args, diff_n=diff_n + 1)
         cts = (ct,) if diff_n == 0 else ct
-        parts = [found[1][..., angle], found[-1][..., angle, :]]
-        terms = [
-            c * part if k == 0 else np.sum(c * part, axis=-1)
-            for k, (c, part) in enumerate(zip(cts, parts))
-            if c is not ZERO
-        ]
+        terms = [cts[0] * found[1][..., angle]] if cts[0] is not ZERO else []
+        if diff_n and cts[1] is not ZERO:
+            terms.append(np.sum(cts[1] * found[2][..., angle, :], axis=-1))
         total = sum(terms[1:], start=terms[0])
         total = np.sum(total, axis=tuple(range(lead))) if lead else total
         return sum_to(total, args[2 + angle])

@@ -185,12 +185,14 @@ all_missing(special.ncfdtridfd, 4)
 all_missing(special.ncfdtridfn, 4)
 
 
-# Noncentral t: its density as a difference of distribution functions, but at zero.
+# Noncentral t: its density as two terms, even and odd in nc · t.
 def noncentral_t_density(df, nc, t):
-    apart = np.where(t == 0, 1.0, t)
-    wider = special.nctdtr(df + 2, nc, t * np.sqrt(1 + 2 / df))
-    at_zero = t_density(df, 0.0) * np.exp(-(nc**2) / 2)
-    return np.where(t == 0, at_zero, df / apart * (wider - special.nctdtr(df, nc, t)))
+    room = df + t**2
+    z = nc**2 * t**2 / (2 * room)
+    ratio = np.exp(special.gammaln(df / 2 + 1) - special.gammaln((df + 1) / 2))
+    even = special.hyp1f1((df + 1) / 2, 0.5, z)
+    odd = nc * t * np.sqrt(2 / room) * ratio * special.hyp1f1(df / 2 + 1, 1.5, z)
+    return t_density(df, t) * np.exp(-(nc**2) / 2) * (even + odd)
 
 
 NONCENTRALITY = Missing("the noncentrality nc: the derivative by it has no closed form")
