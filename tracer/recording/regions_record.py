@@ -228,8 +228,38 @@ def _record(
     nodes = [_carried(recorder, tensor, spec) for tensor, spec in zip(carry, wanted, strict=True)]
     made = structure if name != "scan" else body.structure
     pairs = [(node, Given(value, t)) for node, value, t in zip(nodes, values, carry, strict=True)]
-    results = _assemble(recorder, bodies, pairs, sequences, start, stop, reverse, made)
-    return (trees.unflatten(made, results),)
+    same = _unchanged(bodies, carry)
+    pairs = [pair for k, pair in enumerate(pairs) if k not in same]
+    places = [k for k in range(made.leaves) if k not in same]
+    results = dict(zip(places, _assemble(
+        recorder, bodies, pairs, sequences, start, stop, reverse, made, places
+    ), strict=True)) if places else {}  # fmt: skip
+    results |= {k: _own(recorder, carry[k]) for k in same}
+    return (trees.unflatten(made, [results[k] for k in range(made.leaves)]),)
+
+
+def _unchanged(bodies: list[Body], carry: list[TracedTensor]) -> list[int]:
+    """Which carries every iteration hands on as they are: they are taken for captured values."""
+    graph = bodies[0].graph
+    inputs = graph.inputs[1 : 1 + len(carry)]
+    same = [k for k, node in enumerate(inputs) if graph.outputs[k] is node]
+    if len(same) == len(carry) and len(bodies) > 1:
+        return []
+    for body in bodies:
+        index, *given = body.graph.inputs
+        kept = [n for k, n in enumerate(given) if k not in same]
+        body.graph = with_inputs(body.graph, [index, *kept, *[given[k] for k in same]])
+        body.captured = [*body.captured, *[carry[k] for k in same]]
+    outputs = [n for k, n in enumerate(graph.outputs) if k not in same]
+    bodies[0].graph = bodies[0].graph.replace(outputs=outputs, roles={"value": len(outputs)})
+    return same
+
+
+def _own(recorder: Recorder, tensor: TracedTensor) -> TracedTensor:
+    """A value that went through a loop unchanged; its memory is the caller's own."""
+    if not isinstance(tensor._value, np.ndarray):
+        return tensor
+    return recorder.call(registry.op_of(np.copy), (tensor,), {}, "method")
 
 
 def _bound(bound: Any) -> Any:
@@ -307,6 +337,7 @@ def _condition(
 def _assemble(
     recorder: Recorder, bodies: list[Body], carry: list[tuple[Node, Any]],
     sequences: list[TracedTensor], start: Any, stop: Any, reverse: bool, structure: Any,
+    places: list[int],
 ) -> list[Any]:  # fmt: skip
     """Append the ``loop`` node; its results."""
     counts = [1 + len(carry) + len(sequences), 1 + len(carry)][: len(bodies)]
@@ -320,12 +351,10 @@ def _assemble(
     made = bodies[0].specs()
     rows = [stacked_spec(spec, length) for spec in made[len(carry) :]]
     specs = (*made[: len(carry)], *rows)
-    if not specs:
-        raise NoRegion
     node = Node(registry.LOOP, inputs, params, specs, regions=regions)
     bounds = [b for b in (start, stop) if isinstance(b, TracedTensor)]
     operands = [*captured.values(), *[value for _, value in carry], *sequences, *bounds]
-    return emit(recorder, node, operands, structure)
+    return emit(recorder, node, operands, structure, places)
 
 
 def _length(start: Any, stop: Any, sequences: list[TracedTensor]) -> Size:
@@ -357,8 +386,13 @@ class Given:
         self._captured = tensor._captured
 
 
-def emit(recorder: Recorder, node: Node, operands: Sequence[Any], structure: Any) -> list[Any]:
+def emit(
+    recorder: Recorder, node: Node, operands: Sequence[Any], structure: Any,
+    places: Sequence[int] | None = None,
+) -> list[Any]:  # fmt: skip
     """Run a ``loop`` or ``cond`` on the values at hand, append it, and wrap its results.
+
+    The results are the leaves of ``structure``, or those of them that ``places`` counts.
 
     Raises
     ------
@@ -379,7 +413,8 @@ def emit(recorder: Recorder, node: Node, operands: Sequence[Any], structure: Any
     recorder.nodes.append(node)
     known = all([operand._known for operand in operands])
     several = len(node.specs) > 1
-    names = _result_names(place.target if place is not None else "", structure, len(node.specs))
+    names = _result_names(place.target if place is not None else "", structure)
+    names = names if places is None else [names[k] for k in places]
     wrapped = []
     for k, value in enumerate(results if several else [results]):
         made = node
@@ -397,18 +432,18 @@ def emit(recorder: Recorder, node: Node, operands: Sequence[Any], structure: Any
     return wrapped
 
 
-def _result_names(target: Any, structure: Any, count: int) -> list[str]:
+def _result_names(target: Any, structure: Any) -> list[str]:
     """What the user calls the results: ``total, rows = scan(…)``."""
     shown = trees.unflatten(structure, list(range(structure.leaves)))
-    if isinstance(target, tuple):
-        if not isinstance(shown, (tuple, list)) or len(shown) != len(target):
-            return [""] * count
-        names: list[str] = []
-        for part, root in zip(shown, target, strict=True):
-            found = leaf_names(part, root)
-            names += found if root else [""] * len(found)
-        return names
-    return leaf_names(shown, target) if target else [""] * count
+    if not isinstance(target, tuple):
+        return leaf_names(shown, target) if target else [""] * structure.leaves
+    if not isinstance(shown, (tuple, list)) or len(shown) != len(target):
+        return [""] * structure.leaves
+    names: list[str] = []
+    for part, root in zip(shown, target, strict=True):
+        found = leaf_names(part, root)
+        names += found if root else [""] * len(found)
+    return names
 
 
 def replay_region(recorder: Recorder, node: Node, operands: Sequence[Any]) -> Any:
