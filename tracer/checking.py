@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from tracer import errors, settings, trees
-from tracer.recording.randomness import GLOBAL, moved, put_back, states_of
+from tracer.recording.streams import GLOBAL, moved, put_back, states_of
 from tracer.recording.tensor import TracedTensor
 
 

@@ -15,10 +15,11 @@ import numpy as np
 
 from tracer import errors, trees
 from tracer.dispatch import nested_or_dispatch, prepare
-from tracer.engine import execute, owned
+from tracer.engine import execute, owned, pair_inside
 from tracer.function import TracedFunction
 from tracer.leaf import Leaf
 from tracer.recording.active import ACTIVE
+from tracer.recording.streams import draws
 from tracer.recording.trace import Trace
 from tracer.selection import Selection, fitted, tangent_tree
 from tracer.transforms.jacobian import better_mode
@@ -120,6 +121,8 @@ def linearize(function: TracedFunction, primals: tuple) -> tuple[Any, Callable[.
             results = first.run(*inputs)
             values = results[:count]
             saved = owned(results[count:], inputs, values)
+        elif draws(trace.graph):
+            values, apply = pair_inside(leaf, "jvp", wrt, inputs)
         else:
             values = execute(leaf, "forward", (), inputs)
 
@@ -133,6 +136,8 @@ def linearize(function: TracedFunction, primals: tuple) -> tuple[Any, Callable[.
             given = [fitted(t, spec, "tangent") for t, spec in zip(flat, specs, strict=True)]
             if ACTIVE.get() is None:
                 pushed = second.run(*saved, *given)
+            elif draws(trace.graph):
+                pushed = apply(given)
             else:
                 pushed = execute(leaf, "jvp", wrt, [*inputs, *given])[count:]
             return tangent_tree(trace, [*values, *pushed])

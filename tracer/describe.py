@@ -22,7 +22,7 @@ from tracer.function import Call, TracedFunction, users_function
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.node import Node
 from tracer.leaf import Leaf
-from tracer.recording.randomness import put_back, states_of, streams_of
+from tracer.recording.streams import put_back, states_of, streams_of
 from tracer.selection import Selection
 
 MOST_LINES = 20_000  # nodes of a graph whose lines are looked up for the picture

@@ -18,9 +18,10 @@ from tracer.function import TracedFunction, flat_call
 from tracer.graph.calcgraph import CalcGraph
 from tracer.leaf import Leaf
 from tracer.recording.active import ACTIVE
-from tracer.recording.randomness import draws, streams_of
+from tracer.recording.streams import draws, streams_of
 from tracer.recording.trace import Trace
 from tracer.selection import Pullback, Selection, fitted, tangent_tree
+from tracer.transforms.partition import partition
 
 
 def call(function: TracedFunction, args: tuple, kwargs: dict[str, Any]) -> Any:
@@ -175,20 +176,24 @@ def execute(leaf: Leaf, kind: str, wrt: tuple[int, ...], inputs: Sequence[Any]) 
     return leaf.program(kind, wrt).run(*inputs)
 
 
-def _pair_inside(
-    leaf: Leaf, wrt: tuple[int, ...], inputs: Sequence[Any], count: int
-) -> tuple[Sequence[Any], Callable[[list[Any]], Sequence[Any]]]:
-    """Values and pullback inside another trace: random numbers are drawn once, and kept."""
+def pair_inside(
+    leaf: Leaf, kind: str, wrt: tuple[int, ...], inputs: Sequence[Any]
+) -> tuple[Sequence[Any], Callable[[Sequence[Any]], Sequence[Any]]]:
+    """Values and linear part inside another trace: random numbers are drawn once, and kept."""
     from tracer.recording.replay import replay
 
-    recorder, parts = ACTIVE.get(), leaf.partition(wrt)
+    recorder, count = ACTIVE.get(), len(leaf.trace.graph.outputs)
+    assert recorder is not None
+    graph = leaf.recordable(kind, wrt)
+    roles = {"value": count, "gradient": len(graph.outputs) - count}
+    given = graph.inputs[len(leaf.trace.graph.inputs) :]
+    parts = partition(graph.replace(roles=roles), given)
     results = replay(recorder, parts.forward, inputs)
-    residuals = results[count:]
 
-    def pull(seeds: list[Any]) -> Sequence[Any]:
-        return replay(ACTIVE.get(), parts.backward, [*residuals, *seeds])
+    def apply(given: Sequence[Any]) -> Sequence[Any]:
+        return replay(ACTIVE.get() or recorder, parts.backward, [*results[count:], *given])
 
-    return results[:count], pull
+    return results[:count], apply
 
 
 def vjp(function: TracedFunction, primals: tuple) -> tuple[Any, Callable[[Any], tuple]]:
@@ -201,7 +206,7 @@ def vjp(function: TracedFunction, primals: tuple) -> tuple[Any, Callable[[Any], 
         wrt = selected.wrt(trace)
         count = len(trace.graph.outputs)
         if ACTIVE.get() is not None and draws(trace.graph):
-            values, pull = _pair_inside(leaf, wrt, inputs, count)
+            values, pull = pair_inside(leaf, "vjp", wrt, inputs)
         elif ACTIVE.get() is not None:
             values = execute(leaf, "forward", (), inputs)
 

@@ -17,7 +17,7 @@ from tracer.graph.evaluate import evaluate
 from tracer.passes.pipeline import optimise
 from tracer.recording.captures import MISSING
 from tracer.recording.floating import PROGRAMS, relayed
-from tracer.recording.randomness import STREAMS, transactional
+from tracer.recording.streams import STREAMS, transactional
 from tracer.recording.trace import Trace
 from tracer.transforms.forward import forward
 from tracer.transforms.jacobian import gradient_graph, hessian_graph, hvp_graph, jacobian_graph

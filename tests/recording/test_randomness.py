@@ -507,6 +507,17 @@ def test_gradients_inside_a_traced_function_draw_once():
         out, pullback = vjp(lambda y: y * rng.normal(size=4), x)
         return out, pullback(np.ones(4))[0]
 
+    def pushed(x, rng):
+        out, linear = linearize(lambda y: np.sin(y) * rng.normal(size=4), x)
+        return out, linear(np.ones(4)), linear(2 * np.ones(4))
+
+    for out, once, twice in [trace(pushed)(X, ours)]:
+        noise = theirs.normal(size=4)
+        np.testing.assert_array_equal(out, np.sin(X) * noise)
+        np.testing.assert_allclose(once, np.cos(X) * noise)
+        np.testing.assert_allclose(twice, 2 * once)
+        assert state_of(ours) == state_of(theirs)
+
     out, back = trace(pulled)(X, ours)
     noise = theirs.normal(size=4)
     np.testing.assert_array_equal(out, X * noise)

@@ -24,8 +24,9 @@ from tracer.recording.active import leak
 from tracer.recording.buffers import Buffer, Step
 from tracer.recording.floating import filtered_modes
 from tracer.recording.poison import shell
-from tracer.recording.randomness import STREAMS, Streams, TracedStream, stream_argument
+from tracer.recording.randomness import TracedStream, stream_argument
 from tracer.recording.specs import inferred_specs, spec_of
+from tracer.recording.streams import STREAMS, Streams
 from tracer.recording.tensor import TracedScalar, TracedTensor
 from tracer.recording.whereabouts import Locator, Place, user_frame
 

@@ -22,8 +22,8 @@ from tracer.recording.calls import refuse_type
 from tracer.recording.captures import Captures, Condition, Path, plain_function
 from tracer.recording.floating import report
 from tracer.recording.instrument import instrumented
-from tracer.recording.randomness import STREAMS
 from tracer.recording.recorder import Recorder, run_user_function
+from tracer.recording.streams import STREAMS
 from tracer.recording.tensor import TracedTensor
 
 Static = tuple[int, Any]
