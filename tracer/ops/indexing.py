@@ -7,13 +7,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-from tracer.graph.node import Hole, Params
+from tracer.graph.node import Hole, Params, hole
 from tracer.graph.op import Op
-from tracer.graph.spec import ArraySpec, Dim
+from tracer.graph.spec import ArraySpec, Dim, array_spec
+from tracer.ops import registry
 from tracer.ops.probe import probe, stand_in
 
 Specs = tuple[ArraySpec, ...]
@@ -29,31 +31,85 @@ DATA_DEPENDENT = frozenset(_BY_VALUE.split())
 
 def infer_indexing(op: Op, params: Params, specs: Specs, spelling: str) -> Specs:
     """Specs of a lookup: index arrays are taken to hold zeros, which fit every axis."""
-    masks = [slot for slot in _index_slots(op, params) if specs[slot].dtype.kind == "b"]
+    slots = _index_slots(op, params)
+    masks = [slot for slot in slots if specs[slot].dtype.kind == "b"]
     bounds = _slice_slots(params)
     if not masks and not bounds:
-        return _infer(op, params, specs, 0, 0, bounds)
-    low = _infer(op, params, specs, 0, 0, bounds)
-    high = _infer(op, params, specs, 1, 1, bounds)
+        return _infer(op, params, specs, _Zeros(slots))
+    fillers = [_Zeros(slots, bounds, count) for count in (0, 1, 2)]
+    if not masks or any(not specs[slot].shape for slot in masks):
+        fillers = fillers[:2]
+    elif op is registry.GETITEM:  # masks beside index arrays have as many hits as those are long
+        params, specs, fillers = _without_masks(params, specs, set(masks), bounds)
+    found = [infer for infer in (_attempt(op, params, specs, fill) for fill in fillers) if infer]
+    if not found:
+        return _infer(op, params, specs, fillers[0])
+    low, high = found[0], found[-1]
     free: dict[Any, Dim] = {}
     return tuple([_free(op, a, b, free) for a, b in zip(low, high, strict=True)])
 
 
-def _infer(op: Op, params: Params, specs: Specs, mask: int, bound: int, bounds: set[int]) -> Specs:
-    """What NumPy makes of it when masks are all ``mask`` and slice bounds are ``bound``."""
-    indices = _index_slots(op, params)
+class _Zeros:
+    """Stand-ins for one run: index arrays of zeros, ``count`` of them in place of a mask.
 
-    def filled(slot: int, spec: ArraySpec, shape: tuple[int, ...] | None) -> Any:
-        if slot in bounds:
-            return bound
-        if slot not in indices:
+    Masks that stay, and bounds of slices, are all ``count``.
+    """
+
+    def __init__(
+        self, indices: Iterable[int], bounds: Iterable[int] = (), count: int = 0,
+        hits: Iterable[int] = (),
+    ):  # fmt: skip
+        self.indices = frozenset(indices)
+        self.bounds = frozenset(bounds)
+        self.hits = frozenset(hits)
+        self.count = count
+
+    def __call__(self, slot: int, spec: ArraySpec, shape: tuple[int, ...] | None) -> Any:
+        if slot in self.bounds:
+            return self.count
+        if slot in self.hits:
+            return np.zeros(self.count, np.intp)
+        if slot not in self.indices:
             return stand_in(spec, shape)
+        value = min(self.count, 1) if spec.dtype.kind == "b" else 0
         if spec.kind in ("weak", "scalar"):
-            return type(stand_in(spec))(mask if spec.dtype.kind == "b" else 0)
-        number = spec.dtype.type(mask if spec.dtype.kind == "b" else 0)
-        return np.broadcast_to(number, spec.seen_shape if shape is None else shape)
+            return type(stand_in(spec))(value)
+        shape = spec.seen_shape if shape is None else shape
+        return np.broadcast_to(spec.dtype.type(value), shape)
 
-    return probe(op, params, specs, "", filled)
+
+def _without_masks(
+    params: Params, specs: Specs, masks: set[int], bounds: set[int]
+) -> tuple[Params, Specs, list[_Zeros]]:
+    """The lookup with index arrays in place of masks, one for each axis that a mask covers."""
+    place = array_spec((1,), np.dtype(np.intp))
+    hits = set(masks)
+    found: list[ArraySpec] = [place if k in masks else spec for k, spec in enumerate(specs)]
+    index = params.args[1]
+    items: list[Any] = []
+    for item in index if type(index) is tuple else (index,):
+        items.append(item)
+        if type(item) is Hole and item.slot in masks:
+            for _ in range(len(specs[item.slot].shape) - 1):
+                items.append(hole(len(found)))
+                hits.add(len(found))
+                found.append(place)
+    slots = Params(tuple(items)).slots()
+    empty = any(0 in specs[slot].seen_shape for slot in masks)
+    fillers = [_Zeros(slots, bounds, count, hits) for count in ((0,) if empty else (1, 2))]
+    return Params((params.args[0], tuple(items))), tuple(found), fillers
+
+
+def _attempt(op: Op, params: Params, specs: Specs, fill: _Zeros) -> Specs | None:
+    """The specs, or None where so many hits do not fit the other indices."""
+    try:
+        return _infer(op, params, specs, fill)
+    except (IndexError, ValueError):
+        return None
+
+
+def _infer(op: Op, params: Params, specs: Specs, fill: _Zeros) -> Specs:
+    return probe(op, params, specs, "", fill)
 
 
 def _index_slots(op: Op, params: Params) -> list[int]:

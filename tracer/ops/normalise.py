@@ -96,7 +96,7 @@ def _arranged(op: Op, names: list[str], defaults: dict, bound: dict) -> tuple[tu
 # Parameters that say where or how many; as NumPy integers they mean the same Python ones.
 STRUCTURE = frozenset(
     "shape newshape new_shape reps shift axis axes pad_width indices_or_sections offset axis1 "
-    "axis2 axisa axisb axisc source destination decimals obj N m k n num deg s".split()
+    "axis2 axisa axisb axisc source destination decimals obj N k n num deg s".split()
 )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from tracer import errors
 from tracer.ops import registry
 from tracer.recording.active import leak
+from tracer.recording.expansions import EXPANSIONS
 from tracer.recording.tensor import TracedTensor
 
 if TYPE_CHECKING:
@@ -131,7 +132,12 @@ def _shares(recorder: Recorder, a: Any, b: Any, max_work: Any = None) -> bool:
 def _asarray(recorder: Recorder, a: Any, dtype: Any = None, **kwargs: Any) -> Any:
     """A Tensor is an array already: itself, unless a cast or a copy is asked for."""
     if isinstance(a, TracedTensor) and a._buffer is not None and not kwargs.get("copy"):
-        return a if dtype is None or np.dtype(dtype) == a.dtype else a.astype(dtype)
+        order = kwargs.get("order") or "K"
+        if dtype is not None and np.dtype(dtype) != a.dtype:
+            return a.astype(dtype, order=order)
+        flags = np.asarray(a._value).flags
+        kept = order in ("A", "K") or (flags.f_contiguous if order == "F" else flags.c_contiguous)
+        return a if kept else recorder.call(registry.op_of(np.array), (a,), {"order": order}, "")
     kwargs = {key: value for key, value in kwargs.items() if value is not None}
     if dtype is not None:
         kwargs["dtype"] = dtype
@@ -143,10 +149,11 @@ def _asarray(recorder: Recorder, a: Any, dtype: Any = None, **kwargs: Any) -> An
 def _array(recorder: Recorder, a: Any, dtype: Any = None, **kwargs: Any) -> Any:
     copy = kwargs.pop("copy", True)
     if isinstance(a, TracedTensor) and a._buffer is not None and not copy:
-        return _asarray(recorder, a, dtype)
-    for name in ("order", "like", "subok"):
+        if not kwargs.get("ndmin"):
+            return _asarray(recorder, a, dtype, order=kwargs.get("order"))
+    for name in ("like", "subok"):
         kwargs.pop(name, None)
-    kwargs = {key: value for key, value in kwargs.items() if value}
+    kwargs = {key: value for key, value in kwargs.items() if value and value != "K"}
     if dtype is not None:
         kwargs["dtype"] = np.dtype(dtype)
     return recorder.call(registry.op_of(np.array), (a,), kwargs, "")
@@ -168,5 +175,5 @@ SPECIAL: dict[Any, Any] = {
     np.place: _place, np.put_along_axis: _put_along_axis, np.ndim: _ndim, np.shape: _shape,
     np.size: _size, np.shares_memory: _shares, np.may_share_memory: _shares,
     np.array: _array, np.asarray: _asarray, np.asanyarray: _asarray,
-    np.ascontiguousarray: _asarray, np.asfortranarray: _asarray, np.asarray_chkfinite: _asarray,
+    np.asarray_chkfinite: _asarray, **EXPANSIONS,
 }  # fmt: skip

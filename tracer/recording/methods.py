@@ -13,6 +13,7 @@ import numpy as np
 from tracer.ops import registry
 from tracer.recording import functions
 from tracer.recording.active import leak
+from tracer.recording.expansions import in_memory_order
 from tracer.recording.tensor import TracedTensor, recorder_for
 
 # Methods that take what the function of NumPy takes, in the same order.
@@ -187,6 +188,8 @@ def copy(self: TracedTensor, order: str = "C") -> Any:
 @_method
 def flatten(self: TracedTensor, order: str = "C") -> Any:
     recorder = recorder_for(self, (), {})
+    if order in ("A", "K"):
+        self, order = in_memory_order(self, order)
     return recorder.call(FLATTEN, (self, order) if order != "C" else (self,), {}, "method")
 
 
@@ -204,11 +207,12 @@ def item(self: TracedTensor, *args: Any) -> Any:
     source = self
     if args:
         index = args if len(args) > 1 else args[0]
-        source = (
-            self[index] if np.ndim(self._value) == 1 or len(args) > 1 else self.flatten()[index]
-        )
+        whole = isinstance(index, tuple) or np.ndim(self._value) == 1
+        source = self[index] if whole else self.flatten()[index]
     elif np.size(self._value) != 1:
         raise ValueError("can only convert an array of size 1 to a Python scalar")
+    elif np.ndim(self._value):
+        source = self[(0,) * np.ndim(self._value)]
     return recorder.call(registry.PYTHON_SCALAR, (source,), {}, "method")
 
 

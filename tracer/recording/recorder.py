@@ -21,7 +21,8 @@ from tracer.graph.calcgraph import CalcGraph, Effect, Guard
 from tracer.ops import registry
 from tracer.ops.normalise import normalise
 from tracer.recording.active import ACTIVE, leak
-from tracer.recording.calls import contains_tensor
+from tracer.recording.expansions import RAVEL, RESHAPE, in_known_order
+from tracer.recording.structure import structured
 from tracer.recording.tensor import TracedTensor
 from tracer.recording.writes import Writes
 
@@ -40,9 +41,9 @@ class Recorder(Writes):
                 yield self
         except errors.LeakError:
             raise
-        except Exception:
-            if self.leaked is not None:
-                raise self.leaked from None
+        except Exception as error:
+            if self.leaked is not None:  # at the user's line, whatever came of it
+                raise self.leaked.with_traceback(error.__traceback__) from None
             raise
         finally:
             ACTIVE.reset(token)
@@ -85,10 +86,18 @@ class Recorder(Writes):
         special = SPECIAL.get(function)
         if special is not None:
             return special(self, *args, **kwargs)
+        return self.plain_call(function, args, kwargs, spelling)
+
+    def plain_call(
+        self, function: Any, args: tuple, kwargs: dict[str, Any], spelling: str = ""
+    ) -> Any:
+        """The call as a node of its own."""
         out = kwargs.get("out")
         if out is not None:
             kwargs = {key: value for key, value in kwargs.items() if key != "out"}
-        args, kwargs = self.gathered(function, args, kwargs)
+        args, kwargs = structured(function, *self.gathered(function, args, kwargs))
+        if function is RAVEL or function is RESHAPE:
+            args, kwargs = in_known_order(function, args, kwargs)
         op, args, kwargs = normalise(function, args, kwargs)
         if "out" in kwargs:
             out = kwargs.pop("out")

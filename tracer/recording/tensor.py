@@ -7,6 +7,7 @@ itself decides shapes, dtypes, promotion and what is a scalar.
 from __future__ import annotations
 
 import operator
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -136,6 +137,8 @@ class TracedTensor(np.ndarray):
         return self._recorder.read_integer(self, int(self._value))
 
     def __float__(self) -> float:
+        if sys._getframe(1).f_globals.get("__name__") == "logging":  # text, as in format()
+            return float(self._value)
         return self._recorder.read_number(self, float)
 
     def __complex__(self) -> complex:
@@ -177,16 +180,30 @@ class TracedTensor(np.ndarray):
     # -- indexing and writing --------------------------------------------------------------
     def __getitem__(self, index: Any) -> Any:
         recorder = recorder_for(self, (index,), {})
-        return recorder.call(registry.GETITEM, (self, index), {}, "")
+        return recorder.call(registry.GETITEM, (self, plain_index(index)), {}, "")
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        recorder_for(self, (index, value), {}).write(self, index, value)
+        recorder_for(self, (index, value), {}).write(self, plain_index(index), value)
 
     def __eq__(self, other: Any) -> Any:
         return _operate(self, "equal", (self, other))
 
     def __ne__(self, other: Any) -> Any:
         return _operate(self, "not_equal", (self, other))
+
+
+def plain_index(index: Any) -> Any:
+    """An index with Python's integers for NumPy's: they mean the same and print shorter."""
+    kind = type(index)
+    if kind is int or isinstance(index, np.ndarray):
+        return index
+    if isinstance(index, np.integer) and not isinstance(index, TracedTensor):
+        return int(index)
+    if kind is tuple:
+        return tuple([plain_index(item) for item in index])
+    if kind is slice:
+        return slice(plain_index(index.start), plain_index(index.stop), plain_index(index.step))
+    return index
 
 
 def recorder_for(tensor: TracedTensor, args: Any, kwargs: Any) -> Recorder:

@@ -110,7 +110,7 @@ linear(np.extract, _extract, operand=1)
 @pullback(np.choose, 1)
 def _(ct, a, choices, mode="raise"):
     count = len(choices) if isinstance(choices, (list, tuple)) else shape_of(choices)[0]
-    a = a if is_array(a) else np.asarray(a)  # a list, or a number
+    a = a if is_array(a) else np.atleast_1d(a)  # a list, or a number
     if mode != "raise":
         a = np.mod(a, count) if mode == "wrap" else np.clip(a, 0, count - 1)
     parts = [np.where(a == k, ct, 0.0) for k in range(count)]
@@ -119,11 +119,16 @@ def _(ct, a, choices, mode="raise"):
     return [sum_to(p, c) if is_array(c) else spread(p, c) for p, c in zip(parts, choices)]
 
 
+def truths(conditions: Any) -> list[Any]:
+    """The conditions, each as an array."""
+    return [c if is_array(c) else np.asarray(c) for c in conditions]
+
+
 @pullback(np.select, 1)
 def _(ct, condlist, choicelist, default=0):
     taken: Any = None
     found = []
-    for condition, choice in zip(condlist, choicelist):
+    for condition, choice in zip(truths(condlist), choicelist):
         mine = condition if taken is None else condition & ~taken
         taken = condition if taken is None else taken | condition
         chosen = np.where(mine, ct, 0.0)
@@ -133,8 +138,9 @@ def _(ct, condlist, choicelist, default=0):
 
 @pullback(np.select, "default")
 def _(ct, condlist, choicelist, default=0):
-    taken = condlist[0]
-    for condition in condlist[1:]:
+    first, *others = truths(condlist)
+    taken = first
+    for condition in others:
         taken = taken | condition
     return sum_to(np.where(taken, 0.0, ct), default)
 

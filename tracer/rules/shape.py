@@ -13,11 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from tracer.graph.spec import array_spec
 from tracer.ops import registry
 from tracer.ops.builder import apply
 from tracer.rules.declare import EVERY, ZERO, Sparse, linear
 from tracer.rules.helpers import broadcast_like, invert, reshape_like, shape_of, sum_to, zeros_like
 from tracer.rules.joining import is_array, refusal
+from tracer.rules.places import known
 
 
 def _back(ct, x, axis=None):
@@ -105,9 +107,17 @@ def _repeat(ct, x, repeats, axis=None):
     if isinstance(repeats, (int, np.integer)):
         apart = np.reshape(ct, (*shape[: at + 1], int(repeats), *shape[at + 1 :]))
         return reshape_like(np.sum(apart, axis=at + 1), x)
-    places = np.repeat(np.arange(shape[at]), repeats)
+    places = _sources(ct, shape[at], known(repeats), at)
     like = zeros_like(x) if axis is not None else zeros_like(np.ravel(x))
     return reshape_like(_scatter(like, ct, (slice(None),) * at + (places,)), x)
+
+
+def _sources(ct: Any, size: int, repeats: Any, axis: int) -> Any:
+    """Of which element each element is a copy."""
+    if not is_array(repeats) or isinstance(repeats, np.ndarray):
+        return np.repeat(np.arange(size), repeats)
+    spec = array_spec((shape_of(ct)[axis],), np.dtype(np.intp))
+    return ct.builder.emit(registry.op_of(np.repeat), (np.arange(size), repeats), specs=(spec,))
 
 
 def _size(x: Any) -> int:

@@ -20,6 +20,7 @@ from tracer.graph.node import Node, Params, map_structure
 from tracer.graph.spec import ArraySpec, array_spec, scalar_spec
 from tracer.ops import registry
 from tracer.ops.builder import Builder, Symbol
+from tracer.ops.indexing import DATA_DEPENDENT
 from tracer.rules.declare import EVERY, ZERO, Mask, Rule, Sparse
 from tracer.rules.helpers import broadcast_like, sum_to
 from tracer.transforms.composed import is_composed, push_composed
@@ -31,8 +32,8 @@ from tracer.transforms.pull import (
     refuse_arguments,
     refuse_missing,
     scale,
-    slots_of,
     shape_only,
+    slots_of,
     symbols_of,
     the_rule,
 )
@@ -233,7 +234,8 @@ def _push_linear(
 
 def _run_time_specs(node: Node, args: Any) -> tuple[ArraySpec, ...] | None:
     """The sizes of a result that depend on values: the tangent has the very same."""
-    looked_up = node.op is registry.GETITEM and len(node.inputs) > 1
+    looked_up = node.op is registry.GETITEM or node.op.name in DATA_DEPENDENT
+    looked_up = looked_up and len(node.inputs) > 1
     if not looked_up and all([spec.is_static for spec in node.specs]):
         return None
     if not _same_dtypes(node, args):
