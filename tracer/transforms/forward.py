@@ -240,7 +240,10 @@ def _run_time_specs(node: Node, args: Any) -> tuple[ArraySpec, ...] | None:
         return None
     if not _same_dtypes(node, args):
         return None
-    return tuple([array_spec(spec.shape, spec.dtype) for spec in node.specs])
+    return tuple([
+        array_spec(spec.shape, spec.dtype) if spec.kind == "array" else scalar_spec(spec.dtype)
+        for spec in node.specs
+    ])  # fmt: skip
 
 
 def _same_dtypes(node: Node, args: Any) -> bool:
