@@ -75,8 +75,31 @@ def run(body: str, scope: dict, program: list[str]) -> str:
     return out.getvalue()
 
 
+EXAMPLE = re.compile(r"^(?:>>>|\.\.\.).*(?:\n(?:>>>|\.\.\.).*)*", re.MULTILINE)
+NAMES = """
+import pickle
+import struct
+import numpy as np
+from tracer import cond, fori_loop, grad, trace, vmap
+from tracer.graph.check import check
+"""
+
+
+def message_of(kind: type, example: str) -> str:
+    """What the example of an exception class raises: its name and its message."""
+    scope: dict = {"__name__": "__page__"}
+    exec(NAMES, scope)
+    body = re.sub(r"^(?:>>>|\.\.\.) ?", "", example, flags=re.MULTILINE) + "\n"
+    try:
+        run(body, scope, [])
+    except Exception as error:
+        assert type(error) is kind, (kind, error)
+        return f"{kind.__name__}: {error}"
+    raise AssertionError(f"the example of {kind.__name__} raises nothing")
+
+
 def error_catalogue() -> str:
-    """``docs/errors.md`` from the docstrings of the exception classes."""
+    """``docs/errors.md`` from the exception classes' docstrings, with their examples run."""
     from tracer import errors
 
     parts = [
@@ -91,9 +114,11 @@ def error_catalogue() -> str:
             continue
         bases = ", ".join(f"`{base.__name__}`" for base in kind.__bases__)
         text = (inspect.getdoc(kind) or "").replace("``", "`")
-        code = re.compile(r"^(?:>>>|\.\.\.).*(?:\n(?:>>>|\.\.\.).*)*", re.MULTILINE)
-        text = code.sub(lambda found: "```pycon\n" + found[0] + "\n```", text)
         text = re.sub(r"^Fix: ", "**Fix:** ", text, flags=re.MULTILINE)
+        text = EXAMPLE.sub(
+            lambda found, kind=kind: f"```pycon\n{found[0]}\n{message_of(kind, found[0])}\n```",
+            text,
+        )
         parts.append(f"\n## {name}\n\n*{bases}*\n\n{text.strip()}\n")
     return "".join(parts)
 

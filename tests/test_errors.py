@@ -5,7 +5,7 @@ import pickle
 
 import pytest
 
-from tests.documents import ROOT, error_catalogue
+from tests.documents import EXAMPLE, ROOT, error_catalogue, message_of
 from tracer import errors
 from tracer.graph.origin import Origin
 
@@ -38,7 +38,9 @@ def test_without_a_place_only_the_message():
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
 def test_every_class_is_documented_and_builtin(kind):
     builtin = [base for base in kind.__mro__ if base.__module__ == "builtins"]
-    assert len(builtin) >= 3  # Exception, BaseException, object and, but for the root, one that fits
+    assert (
+        len(builtin) >= 3
+    )  # Exception, BaseException, object and, but for the root, one that fits
     if kind is not errors.TracerError:
         assert "Fix:" in (inspect.getdoc(kind) or "")
     again = pickle.loads(pickle.dumps(kind("what", None, "fix")))
@@ -48,3 +50,18 @@ def test_every_class_is_documented_and_builtin(kind):
 def test_the_catalogue_is_up_to_date():
     page = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
     assert page == error_catalogue(), "python -m tests.documents --write"
+
+
+# Raised only where something outside of Python is missing, or by a program on the command line.
+WITHOUT_EXAMPLE = {"NoLayoutEngine", "SpecMismatch", "CliError"}
+
+
+@pytest.mark.parametrize("kind", CLASSES[1:], ids=lambda kind: kind.__name__)
+def test_every_class_is_in_the_catalogue_with_what_it_says(kind):
+    page = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
+    assert f"\n## {kind.__name__}\n" in page
+    example = EXAMPLE.search(inspect.getdoc(kind) or "")
+    assert (example is None) == (kind.__name__ in WITHOUT_EXAMPLE)
+    if example is not None:
+        said = message_of(kind, example[0])
+        assert said in page and said.startswith(f"{kind.__name__}: ")

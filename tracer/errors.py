@@ -86,7 +86,8 @@ class LeakError(TracerError, TypeError):
 
     >>> @trace
     ... def f(x):
-    ...     return struct.pack("d", x[0])
+    ...     return pickle.dumps(x)
+    >>> f(np.ones(3))
 
     Fix: do that step outside the traced function, or give it a rule with ``custom_vjp``.
     """
@@ -97,10 +98,13 @@ class ConversionError(LeakError):
 
     >>> @trace
     ... def f(x):
-    ...     return float(x.sum()) * x
+    ...     return struct.pack("d", x.sum())
+    >>> f(np.ones(3))
 
-    Fix: leave ``float()`` away, NumPy's scalars calculate like Python's; use ``x.item()`` where a
-    Python scalar is needed, it stays traced.
+    In a traced function ``float()``, ``math.sin()`` and their like take a traced number and give
+    one; code in C that asks for a float can't.
+
+    Fix: calculate with the number itself, or take the step outside the traced function.
     """
 
 
@@ -113,6 +117,7 @@ class CaptureMutationError(LeakError):
     >>> @trace
     ... def f(x):
     ...     history[0] = x.sum()
+    >>> f(np.ones(3))
 
     Fix: make the array inside the function, and return it.
     """
@@ -121,7 +126,7 @@ class CaptureMutationError(LeakError):
 class MissingRule(TracerError, NotImplementedError):
     """A function has no derivative rule, or none for these arguments; zero is never assumed.
 
-    >>> grad(lambda x: special.factorial(x).sum())(np.ones(3))
+    >>> grad(lambda x, rng: rng.standard_gamma(x))(2.0, np.random.default_rng(0))
 
     Fix: write it with functions that have one, give it one with ``custom_vjp``, or say that it is
     constant with ``stop_gradient``.
@@ -191,6 +196,11 @@ class RecursiveTrace(TracerError, RecursionError):
 
     A recursion that ends is fine: it is unrolled.
 
+    >>> @trace
+    ... def f(x):
+    ...     return f(x / 2)
+    >>> f(1.0)
+
     Fix: give the recursion a condition that does not depend on traced floats alone.
     """
 
@@ -207,6 +217,9 @@ class NoLayoutEngine(TracerError, RuntimeError):
 class GraphError(TracerError, ValueError):
     """A CalcGraph breaks one of its invariants; a defect of a pass, not of the user.
 
+    >>> graph = trace(np.sin).graph(1.0, mode="forward")
+    >>> check(graph.replace(order=graph.order[::-1]))
+
     Fix: report it, with the function that was traced.
     """
 
@@ -216,6 +229,10 @@ class CheckFailed(TracerError, AssertionError):
 
     Raised by ``trace(check=True)`` when a call's value or gradient differs from what the plain
     function gives, and by ``tracer.testing.check_grads``.
+
+    >>> counter = iter(range(9))
+    >>> f = trace(lambda x: x * next(counter), check=True)
+    >>> f(1.0)
 
     Fix: look for what tracing sees only once: the time, a file, a counter, a number made from
     formatted text. If ``check_grads`` raised it, correct the rule it names.
@@ -261,6 +278,7 @@ class BranchMismatch(TracerError, TypeError):
     >>> @trace
     ... def f(x):
     ...     return cond(x.sum() > 0, lambda v: v, lambda v: v.sum(), x)
+    >>> f(np.ones(3))
 
     Fix: let both return the same; or write a Python ``if``, which may do both.
     """

@@ -120,7 +120,7 @@ def _enter() -> None:
             label = f"random.{owner.__name__}.{name}"
             draw = _Draw(owner, name)
             infer = _never_numbers if name in STATEMENTS else draw
-            draw.op = Op(label, OPAQUE, method, label, infer=infer, effects=RNG)
+            draw.op = Op(label, OPAQUE, method, f"rng.{name}", infer=infer, effects=RNG)
             plain = Op(label, OPAQUE, method, label, effects=RNG)
             _OPS[owner, name] = register(draw.op, method)
             draw.op = plain  # probing must not ask itself
