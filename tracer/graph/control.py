@@ -87,8 +87,7 @@ def loop_parts(
     for bound in (start, stop):
         if isinstance(bound, Node):
             inputs.append(bound)
-            bound = hole(len(inputs) - 1)
-        bounds.append(bound)
+        bounds.append(hole(len(inputs) - 1) if isinstance(bound, Node) else bound)
     told = {
         "start": bounds[0], "stop": bounds[1], "carry": len(carry), "sequences": len(sequences),
         "reverse": reverse,

@@ -37,7 +37,9 @@ def push_loop(builder: Builder, node: Node, tangents: dict[Node, Any]) -> Any:
     index, *own = loop.body.inputs
     moved_inputs = dict(zip(wrt, body.inputs[len(loop.body.inputs) :], strict=True))
     parts = [(1, first), (first, second), (second, len(loop.body.inputs))]
-    inputs, operands, behind = [index], [], []
+    inputs = [index]
+    operands: list[list[Node]] = []
+    behind: list[tuple[int, list[Node]]] = []
     for start, end in parts:
         numbers = [k for k in wrt if start <= k < end]
         behind.append((end, [moved_inputs[k] for k in numbers]))
@@ -60,7 +62,10 @@ def push_loop(builder: Builder, node: Node, tangents: dict[Node, Any]) -> Any:
     regions = [body]
     if loop.condition is not None:
         regions.append(_wider(loop.condition, behind[:2]))
-    together, params = loop_parts(*operands, loop.start, loop.stop, loop.reverse)
+    constants, firsts, sequences = operands
+    together, params = loop_parts(
+        constants, firsts, sequences, loop.start, loop.stop, loop.reverse
+    )
     length = iterations(loop)
     both = carried + len(carry)
     specs = [n.specs[0] for n in outputs[:both]]
