@@ -186,3 +186,15 @@ def test_functions_as_defaults_of_a_captured_function():
 
 def _through_closure(plain):
     return trace(lambda x: plain(x))
+
+
+def test_gradients_of_one_function_by_other_arguments_are_told_apart():
+    def waves(x, y):
+        return np.sin(np.sin(x) + 3 * np.sin(y))
+
+    def at_two(function):
+        return trace(lambda x: function(x, 2.0))(1.0)
+
+    for argnums in (0, 1):
+        partial = grad(waves, argnums)
+        assert at_two(partial) == partial(1.0, 2.0)

@@ -8,12 +8,14 @@ on every call; ints, strings, callables are guarded: another value means another
 
 from __future__ import annotations
 
+import array
 import builtins
 import functools
 import operator
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from types import BuiltinFunctionType, FunctionType, MappingProxyType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +23,9 @@ import numpy as np
 from tracer.graph.node import Node
 from tracer.ops.scipy_names import chapter_of
 from tracer.recording.calls import contains_tensor
-from tracer.recording.randomness import STREAMS
+from tracer.recording.contents import ROWS, TABLES
+from tracer.recording.contents import contents as all_contents
+from tracer.recording.streams import STREAMS
 from tracer.recording.tensor import TracedTensor
 from tracer.recording.whereabouts import is_library
 
@@ -76,6 +80,8 @@ class Path:
                 text += f".{key}"
             elif kind == "item":
                 text += f"[{key!r}]"
+            elif kind == "call":
+                text += f"({', '.join(map(repr, key[0]))})"
         return text
 
 
@@ -89,7 +95,23 @@ def _read_cell(function: Any, name: str) -> Any:
     return function.__closure__[function.__code__.co_freevars.index(name)].cell_contents
 
 
+def _call(function: Any, given: tuple[tuple, tuple]) -> Any:
+    return function(*given[0], **dict(given[1]))
+
+
+def _has_item(owner: Any, key: Any) -> bool:
+    try:
+        owner[key]
+    except (KeyError, IndexError):
+        return False
+    return True
+
+
 READERS: dict[str, Callable[[Any, Any], Any]] = {
+    "call": _call,  # what a pure function outside of the trace gives: environ.get("HOME")
+    "has": hasattr,
+    "has item": _has_item,
+    "contains": operator.contains,
     "name": _read_name,
     "cell": _read_cell,
     "attr": getattr,
@@ -124,22 +146,9 @@ class Condition:
         return bool((contents(value) if self.deep else fingerprint(value)) == self.expected)
 
 
-def contents(value: Any, depth: int = 8) -> Any:
-    """The fingerprint of a container and of everything in it."""
-    kind = type(value)
-    if kind in (list, tuple) and depth:
-        return kind, tuple([contents(item, depth - 1) for item in value])
-    if kind is dict and depth:
-        return kind, tuple([(key, contents(item, depth - 1)) for key, item in value.items()])
-    if kind in (set, frozenset):
-        return kind, frozenset(value)
-    if kind is float:
-        return kind, value.hex()
-    if kind is complex:
-        return kind, value.real.hex(), value.imag.hex()
-    if isinstance(value, (np.ndarray, np.generic)) and not isinstance(value, TracedTensor):
-        return kind, value.shape, value.dtype.str, value.tobytes()
-    return fingerprint(value)
+def contents(value: Any) -> Any:
+    """The fingerprint of a container or an object and of everything in it."""
+    return all_contents(value, fingerprint)
 
 
 class Same:
@@ -168,16 +177,17 @@ def fingerprint(value: Any) -> Any:
     kind = type(value)
     if kind in (int, bool, str, bytes, type(None), range):
         return kind, value
-    if kind in (list, tuple):
+    if kind in (list, tuple, deque):
         return kind, len(value)
-    if kind is dict:
+    if kind in (dict, OrderedDict, MappingProxyType):
         return kind, tuple(value)
     if chapter_of(value):
         return kind, Same(value)
     inner = plain_function(value)
     if isinstance(inner, FunctionType):
         given = (*(inner.__defaults__ or ()), *(inner.__kwdefaults__ or {}).values())
-        return FunctionType, id(inner.__code__), *[_default(default) for default in given]
+        held = [_default(default) for default in given]
+        return FunctionType, id(inner.__code__), *held, *_made_by_library(inner)
     if isinstance(value, IDENTICAL):
         return kind, id(value)
     if kind is functools.partial:  # what it holds is read by no code of the user's
@@ -234,9 +244,10 @@ def _made_by_library(function: FunctionType) -> tuple:
     return tuple(cells)
 
 
+CONTAINERS = (*ROWS, *TABLES, set, frozenset, array.array, bytearray)
 NUMERIC = (float, complex, np.generic, np.ndarray)
 LIBRARY_MODULES = frozenset(
-    {"numpy", "scipy", "math", "cmath", "builtins", "operator", "functools"}
+    {"numpy", "scipy", "math", "cmath", "builtins", "operator", "functools", "warnings"}
 )
 
 
@@ -248,6 +259,7 @@ class Captures:
         self.lifted: dict[tuple, tuple[Path, TracedTensor, Node]] = {}
         self.conditions: dict[tuple, Condition] = {}
         self.paths: dict[int, tuple[Any, Path]] = {}
+        self.rebuilt: dict[int, tuple[Any, Any]] = {}  # by id: callables made anew for the trace
 
     def path_of(self, value: Any) -> Path | None:
         """A path that led to this very object before."""
@@ -268,7 +280,7 @@ class Captures:
         if isinstance(value, (*NUMERIC, *STREAMS)):
             return self._lift(getattr(value, "__tracer_plain__", value), path)
         key = path.key()
-        deep = deep and type(value) in (list, tuple, dict, set, frozenset)
+        deep = deep and isinstance(value, CONTAINERS)
         known = self.conditions.get(key)
         if known is None or (deep and not known.deep):
             expected = contents(value) if deep else fingerprint(value)
@@ -299,14 +311,29 @@ class Captures:
         path = self.path_of(value)
         if path is None or contains_tensor(value):
             return value
-        if type(value) in (list, tuple):
+        if type(value) in (list, tuple, deque):
             self.take(value, path)
             items = [self.take(v, path.then("item", i)) for i, v in enumerate(value)]
-            return items if type(value) is list else tuple(items)
-        if type(value) is dict:
+            return items if type(value) is list else type(value)(items)
+        if type(value) in (dict, OrderedDict, MappingProxyType):
             self.take(value, path)
-            return {k: self.take(v, path.then("item", k)) for k, v in value.items()}
+            items = {k: self.take(v, path.then("item", k)) for k, v in value.items()}
+            return OrderedDict(items) if type(value) is OrderedDict else items
+        if isinstance(value, CONTAINERS):
+            self.take(value, path, True)
         return value
+
+    def condition(self, path: Path, expected: Any) -> None:
+        """The program holds while what is read at ``path`` has this value."""
+        if self._is_open():
+            self.conditions.setdefault(path.key(), Condition(path, fingerprint(expected)))
+
+    def whole(self, value: Any) -> None:
+        """An object is used by code that is not seen: everything in it counts."""
+        path = self.path_of(value)
+        if path is not None and self._is_open():
+            key = Path("whole", None, (("whole", id(value)),)).key()
+            self.conditions.setdefault(key, Condition(path, contents(value), True))
 
 
 def _last_name(path: Path) -> str:
