@@ -51,7 +51,8 @@ def call(function: TracedFunction, args: tuple, kwargs: dict[str, Any]) -> Any:
                 streams=streams_of(leaf.trace.graph, inputs),
             )  # fmt: skip
         result = leaf.trace.outputs(leaf.program("forward").run(*inputs))
-        if flat is not None and not leaf.writes and is_flat(call_, args, flat[1]):
+        plain = not leaf.writes and not leaf.trace.formatted
+        if flat is not None and plain and is_flat(call_, args, flat[1]):
             one = leaf.trace.structure is trees.LEAF and not leaf.trace.fixed
             remember(
                 function, flat[0], (leaf, settings.current(), leaf.program("forward").run, one)
@@ -101,7 +102,8 @@ def value_and_grad(
         def differentiate() -> Any:
             wrt = selected.wrt(trace)
             results = finish(_run(leaf, kind, wrt, inputs))
-            if flat is not None and kind == "value_and_grad" and is_flat(call_, args, flat[1]):
+            plain = kind == "value_and_grad" and not trace.formatted
+            if flat is not None and plain and is_flat(call_, args, flat[1]):
                 program = leaf.program(kind, wrt)
                 remember(function, flat[0], (leaf, settings.current(), program.run, finish))
             return results
@@ -178,7 +180,7 @@ def execute(leaf: Leaf, kind: str, wrt: tuple[int, ...], inputs: Sequence[Any]) 
 
 def pair_inside(
     leaf: Leaf, kind: str, wrt: tuple[int, ...], inputs: Sequence[Any]
-) -> tuple[Sequence[Any], Callable[[Sequence[Any]], Sequence[Any]]]:
+) -> tuple[Sequence[Any], Callable[[list[Any]], Sequence[Any]]]:
     """Values and linear part inside another trace: random numbers are drawn once, and kept."""
     from tracer.recording.replay import replay
 
@@ -190,7 +192,7 @@ def pair_inside(
     parts = partition(graph.replace(roles=roles), given)
     results = replay(recorder, parts.forward, inputs)
 
-    def apply(given: Sequence[Any]) -> Sequence[Any]:
+    def apply(given: list[Any]) -> Sequence[Any]:
         return replay(ACTIVE.get() or recorder, parts.backward, [*results[count:], *given])
 
     return results[:count], apply

@@ -119,7 +119,7 @@ def _(p, q):
 if "sumprod" in vars(math):
 
     @composed(vars(math)["sumprod"])
-    def _(p, q):
+    def _sumprod(p, q):
         return np.sum(vector(p) * vector(q))
 
 
@@ -133,7 +133,7 @@ def _(iterable, start=0):
 for _extreme, _place in ((builtins.max, np.argmax), (builtins.min, np.argmin)):
 
     @composed(_extreme)
-    def _(*items, _place=_place):
+    def _chosen(*items, _place=_place):
         """Python takes the first of equal ones."""
         values = vector(items[0] if len(items) == 1 else items)
         return values[_place(values)]
