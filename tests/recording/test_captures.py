@@ -198,3 +198,13 @@ def test_gradients_of_one_function_by_other_arguments_are_told_apart():
     for argnums in (0, 1):
         partial = grad(waves, argnums)
         assert at_two(partial) == partial(1.0, 2.0)
+
+
+def test_keywords_in_closures():
+    def make(**keywords):
+        return lambda x: np.sum(x, **keywords)
+
+    x = np.arange(24.0).reshape(2, 3, 4)
+    for axis in ((0, 2), (2, 1), 0, (0, 1), None):
+        plain = make(axis=axis)
+        same(trace(plain)(x), plain(x))
