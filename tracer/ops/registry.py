@@ -9,11 +9,13 @@ True
 from __future__ import annotations
 
 import operator
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from tracer import errors
 from tracer.graph.control import run_cond, run_loop
 from tracer.graph.op import (
     CONTRACTION,
@@ -112,7 +114,10 @@ def op_named(name: str) -> Op:
     """
     found = OPS.get(name)
     if found is None:
-        found = op_of(_resolve(name))
+        try:
+            found = op_of(_resolve(name))
+        except errors.MissingRule:
+            raise KeyError(name) from None
         if found.name != name:
             raise KeyError(name)
     return found
@@ -179,12 +184,15 @@ def _make(function: Any) -> Op:
             printed = f"{owner.printed}.{function.__name__}"
         elif found := scipy_name(function):
             name = printed = found
-        elif isinstance(function, np.ufunc) or module.startswith("scipy.special"):
-            name = printed = f"special.{function.__name__}"
-            if function.__name__.startswith("_"):  # a ufunc behind a public Python function
-                printed = f"special._ufuncs.{function.__name__}"
+        elif isinstance(function, np.ufunc) and _is_private_special(function):
+            name = f"special.{function.__name__}"  # a ufunc behind a public Python function
+            printed = f"special._ufuncs.{function.__name__}"
         else:
-            name, printed = f"{module}.{label}", f"{module}.{label}"
+            name = printed = _importable(f"{module}.{label}", function)
+    if name in FILES:
+        raise errors.MissingRule(
+            f"np.{name} reads or writes more than arrays.", None, "call it outside the trace"
+        )
     if name in OPS:  # an alias (np.abs is np.absolute) or a second object of the same name
         op = OPS[name]
         BY_CALLABLE[function] = op
@@ -195,6 +203,38 @@ def _make(function: Any) -> Op:
     effects = MAY_RAISE if may_raise else frozenset()
     op = Op(name, schema, function, printed, symbol, python_operator, None, effects)
     return register(op, function)
+
+
+# What must not run because a graph's text says so, nor be recorded: files, processes, settings.
+FILES = frozenset(
+    "load save savez savez_compressed loadtxt savetxt genfromtxt fromfile fromregex test info "
+    "show_config show_runtime get_include set_printoptions seterr seterrcall setbufsize".split()
+)
+
+
+def _is_private_special(function: Any) -> bool:
+    ufuncs = sys.modules.get("scipy.special._ufuncs")
+    return ufuncs is not None and getattr(ufuncs, function.__name__, None) is function
+
+
+def _importable(path: str, function: Any) -> str:
+    """The dotted name, if it leads to a function of NumPy or SciPy: generated code will hold it.
+
+    Raises
+    ------
+    MissingRule
+        For a function of anybody else's.
+    """
+    parts = path.split(".")
+    found: Any = sys.modules.get(parts[0])
+    for part in parts[1:]:
+        found = getattr(found, part, None) if part.isidentifier() else None
+    if parts[0] not in ("numpy", "scipy") or found is not function:
+        raise errors.MissingRule(
+            f"{path!r} is no function of NumPy or SciPy, so it can't be recorded.", None,
+            "call it outside the traced function, or give it a rule with tracer.custom_vjp",
+        )  # fmt: skip
+    return path
 
 
 def _schema(name: str, function: Any) -> Schema:
@@ -301,7 +341,7 @@ STOP_GRADIENT = register(Op("stop_gradient", ELEMENTWISE, _constant))  # the ope
 RECOMPUTE = register(Op("recompute", ELEMENTWISE, _constant))
 ASTYPE = register(Op("astype", ELEMENTWISE, _astype))  # (%0, dtype)
 PYTHON_SCALAR = register(Op("python_scalar", ELEMENTWISE, _item, "ndarray.item"))
-FLATTEN = register(Op("flatten", SHAPE, np.ndarray.flatten, "np.ravel"))  # always a copy
+FLATTEN = register(Op("flatten", SHAPE, np.ndarray.flatten, "np.ndarray.flatten"))  # a copy
 CALL = register(Op("call", REGION, _call))  # regions: (body,)
 COND = register(Op("cond", REGION, run_cond))  # (bool, operands); regions: where true, where false
 LOOP = register(Op("loop", REGION, run_loop))  # see graph/control.py; regions: body[, condition]

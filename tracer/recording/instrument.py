@@ -9,22 +9,28 @@ arrays and floats to inputs of the program and guards the rest.
 from __future__ import annotations
 
 import functools
+import inspect
+import os
 import types
+from collections import OrderedDict, deque
 from types import FunctionType, MethodType
 from typing import Any
 
 import numpy as np
 
+from tracer.recording import protocols
 from tracer.recording.active import ACTIVE, leak
-from tracer.recording.captures import Captures, Path, is_library_module
+from tracer.recording.captures import CONTAINERS, Captures, Path, is_library_module
+from tracer.recording.escapes import outside
 from tracer.recording.loads import MONITOR, watched_code
 from tracer.recording.mathematics import math_call
 from tracer.recording.randomness import random_call
 from tracer.recording.scipy_hooks import hooked
 from tracer.recording.substitutes import loaded, substitute
 from tracer.recording.tensor import TracedTensor
+from tracer.recording.text import text_of
 from tracer.recording.unsourced import watch
-from tracer.recording.whereabouts import is_library
+from tracer.recording.whereabouts import is_users
 
 
 class Monitor:
@@ -44,6 +50,15 @@ class Monitor:
         self.free = frozenset(function.__code__.co_freevars)
         self.path = path
 
+    def know_defaults(self, function: FunctionType) -> None:
+        """Containers and objects among the defaults are reached through the function."""
+        for place in ("__defaults__", "__kwdefaults__"):
+            held = getattr(function, place) or ()
+            rows = held.items() if isinstance(held, dict) else enumerate(held)
+            for key, value in rows if self.path is not None else ():
+                path = self.path.then("attr", place).then("item", key)
+                self.captures.know(value, path)
+
     def name(self, value: Any, name: str, deep: bool = True) -> Any:
         """A global or closure variable; not ``deep`` where only an item or attribute is read."""
         if isinstance(value, TracedTensor):
@@ -61,7 +76,13 @@ class Monitor:
 
     def attr(self, owner: Any, name: str, deep: bool = True) -> Any:
         """``owner.name``."""
-        value = getattr(owner, name)
+        try:
+            value = self._read(owner, name)
+        except AttributeError:
+            known = self.captures.path_of(owner)
+            if known is not None and not hasattr(owner, name):
+                self.captures.condition(known.then("has", name), False)
+            raise
         if isinstance(owner, (TracedTensor, types.FunctionType)) or is_library_module(owner):
             return loaded(value)
         if isinstance(owner, types.ModuleType):
@@ -73,17 +94,39 @@ class Monitor:
             return value
         return self.captures.take(value, path.then("attr", name), deep)
 
+    def _read(self, owner: Any, name: str) -> Any:
+        """The attribute; what a property of an object of this trace does is seen."""
+        kind = type(owner)
+        if kind not in protocols.PLAIN and self.captures.path_of(owner) is None:
+            member = inspect.getattr_static(kind, name, None)
+            if isinstance(member, property) and _is_watchable(member.fget):
+                return instrumented(MethodType(member.fget, owner), self.captures)()
+        return getattr(owner, name)
+
     def _method_of(self, owner: Any, name: str, method: Any, path: Path) -> Any:
         """A container's own method: what it gives is captured as if it were read by key."""
-        if type(owner) is dict and name in ("items", "values", "get", "copy"):
+        table = type(owner) in (dict, OrderedDict, types.MappingProxyType)
+        if table and name in ("items", "values", "get", "copy"):
             return getattr(self.captures.unpack(owner), name)
-        if type(owner) in (dict, list, tuple) and name not in ("keys", "append"):
+        if isinstance(owner, CONTAINERS) and name not in ("keys", "append"):
             self.captures.take(owner, path, True)
         return method
 
     def item(self, owner: Any, key: Any, deep: bool = True) -> Any:
         """``owner[key]``."""
-        value = owner[key]
+        if owner is os.environ:
+            return protocols.environment(self, "__getitem__", key)
+        if type(owner) not in protocols.PLAIN:
+            answer = protocols.ask(self.captures, owner, "__getitem__", key)
+            if answer is not NotImplemented:
+                return answer
+        try:
+            value = owner[key]
+        except (KeyError, IndexError):
+            known = self.captures.path_of(owner)
+            if known is not None:
+                self.captures.condition(known.then("has item", key), False)
+            raise
         if not isinstance(owner, np.ndarray) and type(key) in (str, int, bool):
             path = self.captures.path_of(owner)
             if path is not None:
@@ -92,21 +135,83 @@ class Monitor:
 
     def values(self, value: Any) -> Any:
         """What is iterated over, or handed on as an argument."""
-        if type(value) in (list, tuple, dict):
+        if type(value) in (list, tuple, dict, OrderedDict, deque, types.MappingProxyType):
             return self.captures.unpack(value)
+        if isinstance(value, CONTAINERS):
+            self.captures.whole(value)
         if isinstance(value, (FunctionType, MethodType)) or hasattr(value, "__tracer_function__"):
             return self.callee(value)
         return value
 
     def callee(self, function: Any) -> Any:
         """What is called: user functions run instrumented, too."""
-        if function is getattr:
-            return self._getattr
-        return substitute(instrumented(function, self.captures))
+        seen = outside(substitute(instrumented(function, self.captures)))
+        if protocols.goes_through(function):
+            return protocols.builtin(self, function, seen)
+        if seen is not function or hasattr(function, "__tracer_original__"):
+            return seen
+        if isinstance(function, type) and not is_library_class(function):
+            return protocols.constructor(self.captures, function)
+        if getattr(function, "__self__", None) is os.environ:
+            return functools.partial(protocols.environment, self, function.__name__)
+        return protocols.builtin(self, function)
 
-    def _getattr(self, owner: Any, name: str, *default: Any) -> Any:
-        """The builtin, seen."""
-        return self.attr(owner, name) if hasattr(owner, name) else getattr(owner, name, *default)
+    # -- what Python calls by itself -----------------------------------------------------------
+    def binary(self, name: str, left: Any, right: Any) -> Any:
+        """``left + right``."""
+        return protocols.binary(self, protocols.BINARY, name, left, right)
+
+    def compare(self, name: str, left: Any, right: Any) -> Any:
+        """``left < right``."""
+        return protocols.binary(self, protocols.COMPARISONS, name, left, right)
+
+    def unary(self, name: str, operand: Any) -> Any:
+        """``-operand``."""
+        plain, method = protocols.UNARY[name]
+        answer = protocols.ask(self.captures, operand, method)
+        return plain(operand) if answer is NotImplemented else answer
+
+    def contains(self, item: Any, container: Any) -> Any:
+        """``item in container``."""
+        if container is os.environ:
+            return protocols.environment(self, "__contains__", item)
+        answer = protocols.ask(self.captures, container, "__contains__", item)
+        if answer is not NotImplemented:
+            return bool(answer)
+        path = self.captures.path_of(container)
+        if path is None or type(item) not in (str, int, bool, bytes):
+            if path is not None:
+                self.captures.whole(container)
+            return item in self.iterated(container)
+        found = item in container
+        self.captures.condition(path.then("contains", item), found)
+        return found
+
+    def truth(self, value: Any) -> Any:
+        """``if value``."""
+        return protocols.truth(self, value)
+
+    def operand(self, value: Any) -> Any:
+        """``value and …``: its truth is noted, the value goes on."""
+        protocols.truth(self, value)
+        return value
+
+    def iterated(self, value: Any) -> Any:
+        """``for item in value``."""
+        return protocols.iterated(self, self.values(value))
+
+    def entered(self, manager: Any) -> Any:
+        """``with manager``."""
+        return protocols.entered(self, manager)
+
+    def formatted(self, text: Any, values: Any) -> Any:
+        """``text % values``: numbers as they are while tracing."""
+        if isinstance(text, str):
+            parts = values if isinstance(values, tuple) else (values,)
+            plain = tuple([getattr(part, "_value", part) for part in parts])
+            made = text % (plain if isinstance(values, tuple) else plain[0])
+            return text_of(made, all([part is own for part, own in zip(parts, plain, strict=True)]))
+        return self.binary("mod", text, values)
 
 
 def instrumented(function: Any, captures: Captures) -> Any:
@@ -142,19 +247,33 @@ def instrumented(function: Any, captures: Captures) -> Any:
     if isinstance(function, FunctionType):
         if not _is_watchable(function):
             _know_wrapped(function, path, captures)
-            return function
+            return protocols.with_seen_parts(captures, function) if _is_foreign(function) else function
         return instrument(function, Monitor(captures, function, path))
-    call = vars(type(function)).get("__call__")
-    if isinstance(call, FunctionType) and _is_watchable(call):
+    if isinstance(function, functools._lru_cache_wrapper):
+        return protocols.cached(captures, function)
+    call = protocols.users_method(function, "__call__")
+    if _is_watchable(call):
         return MethodType(instrument(call, Monitor(captures, call, None)), function)
     return function
+
+
+def _is_foreign(function: FunctionType) -> bool:
+    """Whether a function belongs to a library other than NumPy, SciPy and this one."""
+    home = str(function.__globals__.get("__name__") or "").split(".", 1)[0]
+    library = not is_users(function.__code__.co_filename)
+    return library and home not in ("numpy", "scipy", "tracer", "viz")
+
+
+def is_library_class(kind: type) -> bool:
+    """Whether a class comes from NumPy, this package or Python itself."""
+    return kind.__module__.split(".", 1)[0] in ("builtins", "numpy", "scipy", "tracer", "viz")
 
 
 def _is_watchable(function: Any) -> bool:
     return (
         isinstance(function, FunctionType)
         and MONITOR not in function.__code__.co_freevars
-        and not is_library(function.__code__.co_filename)
+        and is_users(function.__code__.co_filename)
     )
 
 
@@ -186,6 +305,7 @@ def instrument(function: FunctionType, monitor: Monitor) -> FunctionType:
         return watch(function, monitor)
     if (recorder := ACTIVE.get()) is not None:
         recorder.locator.entering(code)
+    monitor.know_defaults(function)
     cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
     cells[MONITOR] = types.CellType(monitor)
     closure = tuple([cells[name] for name in code.co_freevars])

@@ -17,6 +17,13 @@ from typing import Any
 from tracer.recording.whereabouts import source_file
 
 MONITOR = "__calcgraph_monitor__"
+OPERATORS: dict[type, str] = {
+    ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "truediv", ast.FloorDiv: "floordiv",
+    ast.Mod: "mod", ast.Pow: "pow", ast.MatMult: "matmul", ast.BitAnd: "and", ast.BitOr: "or",
+    ast.BitXor: "xor", ast.LShift: "lshift", ast.RShift: "rshift", ast.USub: "neg",
+    ast.UAdd: "pos", ast.Invert: "invert", ast.Eq: "eq", ast.NotEq: "ne", ast.Lt: "lt",
+    ast.Gt: "gt", ast.LtE: "le", ast.GtE: "ge",
+}  # fmt: skip
 
 
 _CODES: dict[int, tuple[CodeType, CodeType | None]] = {}
@@ -181,8 +188,7 @@ class _Loads(ast.NodeTransformer):
         node.func = self._call(node.func, "callee", self._shallow(node.func))
         node.args = [self._handed(argument) for argument in node.args]
         for keyword in node.keywords:
-            if keyword.arg is not None:
-                keyword.value = self._handed(keyword.value)
+            keyword.value = self._handed(keyword.value)
         return node
 
     @staticmethod
@@ -201,7 +207,7 @@ class _Loads(ast.NodeTransformer):
 
     def _handed(self, argument: ast.expr) -> ast.expr:
         if isinstance(argument, ast.Starred):
-            argument.value = self._handed(argument.value)
+            argument.value = self._call(argument.value, "iterated", self._shallow(argument.value))
             return argument
         if isinstance(argument, (ast.Name, ast.Call)):
             return self._call(argument, "values", self._shallow(argument))
@@ -209,12 +215,83 @@ class _Loads(ast.NodeTransformer):
 
     def visit_For(self, node: ast.For) -> ast.AST:
         self.generic_visit(node)
-        node.iter = self._call(node.iter, "values", self._shallow(node.iter))
+        node.iter = self._call(node.iter, "iterated", self._shallow(node.iter))
         return node
 
     def visit_comprehension(self, node: ast.comprehension) -> ast.AST:
         self.generic_visit(node)
-        node.iter = self._call(node.iter, "values", self._shallow(node.iter))
+        node.iter = self._call(node.iter, "iterated", self._shallow(node.iter))
+        node.ifs = [self._truth(test) for test in node.ifs]
+        return node
+
+    # -- what Python calls by itself -----------------------------------------------------------
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        self.generic_visit(node)
+        name = OPERATORS[type(node.op)]
+        text = isinstance(node.left, (ast.Constant, ast.JoinedStr)) and name == "mod"
+        if text:
+            return self._call(node, "formatted", node.left, node.right)
+        return self._call(node, "binary", ast.Constant(name), node.left, node.right)
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
+        self.generic_visit(node)
+        if isinstance(node.op, ast.Not):
+            node.operand = self._truth(node.operand)
+            return node
+        if isinstance(node.operand, ast.Constant):
+            return node
+        return self._call(node, "unary", ast.Constant(OPERATORS[type(node.op)]), node.operand)
+
+    def visit_Compare(self, node: ast.Compare) -> ast.AST:
+        self.generic_visit(node)
+        if len(node.ops) > 1 or isinstance(node.ops[0], (ast.Is, ast.IsNot)):
+            return node
+        other = node.comparators[0]
+        name = OPERATORS.get(type(node.ops[0]))
+        if name is not None:
+            return self._call(node, "compare", ast.Constant(name), node.left, other)
+        found = self._call(node, "contains", node.left, self._shallow(other))
+        if isinstance(node.ops[0], ast.In):
+            return found
+        return ast.copy_location(ast.UnaryOp(op=ast.Not(), operand=found), node)
+
+    def visit_BoolOp(self, node: ast.BoolOp) -> ast.AST:
+        self.generic_visit(node)
+        *tested, last = node.values
+        node.values = [*[self._truth(value, "operand") for value in tested], last]
+        return node
+
+    def _tested(self, node: Any) -> ast.AST:
+        self.generic_visit(node)
+        node.test = self._truth(node.test)
+        return node
+
+    visit_If = visit_While = visit_IfExp = visit_Assert = _tested
+
+    def _truth(self, test: ast.expr, method: str = "truth") -> ast.expr:
+        """A condition; comparisons and constants are no objects with a truth of their own."""
+        if isinstance(test, (ast.Constant, ast.Compare, ast.BoolOp)) or (
+            isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not)
+        ):  # fmt: skip
+            return test
+        return self._call(test, method, test)
+
+    def visit_withitem(self, node: ast.withitem) -> ast.AST:
+        self.generic_visit(node)
+        node.context_expr = self._call(node.context_expr, "entered", node.context_expr)
+        return node
+
+    def visit_Starred(self, node: ast.Starred) -> ast.AST:
+        self.generic_visit(node)
+        if isinstance(node.ctx, ast.Load) and not isinstance(node.value, ast.Call):
+            node.value = self._call(node.value, "iterated", node.value)
+        return node
+
+    def visit_Assign(self, node: ast.Assign) -> ast.AST:
+        self.generic_visit(node)
+        several = any(isinstance(target, (ast.Tuple, ast.List)) for target in node.targets)
+        if several and isinstance(node.value, ast.Call):
+            node.value = self._call(node.value, "iterated", node.value)
         return node
 
     def _scoped(self, node: Any) -> ast.AST:
@@ -244,7 +321,10 @@ class _Loads(ast.NodeTransformer):
         return node
 
     def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:
-        return node  # text made while tracing; its positions are unreliable before 3.12
+        self.generic_visit(node)
+        for part in ast.walk(node):  # their own positions are unreliable before 3.12
+            ast.copy_location(part, node)
+        return node
 
 
 def _empty_defaults(arguments: ast.arguments) -> None:

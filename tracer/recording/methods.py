@@ -85,7 +85,7 @@ def _method(function: Any):
 
 @_attribute("T")
 def _transposed(self: TracedTensor) -> Any:
-    if np.ndim(self._value) < 2:
+    if self._buffer is None:  # a scalar
         return self
     return recorder_for(self, (), {}).function(np.transpose, (self,), {}, "attribute")
 
@@ -195,6 +195,8 @@ def flatten(self: TracedTensor, order: str = "C") -> Any:
 
 @_method
 def conj(self: TracedTensor) -> Any:
+    if self.dtype.kind != "c":
+        return self
     return np.conjugate(self)
 
 

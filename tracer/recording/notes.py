@@ -54,6 +54,7 @@ class Notes:
         self.arguments: list[Buffer] = []
         self.locator = Locator(name)
         self.leaked: errors.LeakError | None = None
+        self.formatted = False  # whether text was made of a traced value
         self.closed = False
         self.captures: Any = None  # set by whoever opens the trace
         self.enclosing: Any = None  # the recorder of the trace around this one

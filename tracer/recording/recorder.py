@@ -155,7 +155,7 @@ class Recorder(Writes):
             return number
         raise leak(
             f"{kind.__name__}() of a traced value would drop its gradient.",
-            "use the NumPy function (np.sqrt for math.sqrt), or leave the conversion out",
+            "calculate with the number itself, or take this step outside the traced function",
             errors.ConversionError,
         )  # fmt: skip
 

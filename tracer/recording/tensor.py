@@ -16,6 +16,7 @@ from tracer import errors
 from tracer.graph.node import Node
 from tracer.ops import registry
 from tracer.recording.active import ACTIVE, leak
+from tracer.recording.text import text_of
 
 if TYPE_CHECKING:
     from tracer.recording.buffers import Buffer, Step
@@ -80,6 +81,10 @@ class TracedTensor(np.ndarray):
         if isinstance(value, (np.ndarray, np.generic)):
             return value.dtype
         return self._node.specs[0].dtype
+
+    @dtype.setter
+    def dtype(self, dtype: Any) -> None:
+        raise leak("The dtype of a traced array was assigned.", "use x = x.astype(dtype)")
 
     @property
     def shape(self) -> tuple[int, ...]:  # type: ignore[override]
@@ -154,10 +159,21 @@ class TracedTensor(np.ndarray):
         return f"Traced({self._value!r})"
 
     def __str__(self) -> str:
-        return str(self._value)
+        return text_of(str(self._value), self._known)
 
     def __format__(self, spec: str) -> str:
-        return format(self._value, spec)
+        return text_of(format(self._value, spec), self._known)
+
+    def __bytes__(self) -> bytes:
+        raise leak("A traced array was turned into bytes.", "do it outside the trace")
+
+    def __getattr__(self, name: str) -> Any:
+        if name in TracedTensor.__slots__:  # made by C code, without a value
+            raise leak(
+                "A traced array was viewed or copied without NumPy's protocols.",
+                "use an ndarray method or NumPy function that tracer knows",
+            )
+        raise AttributeError(f"'{type(self._value).__name__}' object has no attribute '{name}'")
 
     def __copy__(self) -> Any:
         return self.copy()
@@ -276,6 +292,15 @@ class TracedScalar(TracedTensor):
     """A traced NumPy or Python scalar: ``isinstance(s, np.floating)`` and ``float`` hold."""
 
     __slots__ = ()
+
+    def is_integer(self) -> Any:
+        return np.floor(self) == self
+
+    def hex(self) -> str:
+        raise leak("hex() of a traced value would drop its gradient.", "leave it out")
+
+    def as_integer_ratio(self) -> Any:
+        raise leak("as_integer_ratio() of a traced value would drop its gradient.", "leave it out")
 
     def __round__(self, digits: int | None = None) -> Any:
         rounded = np.round(self, digits or 0)

@@ -20,6 +20,7 @@ from tracer.graph.calcgraph import CalcGraph
 from tracer.recording.active import ACTIVE
 from tracer.recording.calls import refuse_type
 from tracer.recording.captures import Captures, Condition, Path, plain_function
+from tracer.recording.escapes import refuse_changed, refuse_untraced
 from tracer.recording.floating import report
 from tracer.recording.instrument import instrumented
 from tracer.recording.recorder import Recorder, run_user_function
@@ -49,6 +50,8 @@ class Trace:
         Of the result.
     fixed : tuple of (position, value)
         Leaves of the result that are no arrays.
+    formatted : bool
+        Whether text was made of a traced value: such calls are checked now and then.
     """
 
     graph: CalcGraph
@@ -58,6 +61,7 @@ class Trace:
     outer: tuple[TracedTensor, ...]
     structure: Any
     fixed: tuple[Static, ...]
+    formatted: bool = False
 
     def outputs(self, values: Sequence[Any]) -> Any:
         """The user's result from the values of the graph's outputs."""
@@ -134,6 +138,9 @@ def trace_function(
             result = run_user_function(instrumented(function, captures), args, kwargs)
             refuse_coroutine(result)
             flat, out_structure = trees.flatten(result)
+            refuse_untraced(flat)
+            if enclosing is None:
+                refuse_changed(structure, placed, (args, kwargs))
             outputs, fixed = [], []
             for position, leaf in enumerate(flat):
                 if isinstance(leaf, TracedTensor):
@@ -181,6 +188,7 @@ def _arranged(
         tuple([tensor for tensor, _, _ in outer]),
         structure,
         fixed,
+        recorder.formatted,
     )
 
 

@@ -1,13 +1,15 @@
 """Functions without source (``python -c``, ``exec``), over globals that tell of each load.
 
->>> watch(function, monitor)  # what it reads through attributes stays unseen
+>>> watch(function, monitor)
 
 Their code is not compiled again: it runs as it is, over a dict that hands on what it is asked for.
+What it reads of an object is not seen, so that everything in the object counts.
 """
 
 from __future__ import annotations
 
 import dis
+import functools
 import types
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
@@ -29,7 +31,17 @@ class WatchedGlobals(dict[str, Any]):
 
     def __getitem__(self, name: str) -> Any:
         value = self.monitor.name(self.monitor.globals[name], name)
+        if isinstance(value, (FunctionType, type)) or not callable(value):
+            _count(self.monitor, value)
+        else:
+            _count(self.monitor, getattr(value, "__self__", value))
         return self.monitor.callee(value) if callable(value) else value
+
+
+def _count(monitor: Monitor, value: Any) -> None:
+    """Everything in a captured container or object is guarded."""
+    if not isinstance(value, (*SINGLE, type, types.ModuleType, FunctionType)):
+        monitor.captures.whole(value)
 
 
 def watch(function: FunctionType, monitor: Monitor) -> FunctionType:
@@ -49,7 +61,7 @@ def watch(function: FunctionType, monitor: Monitor) -> FunctionType:
             "define it in a file, or return the value",
         )
     cells = tuple([
-        types.CellType(monitor.name(cell.cell_contents, name)) if _is_number(cell) else cell
+        types.CellType(_held(monitor, cell.cell_contents, name)) if _is_filled(cell) else cell
         for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True)
     ])  # fmt: skip
     seen = FunctionType(
@@ -57,14 +69,34 @@ def watch(function: FunctionType, monitor: Monitor) -> FunctionType:
         function.__name__, function.__defaults__, cells,
     )  # fmt: skip
     seen.__kwdefaults__ = function.__kwdefaults__
-    return seen
+
+    @functools.wraps(function)
+    def watched(*args: Any, **kwargs: Any) -> Any:
+        for argument in (*args, *kwargs.values()):
+            _count(monitor, argument)
+        return seen(*args, **kwargs)
+
+    return watched
+
+
+def _held(monitor: Monitor, value: Any, name: str) -> Any:
+    """What a closure variable holds: numbers lifted, functions seen, the rest counted."""
+    if isinstance(value, SINGLE):
+        return monitor.name(value, name)
+    taken = monitor.name(value, name)
+    _count(monitor, taken)
+    return monitor.callee(taken) if isinstance(taken, FunctionType) else taken
 
 
 STORES = frozenset({"STORE_GLOBAL", "DELETE_GLOBAL", "STORE_DEREF", "DELETE_DEREF"})
 
 
-def _is_number(cell: types.CellType) -> bool:
+SINGLE = (float, complex, np.generic, np.ndarray, int, str, bytes, type(None))
+
+
+def _is_filled(cell: types.CellType) -> bool:
     try:
-        return isinstance(cell.cell_contents, (float, complex, np.generic, np.ndarray, int, str))
-    except ValueError:  # an empty cell
+        cell.cell_contents
+    except ValueError:
         return False
+    return True

@@ -14,6 +14,7 @@ import ast
 import linecache
 import os
 import sys
+import sysconfig
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import CodeType, FrameType
@@ -156,6 +157,16 @@ def is_library(filename: str) -> bool:
         found = found or filename.startswith("<__array_function__") or filename == "<frozen runpy>"
         _OWN[filename] = found
     return found
+
+
+STANDARD = sysconfig.get_paths()["stdlib"] + os.sep
+
+
+def is_users(filename: str) -> bool:
+    """Whether what code of this file reads may change: neither a library's nor Python's own."""
+    if filename.startswith("<frozen ") or is_library(filename):
+        return False
+    return not filename.startswith(STANDARD) or "site-packages" in filename
 
 
 def user_frame(depth: int = 1) -> FrameType | None:

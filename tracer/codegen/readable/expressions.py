@@ -28,7 +28,7 @@ PREFIX = {"neg": "-", "pos": "+", "~": "~"}
 # Methods that make the same bits as the function, on arrays and NumPy scalars.
 METHODS = frozenset(
     "sum mean max min prod all any argmax argmin std var cumsum cumprod reshape ravel transpose "
-    "swapaxes squeeze astype conjugate copy repeat take trace dot round clip diagonal "
+    "swapaxes squeeze astype conjugate copy flatten repeat take trace dot round clip diagonal "
     "argsort".split()
 )
 # The function of a derivative rule that reads better as a method.

@@ -1,0 +1,89 @@
+"""All that is in a container or an object, as something that can be compared later.
+
+>>> before = contents(model, fingerprint)
+>>> model.layers[0].rate = 0.5
+>>> contents(model, fingerprint) == before
+False
+"""
+
+from __future__ import annotations
+
+import array
+import types
+from collections import UserDict, UserList, deque
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tracer.recording.tensor import TracedTensor
+from tracer.recording.whereabouts import is_users
+
+ROWS = (list, tuple, deque, UserList)
+TABLES = (dict, types.MappingProxyType, UserDict)
+DEPTH = 12  # deeper, an object counts by its type alone
+
+
+def contents(value: Any, fingerprint: Callable[[Any], Any], above: tuple[int, ...] = ()) -> Any:
+    """What ``value`` holds, numbers by their bits; ``fingerprint`` is for what holds nothing.
+
+    Parameters
+    ----------
+    above : tuple of int
+        The objects that this one is part of: a part that is one of them ends there.
+    """
+    kind = type(value)
+    if kind is float:
+        return kind, value.hex()
+    if kind is complex:
+        return kind, value.real.hex(), value.imag.hex()
+    if isinstance(value, TracedTensor):
+        return (kind,)
+    if isinstance(value, (np.ndarray, np.generic)):
+        held = value.tolist() if value.dtype.kind == "O" else value.tobytes()
+        return kind, value.shape, value.dtype.str, held
+    if isinstance(value, (array.array, bytearray)):
+        return kind, bytes(value)
+    if id(value) in above or len(above) > DEPTH:
+        return (kind,)
+    inner = (*above, id(value))
+    own: Any = ()
+    if kind not in (list, tuple, dict):
+        own = _attributes(value, fingerprint, inner)
+    if isinstance(value, ROWS):
+        return kind, tuple([contents(item, fingerprint, inner) for item in value]), own
+    if isinstance(value, TABLES):
+        rows = [(key, contents(value[key], fingerprint, inner)) for key in value]
+        return kind, tuple(rows), own
+    if isinstance(value, (set, frozenset)):
+        return kind, frozenset(value), own
+    if own or _is_users(kind):
+        return kind, own
+    return fingerprint(value)
+
+
+def _is_users(kind: type) -> bool:
+    """Whether a class was written by the user: one of its functions was."""
+    for member in vars(kind).values():
+        inner = getattr(member, "__func__", getattr(member, "fget", member))
+        if isinstance(inner, types.FunctionType):
+            return is_users(inner.__code__.co_filename)
+    return kind.__module__ == "__main__"
+
+
+def _attributes(value: Any, fingerprint: Callable[[Any], Any], above: tuple[int, ...]) -> tuple:
+    """An object's attributes, and those of its classes that methods may read through it."""
+    if isinstance(value, (type, types.ModuleType, types.FunctionType, types.MethodType)):
+        return ()
+    found: dict[str, Any] = {}
+    for kind in reversed(type(value).__mro__):
+        if kind is object or not _is_users(kind):
+            continue
+        for name, held in vars(kind).items():
+            if isinstance(held, types.MemberDescriptorType):  # of __slots__
+                held = getattr(value, name, None)
+            elif name.startswith("__") or callable(held) or hasattr(held, "__get__"):
+                continue
+            found[name] = held
+    found.update(getattr(value, "__dict__", {}))
+    return tuple([(name, contents(held, fingerprint, above)) for name, held in found.items()])

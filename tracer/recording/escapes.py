@@ -1,0 +1,150 @@
+"""Ways out of a trace that no protocol tells of: results, containers, text, foreign functions.
+
+>>> refuse_untraced(recorder, leaves)  # a result that holds a Tensor's raw memory is an error
+>>> outside(scipy.ndimage.gaussian_filter)(x)
+LeakError: gaussian_filter can't take a traced array: array type dtype('O') not supported.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tracer import errors, trees
+from tracer.recording.active import ACTIVE, leak
+from tracer.recording.calls import contains_tensor
+from tracer.recording.poison import Poison
+from tracer.recording.tensor import TracedTensor
+from tracer.recording.text import TracedText
+
+
+# -- results --------------------------------------------------------------------------------------
+def refuse_untraced(leaves: Sequence[Any]) -> None:
+    """Raise if a result that is no Tensor looks into a Tensor's memory.
+
+    Raises
+    ------
+    LeakError
+    """
+    for leaf in leaves:
+        if _looks_inside(leaf):
+            raise leak(
+                "The function returned what was made of a traced array without NumPy's protocols.",
+                "call NumPy functions on the array itself",
+            )
+
+
+def _looks_inside(leaf: Any) -> bool:
+    if isinstance(leaf, (Poison, memoryview, TracedText)):
+        return True
+    if not isinstance(leaf, np.ndarray) or leaf.dtype != object:
+        return False
+    return any([isinstance(item, (Poison, TracedTensor)) for item in leaf.ravel().tolist()])
+
+
+def refuse_changed(structure: Any, leaves: Sequence[Any], arguments: Any) -> None:
+    """Raise if the function has put something else into a dict, list or object that it was given.
+
+    The caller's own container would never see it.
+
+    Raises
+    ------
+    CaptureMutationError
+    """
+    after, now = trees.flatten(arguments)
+    if now != structure or any([a is not b for a, b in zip(leaves, after, strict=True)]):
+        raise leak(
+            "The function changed a dict, list or object that it was given as an argument.",
+            "copy it first, e.g. params = dict(params), and return it",
+            errors.CaptureMutationError,
+        )
+
+
+# -- calls ----------------------------------------------------------------------------------------
+def outside(function: Any) -> Any:
+    """What to call instead of a function that knows nothing of traces; else the function.
+
+    Methods of ``np.ndarray`` that are called unbound become those of the Tensor. An error of a
+    compiled library that was given a Tensor is a leak, so that nobody takes it for an answer.
+    """
+    if getattr(function, "__objclass__", None) is np.ndarray:
+        return _unbound(function)
+    for module in (np, np.linalg, np.fft):  # bound to another name before the trace
+        hook = vars(module).get(getattr(function, "__name__", ""))
+        if hook is not function and getattr(hook, "__tracer_original__", None) is function:
+            return hook
+    if function in (memoryview, bytearray):
+        return _raw(function)
+    if function is eval:
+        return _eval
+    module = getattr(function, "__module__", None) or ""
+    root = module.split(".", 1)[0] if isinstance(module, str) else ""
+    if not root or root in OWN_WORDS or root in sys.stdlib_module_names:
+        return function
+    return _foreign(function, root) if callable(function) and root in COMPILED else function
+
+
+OWN_WORDS = frozenset({"numpy", "tracer", "viz", "builtins"})
+# Libraries whose functions read arrays in C; their errors tell of object arrays.
+COMPILED = frozenset({"scipy", "pandas", "sklearn", "numba", "torch", "jax", "cv2", "PIL", "skimage"})
+
+
+def _unbound(function: Any) -> Callable[..., Any]:
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if args and isinstance(args[0], TracedTensor):
+            return getattr(type(args[0]), function.__name__)(*args, **kwargs)
+        return function(*args, **kwargs)
+
+    return call
+
+
+def _raw(kind: Any) -> Callable[..., Any]:
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if contains_tensor(args):
+            raise leak(
+                f"A traced array was turned into a {kind.__name__}.", "do it outside the trace"
+            )
+        return kind(*args, **kwargs)
+
+    return call
+
+
+def _eval(source: Any, *scopes: Any) -> Any:
+    if isinstance(source, TracedText):
+        source.refuse()
+    if not scopes:
+        caller = sys._getframe(1)
+        scopes = caller.f_globals, caller.f_locals
+    return eval(source, *scopes)
+
+
+def _foreign(function: Any, library: str) -> Any:
+    if isinstance(function, type):
+        return function
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except errors.TracerError:
+            raise
+        except Exception as error:
+            recorder = ACTIVE.get()
+            given = contains_tensor(args) or contains_tensor(kwargs)
+            if recorder is None or not given or _was_recorded(recorder, error):
+                raise
+            name = getattr(function, "__name__", library)
+            raise leak(
+                f"{library}'s {name} can't take a traced array: {error}",
+                "call it outside the traced function, or give it a rule with tracer.custom_vjp",
+            ) from error
+
+    return call
+
+
+def _was_recorded(recorder: Any, error: Exception) -> bool:
+    """Whether a recorded operation raised it, so that the program is guarded by it."""
+    guards = recorder.guards
+    return bool(guards) and guards[-1].kind == "raises" and isinstance(error, guards[-1].outcome)

@@ -1,0 +1,377 @@
+"""What Python calls by itself: operators, truth, iteration, ``with``, constructors, builtins.
+
+``a + b`` may run the user's ``__add__``, which reads what it likes. Here it runs instrumented, as
+every other function of the user's; library code that is handed a captured object makes all of its
+contents count.
+
+>>> monitor.binary("add", o, x)  # type(o).__add__(o, x), seen
+"""
+
+from __future__ import annotations
+
+import functools
+import operator
+import os
+import types
+from collections.abc import Callable, Iterator
+from types import FunctionType, MethodType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tracer.recording.active import ACTIVE
+from tracer.recording.captures import CONTAINERS, Captures
+from tracer.recording.tensor import TracedScalar, TracedTensor
+from tracer.recording.whereabouts import is_users
+
+if TYPE_CHECKING:
+    from tracer.recording.instrument import Monitor
+
+# Types whose protocols read nothing but the value.
+PLAIN = frozenset(
+    {TracedTensor, TracedScalar, np.ndarray, int, float, complex, bool, str, bytes, type(None)}
+    | {list, tuple, dict, set, range, slice, np.float64, np.bool_, np.int64, FunctionType}
+)
+# name: (the operator, the method, the method of the right operand)
+BINARY = {
+    name: (getattr(operator, name.strip("_") + mark), f"__{name}__", f"__r{name}__")
+    for name, mark in [
+        ("add", ""), ("sub", ""), ("mul", ""), ("truediv", ""), ("floordiv", ""), ("mod", ""),
+        ("pow", ""), ("matmul", ""), ("and", "_"), ("or", "_"), ("xor", ""), ("lshift", ""),
+        ("rshift", ""),
+    ]
+}  # fmt: skip
+COMPARISONS = {
+    "eq": (operator.eq, "__eq__", "__eq__"), "ne": (operator.ne, "__ne__", "__ne__"),
+    "lt": (operator.lt, "__lt__", "__gt__"), "gt": (operator.gt, "__gt__", "__lt__"),
+    "le": (operator.le, "__le__", "__ge__"), "ge": (operator.ge, "__ge__", "__le__"),
+}  # fmt: skip
+UNARY = {
+    "neg": (operator.neg, "__neg__"), "pos": (operator.pos, "__pos__"),
+    "invert": (operator.invert, "__invert__"),
+}  # fmt: skip
+# Builtins that ask their argument by one method, in the order in which they look for it.
+ASKING: dict[Any, tuple[str, ...]] = {
+    len: ("__len__",), abs: ("__abs__",), float: ("__float__", "__index__"), bool: ("__bool__",),
+    int: ("__int__", "__index__", "__trunc__"), complex: ("__complex__", "__float__"),
+    str: ("__str__", "__repr__"), repr: ("__repr__",), format: ("__format__",),
+    hash: ("__hash__",), round: ("__round__",), next: ("__next__",),
+    operator.index: ("__index__",),
+}  # fmt: skip
+# Builtins that go through their arguments.
+ITERATING = frozenset(
+    {list, tuple, set, frozenset, dict, sum, max, min, sorted, any, all, enumerate, zip, map}
+    | {filter, reversed, iter, functools.reduce}
+)
+
+
+def users_method(owner: Any, name: str) -> FunctionType | None:
+    """The Python function of the user's that ``owner``'s class has for a protocol."""
+    kind = type(owner)
+    if kind in PLAIN:
+        return None
+    for base in kind.__mro__:
+        found = vars(base).get(name)
+        if found is not None:
+            users = isinstance(found, FunctionType) and is_users(found.__code__.co_filename)
+            return found if users else None
+    return None
+
+
+def ask(captures: Captures, owner: Any, name: str, *args: Any) -> Any:
+    """``owner``'s method for a protocol, instrumented; NotImplemented if it has none of its own."""
+    from tracer.recording.instrument import instrumented
+
+    function = users_method(owner, name)
+    if function is None:
+        return NotImplemented
+    return instrumented(MethodType(function, owner), captures)(*args)
+
+
+def binary(monitor: Monitor, table: dict[str, Any], name: str, left: Any, right: Any) -> Any:
+    """An operator with two operands: the left one's method, then the right one's reflected one."""
+    plain, method, reflected = table[name]
+    if type(left) in PLAIN and type(right) in PLAIN:
+        return plain(left, right)
+    captures = monitor.captures
+    first = [(left, method, right), (right, reflected, left)]
+    if type(right) is not type(left) and isinstance(right, type(left)):
+        first.reverse()
+    if all([users_method(owner, own) is None for owner, own, _ in first]):
+        for operand in (left, right):
+            unseen(captures, operand)
+        return plain(left, right)
+    for owner, own, other in first:
+        if users_method(owner, own) is None:  # a number or an array: it may know the other one
+            native = getattr(type(owner), own, None)
+            answer = native(owner, other) if native is not None else NotImplemented
+        else:
+            answer = ask(captures, owner, own, other)
+        if answer is not NotImplemented:
+            return answer
+    return plain(left, right)
+
+
+def unseen(captures: Captures, value: Any) -> None:
+    """A captured object is used by code that can't be seen: all that is in it counts."""
+    if type(value) in PLAIN or isinstance(value, (np.ndarray, np.generic, type, types.ModuleType)):
+        if type(value) in (list, tuple, dict, set):
+            captures.whole(value)
+        return
+    captures.whole(value)
+
+
+def truth(monitor: Monitor, value: Any) -> Any:
+    """What decides a branch; of an object with a ``__bool__`` or ``__len__``, its answer."""
+    if type(value) in PLAIN:
+        return value
+    for name in ("__bool__", "__len__"):
+        answer = ask(monitor.captures, value, name)
+        if answer is not NotImplemented:
+            return bool(answer)
+    if isinstance(value, CONTAINERS):
+        monitor.captures.whole(value)
+    return value
+
+
+def iterated(monitor: Monitor, value: Any) -> Any:
+    """What a loop goes through: the user's own iterators run instrumented."""
+    if type(value) in PLAIN or isinstance(value, (np.ndarray, Iterator, type)):
+        return value
+    captures = monitor.captures
+    if users_method(value, "__iter__") is not None:
+        return _seen_iterator(captures, ask(captures, value, "__iter__"))
+    if not hasattr(type(value), "__iter__") and users_method(value, "__getitem__") is not None:
+        return _items_in_turn(captures, value)
+    if not isinstance(value, CONTAINERS):
+        unseen(captures, value)
+    return value
+
+
+def _seen_iterator(captures: Captures, iterator: Any) -> Any:
+    if users_method(iterator, "__next__") is None:
+        return iterator
+
+    def each() -> Iterator[Any]:
+        while True:
+            try:
+                item = ask(captures, iterator, "__next__")
+            except StopIteration:
+                return
+            yield item
+
+    return each()
+
+
+def _items_in_turn(captures: Captures, value: Any) -> Iterator[Any]:
+    number = 0
+    while True:
+        try:
+            item = ask(captures, value, "__getitem__", number)
+        except IndexError:
+            return
+        yield item
+        number += 1
+
+
+class Entered:
+    """A context manager of the user's whose methods run instrumented."""
+
+    def __init__(self, captures: Captures, manager: Any):
+        self.captures = captures
+        self.manager = manager
+
+    def __enter__(self) -> Any:
+        if users_method(self.manager, "__enter__") is None:
+            return self.manager.__enter__()
+        return ask(self.captures, self.manager, "__enter__")
+
+    def __exit__(self, *exception: Any) -> Any:
+        if users_method(self.manager, "__exit__") is None:
+            return self.manager.__exit__(*exception)
+        return ask(self.captures, self.manager, "__exit__", *exception)
+
+
+def entered(monitor: Monitor, manager: Any) -> Any:
+    """What ``with`` enters."""
+    own = [users_method(manager, name) for name in ("__enter__", "__exit__")]
+    return manager if own == [None, None] else Entered(monitor.captures, manager)
+
+
+# -- what is called ---------------------------------------------------------------------------------
+def constructor(captures: Captures, kind: type) -> Callable[..., Any]:
+    """A class of the user's: its ``__new__`` and ``__init__`` run instrumented."""
+    from tracer.recording.instrument import instrumented
+
+    if type(kind).__call__ is not type.__call__:
+        return kind
+    new, init = _in_classes(kind, "__new__"), _in_classes(kind, "__init__")
+    if isinstance(new, staticmethod):
+        new = new.__func__
+    if not _has_source(new) and not _has_source(init):
+        return kind
+
+    def build(*args: Any, **kwargs: Any) -> Any:
+        if _has_source(new):
+            made = instrumented(new, captures)(kind, *args, **kwargs)
+        elif kind.__new__ is object.__new__:
+            made = object.__new__(kind)
+        else:
+            made = kind.__new__(kind, *args, **kwargs)
+        if isinstance(made, kind):
+            if _has_source(init):
+                instrumented(MethodType(init, made), captures)(*args, **kwargs)
+            else:
+                kind.__init__(made, *args, **kwargs)
+        return made
+
+    return build
+
+
+def _in_classes(kind: type, name: str) -> Any:
+    return next((vars(base)[name] for base in kind.__mro__ if name in vars(base)), None)
+
+
+def _has_source(function: Any) -> bool:
+    if not isinstance(function, FunctionType):
+        return False
+    filename = function.__code__.co_filename
+    return is_users(filename) and not filename.startswith("<")
+
+
+def goes_through(function: Any) -> bool:
+    """Whether this is a builtin that iterates over its arguments."""
+    return _is_hashable(function) and function in ITERATING
+
+
+def builtin(monitor: Monitor, function: Any, seen: Any = None) -> Any:
+    """A builtin or library function that tells of the captured objects it is handed.
+
+    ``seen`` is called instead of ``function``, if it is given.
+    """
+    run = function if seen is None else seen
+    plain = function.__func__ if isinstance(function, MethodType) else function
+    if not callable(function) or (
+        isinstance(plain, FunctionType) and is_users(plain.__code__.co_filename)
+    ):  # fmt: skip
+        return function
+    special = SPECIAL.get(function) if _is_hashable(function) else None
+    if special is not None:
+        return functools.partial(special, monitor)
+    asking = ASKING.get(function) if _is_hashable(function) else None
+    iterating = goes_through(function)
+    captures = monitor.captures
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if asking is not None and args and type(args[0]) not in PLAIN:
+            for name in asking:
+                answer = ask(captures, args[0], name, *args[1:])
+                if answer is not NotImplemented:
+                    return function(answer) if isinstance(function, type) else answer
+        if iterating:
+            args = tuple([monitor.iterated(argument) for argument in args])
+        for argument in (*args, *kwargs.values()):
+            if type(argument) not in PLAIN:
+                unseen(captures, argument)
+        return run(*args, **kwargs)
+
+    return call
+
+
+def _is_hashable(function: Any) -> bool:
+    try:
+        hash(function)
+    except TypeError:
+        return False
+    return True
+
+
+def cached(captures: Captures, function: Any) -> Callable[..., Any]:
+    """A function under ``functools.lru_cache``: one kept outside of the trace is asked there.
+
+    Its results are captured as what the call gives: the cache decides whether it runs again.
+    """
+    path = captures.path_of(function)
+    from tracer.recording.instrument import instrumented
+
+    if path is None:
+        known = captures.rebuilt.get(id(function))
+        if known is None:
+            seen = functools.lru_cache(maxsize=None)(instrumented(function.__wrapped__, captures))
+            known = captures.rebuilt[id(function)] = (function, seen)
+        return known[1]
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        token = ACTIVE.set(None)
+        try:
+            result = function(*args, **kwargs)
+        finally:
+            ACTIVE.reset(token)
+        given = path.then("call", (args, tuple(kwargs.items())))
+        return captures.take(result, given, True)
+
+    return call
+
+
+def with_seen_parts(captures: Captures, function: FunctionType) -> FunctionType:
+    """A library's wrapper around a function of the user's, such as ``contextmanager`` makes."""
+    from tracer.recording.instrument import instrumented
+
+    parts = function.__closure__ or ()
+    seen = []
+    for cell in parts:
+        try:
+            held = cell.cell_contents
+        except ValueError:  # an empty cell
+            return function
+        users = isinstance(held, FunctionType) and _has_source(held)
+        seen.append(types.CellType(instrumented(held, captures)) if users else cell)
+    if seen == list(parts):
+        return function
+    made = FunctionType(
+        function.__code__, function.__globals__, function.__name__, function.__defaults__,
+        tuple(seen),
+    )  # fmt: skip
+    made.__kwdefaults__ = function.__kwdefaults__
+    return made
+
+
+# -- builtins that read attributes or the environment ---------------------------------------------
+def _vars(monitor: Monitor, *args: Any) -> Any:
+    table = vars(*args)
+    path = monitor.captures.path_of(args[0]) if args else None
+    return table if path is None else monitor.captures.take(table, path.then("attr", "__dict__"))
+
+
+def _getattr(monitor: Monitor, owner: Any, name: str, *default: Any) -> Any:
+    try:
+        return monitor.attr(owner, name)
+    except AttributeError:
+        if not default:
+            raise
+        return default[0]
+
+
+def _hasattr(monitor: Monitor, owner: Any, name: str) -> bool:
+    found = hasattr(owner, name)
+    path = monitor.captures.path_of(owner)
+    if path is not None:
+        monitor.captures.condition(path.then("has", name), found)
+    return found
+
+
+def _getenv(monitor: Monitor, key: str, default: Any = None) -> Any:
+    return environment(monitor, "get", key, default)
+
+
+def environment(monitor: Monitor, method: str, *args: Any) -> Any:
+    """A method of ``os.environ``, asked again before each call."""
+    from tracer.recording.captures import Path
+
+    path = Path("globals", vars(os), (("name", "environ"), ("attr", method)))
+    return monitor.captures.take(getattr(os.environ, method)(*args), path.then("call", (args, ())))
+
+
+SPECIAL: dict[Any, Callable[..., Any]] = {
+    vars: _vars, getattr: _getattr, hasattr: _hasattr, os.getenv: _getenv,
+}  # fmt: skip
