@@ -26,6 +26,7 @@ from tracer.recording.tensor import TracedTensor
 from tracer.recording.trace import Trace, trace_function
 from tracer.transforms.batch import batch
 from tracer.transforms.batching.lanes import Unbatchable
+from tracer.transforms.partition import is_pure
 from tracer.transforms.reverse import needed
 
 Axis = int | None
@@ -217,6 +218,8 @@ def _at_once(
     """
     recorder = ACTIVE.get()
     assert recorder is not None
+    if not all(is_pure(node) for node in trace.graph.order):
+        return None  # each example draws its own random numbers
     mapped = [axes[number] is not None for number in trace.dynamic]
     inputs = [*[stacks[number] for number in trace.dynamic], *trace.outer]
     mapped += [False] * len(trace.outer)

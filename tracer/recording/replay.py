@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from tracer.graph.calcgraph import CalcGraph, Guard
 from tracer.graph.node import Node, Ref
 from tracer.ops import registry
@@ -41,6 +43,19 @@ def replay(recorder: Recorder, graph: CalcGraph, inputs: Sequence[Any]) -> list[
     return [values[node] for node in graph.outputs]
 
 
+# Ops that give their operand as it is: the node is what matters.
+MARKS = (registry.STOP_GRADIENT, registry.RECOMPUTE)
+
+
+def _mark(recorder: Recorder, node: Node, operand: TracedTensor) -> TracedTensor:
+    source = recorder.node_of(operand)
+    made = recorder.add(node.op, (source,), node.params, source.specs)
+    value = operand._value
+    if not isinstance(value, np.ndarray):
+        return recorder.scalar(made, value, operand._known)
+    return recorder.array(made, np.copy(value), known=operand._known)
+
+
 class _Known:
     """Says of each node where the user wrote it, instead of asking the running frame."""
 
@@ -70,6 +85,8 @@ def _record(recorder: Recorder, node: Node, operands: list[Any]) -> Any:
         return operands[0][node.params.args[1]]
     if node.regions:
         return regions_record.replay_region(recorder, node, operands)
+    if node.op in MARKS and isinstance(operands[0], TracedTensor):
+        return _mark(recorder, node, operands[0])
     args, kwargs = node.params.fill(operands)
     if not any(isinstance(o, TracedTensor) for o in operands):
         result = recorder._compute(node.op, node.params, operands, node.spelling)

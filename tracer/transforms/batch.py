@@ -24,6 +24,7 @@ from tracer.ops import registry
 from tracer.ops.builder import Builder, Symbol
 from tracer.transforms.batching.lanes import RULES, SCHEMAS, Lanes, Mapped, Unbatchable
 from tracer.transforms.batching.regions import REGIONS
+from tracer.transforms.reverse import VIEWS
 
 for _chapter in "elementwise reduction shape joining products indexing".split():
     import_module(f"tracer.transforms.batching.{_chapter}")
@@ -183,11 +184,13 @@ class _Run:
         """The graph, when all nodes have been seen."""
         guards = [self.guards[guard] for guard in self.graph.guards]
         effects = [self._effect(effect) for effect in self.graph.effects]
-        ends, flags = [], []
+        ends: list[Node] = []
+        flags = []
+        taken: set[Node] = set(self.inputs)
         for k, output in enumerate(self.graph.outputs):
             value = self.values[output]
-            if wanted and wanted[k] and type(value) is not Mapped:
-                value = Mapped(np.copy(self.lanes.full(value)), output.specs[0])
+            if wanted and wanted[k]:
+                value = Mapped(_own(self.lanes.full(value), taken), output.specs[0])
             flags.append(type(value) is Mapped)
             ends.append(value.symbol.node if type(value) is Mapped else value.node)
         batched = self.graph.replace(
@@ -213,9 +216,10 @@ class _Run:
             return Guard(node, guard.outcome, guard.kind, guard.origin)
         self.builder.origin = guard.origin
         if type(guard.outcome) is bool and node.specs[0].dtype.kind == "b":
-            every = np.all if guard.outcome else np.any
-            return Guard(every(value.symbol).node, guard.outcome, "equals", guard.origin)
-        return Guard(np.all(value.symbol == guard.outcome).node, True, "equals", guard.origin)
+            alike: Any = (np.all if guard.outcome else np.any)(value.symbol)
+            return Guard(alike.node, guard.outcome, "equals", guard.origin)
+        alike = np.all(value.symbol == guard.outcome)
+        return Guard(alike.node, True, "equals", guard.origin)
 
     def _effect(self, effect: Effect) -> Effect:
         """A write goes to each example's own array; a shared one would see them in turn."""
@@ -239,6 +243,18 @@ def _example(x: Any, number: int) -> Symbol:
         spec = (x.spec,)
         return one.builder.emit(registry.PYTHON_SCALAR, (one,), None, "method", specs=spec)
     return one
+
+
+def _own(result: Symbol, taken: set[Node]) -> Symbol:
+    """A result in memory of its own, as stacking gives it: not an input's, not another result's."""
+    base = result.node
+    while base.op.name in VIEWS and base.inputs:
+        base = base.inputs[0]
+    if base in taken or base.op is registry.CONSTANT or result.node.op.name == "broadcast_to":
+        result = np.copy(result)
+        base = result.node
+    taken.add(base)
+    return result
 
 
 def _fits(shape: tuple, expected: tuple) -> bool:
@@ -283,7 +299,8 @@ def one_by_one(graph: CalcGraph, mapped: Sequence[bool], size: int, fill: Fill) 
     for output in graph.outputs:
         row = rows.get(output, [output] * size)
         if row:
-            ends.append(np.stack([Symbol(builder, node) for node in row]).node)
+            symbols: Any = [Symbol(builder, node) for node in row]
+            ends.append(np.stack(symbols).node)
         else:
             spec = output.specs[0]
             kwargs = {"dtype": spec.dtype}

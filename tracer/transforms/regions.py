@@ -193,7 +193,7 @@ def _moved(graph: CalcGraph, order: list[Node], here: dict[Node, Node]) -> CalcG
         records=[
             replace(record, node=at(record.node), backward=tuple([at(n) for n in record.backward]))
             for record in graph.records
-            if at(record.node) in known
+            if record.node.op is not registry.RECOMPUTE and at(record.node) in known
         ],
     )
 
