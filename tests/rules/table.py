@@ -209,11 +209,7 @@ def verify(line: Row) -> None:
 
 
 def _verify_case(line: Row, operands: tuple, keywords: dict, compiled: bool) -> None:
-    function = line.function()
-
-    def call(*arguments: Any) -> Any:
-        return function(*arguments, **keywords)
-
+    call = spelled_out(line.function(), keywords)
     arguments = drawn(line.name, operands, "d")
     graph = recorded(call, arguments)
     if compiled:
@@ -232,6 +228,22 @@ def _verify_case(line: Row, operands: tuple, keywords: dict, compiled: bool) -> 
         same_values(lower, moved, call, dtype)
         if line.order and gradients is not None and dtype in LOOSE:
             _other_precision(lower, moved, call, dtype, line)
+
+
+def spelled_out(function: Callable[..., Any], keywords: dict[str, Any]) -> Callable[..., Any]:
+    """A call with its keywords written as literals, so that no number is a capture."""
+    given = ", ".join(f"{name}={literal(value)}" for name, value in keywords.items())
+    scope = {"function": function, "np": np}
+    return eval(f"lambda *arguments: function(*arguments, {given})", scope)
+
+
+def literal(value: Any) -> str:
+    """The Python text of a value; that of an array is a list, that of a type its name."""
+    if isinstance(value, np.ndarray):
+        return repr(value.tolist())
+    if isinstance(value, type):
+        return f"np.{value.__name__}"
+    return "np.inf" if value == np.inf else "-np.inf" if value == -np.inf else repr(value)
 
 
 def drawn(name: str, operands: tuple, dtype: str) -> list[Any]:
