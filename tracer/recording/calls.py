@@ -45,6 +45,9 @@ class Calls(Sizes):
                     ])  # fmt: skip
                     break
                 return NotImplemented
+            if type(operand) is np.ndarray and operand.dtype == object and not operand.shape:
+                # What NumPy made of a partner that is no number, a Polynomial: Python decides.
+                return op.operator(*[_inside(o) for o in operands])  # type: ignore[misc]
         return self.call(op, operands, {}, "operator")
 
     def as_array(self, data: Any) -> Any:
@@ -88,11 +91,19 @@ class Calls(Sizes):
         inputs = tuple([self.node_of(t) for t in tensors])
         known = all([t._known for t in tensors]) and op.is_pure
         made = self._record(op, params, inputs, tensors, values, result, spelling, place, known)
+        if not known and op.name in DTYPE_BY_VALUE:
+            self._guard_dtypes(made)
         if not known and all([t._captured for t in tensors]):
             for tensor in made if isinstance(made, (tuple, list)) else (made,):
                 if isinstance(tensor, TracedTensor):
                     tensor._captured = True
         return made
+
+    def _guard_dtypes(self, made: Any) -> None:
+        """Other values give another dtype: the program holds for this one."""
+        for tensor in made if isinstance(made, (tuple, list)) else (made,):
+            node = tensor._node
+            self.guards.append(Guard(node, node.specs[0].dtype, "dtype", node.origin))
 
     def _must_raise(
         self, op: Op, params: Params, tensors: list[TracedTensor], spelling: str, error: Exception
@@ -267,6 +278,15 @@ def array_parameters(function: Any) -> tuple[str, ...]:
     ])  # fmt: skip
 
 
+def _inside(operand: Any) -> Any:
+    return operand.item() if type(operand) is np.ndarray and operand.dtype == object else operand
+
+
+# Functions whose results are real or complex as the values have it.
+DTYPE_BY_VALUE = frozenset(
+    "emath.sqrt emath.log emath.log2 emath.log10 emath.logn emath.power emath.arcsin emath.arccos "
+    "emath.arctanh linalg.eig linalg.eigvals roots poly real_if_close".split()
+)
 NESTED = (tuple, list, dict, slice)
 NUMBERS = (np.ndarray, np.generic, bool, int, float, complex)
 

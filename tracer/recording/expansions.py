@@ -166,7 +166,18 @@ def _einsum_path(recorder: Recorder, *operands: Any, **kwargs: Any) -> Any:
     return _EINSUM_PATH(*shapes, **kwargs)
 
 
-_EINSUM_PATH, _ARANGE, _PAD, _ZEROS = np.einsum_path, np.arange, np.pad, np.zeros
+_EINSUM_PATH, _ARANGE, _PAD = np.einsum_path, np.arange, np.pad
+_ZEROS, _POLYVAL = np.zeros, np.polyval
+
+
+def _polyval(recorder: Recorder, p: Any, x: Any) -> Any:
+    """At a polynomial: another polynomial, by Horner's scheme as in NumPy."""
+    if not isinstance(x, np.poly1d):
+        return recorder.plain_call(_POLYVAL, (p, x), {})
+    value: Any = 0
+    for coefficient in _tensor(recorder, p):
+        value = value * x + coefficient
+    return value
 
 
 # -- callbacks ----------------------------------------------------------------------------------
@@ -211,7 +222,7 @@ def _pad(
 
 
 EXPANSIONS: dict[Any, Callable[..., Any]] = {
-    np.astype: _astype, np.trim_zeros: _trim_zeros, np.pad: _pad,
+    np.polyval: _polyval, np.astype: _astype, np.trim_zeros: _trim_zeros, np.pad: _pad,
     np.arange: _arange, np.einsum_path: _einsum_path, np.apply_along_axis: _apply_along_axis,
     np.require: _require, np.ascontiguousarray: _at_least_1d(np.ascontiguousarray),
     np.asfortranarray: _at_least_1d(np.asfortranarray), as_strided: _as_strided,

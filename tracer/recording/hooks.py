@@ -77,7 +77,7 @@ class Hooks:
 
 def _table() -> list[tuple[ModuleType, str, Any, Any]]:
     rows = random_rows() + math_rows() + warning_rows()
-    for module in (np, np.linalg, np.fft, np.lib.stride_tricks):
+    for module in (np, np.linalg, np.fft, np.emath, np.lib.stride_tricks):
         for name, value in list(vars(module).items()):
             if name.startswith("_") or name in LEFT_ALONE or isinstance(value, (type, np.ufunc)):
                 continue
