@@ -14,14 +14,19 @@ from __future__ import annotations
 import sys
 from functools import wraps
 from types import MethodType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tracer import errors
+from tracer.ops.normalise import normalise
 from tracer.ops.scipy_names import CHAPTERS, chapter_of, distribution_method
 from tracer.recording.active import ACTIVE, leak
 from tracer.recording.calls import contains_tensor
+from tracer.recording.streams import GLOBAL
+
+if TYPE_CHECKING:
+    from tracer.recording.recorder import Recorder
 
 Row = tuple[Any, str, Any, Any]
 
@@ -30,6 +35,8 @@ LEFT_ALONE = frozenset(
     "geterr seterr errstate test get_workers set_workers set_backend skip_backend "
     "register_backend set_global_backend get_blas_funcs get_lapack_funcs".split()
 )
+# They estimate norms from numbers that they draw; the result does not depend on these.
+ESTIMATES = frozenset({"scipy.linalg.logm", "scipy.linalg.fractional_matrix_power"})
 VALUES = "pdf logpdf pmf logpmf cdf logcdf sf logsf ppf isf".split()
 MOMENTS = "stats entropy moment median mean var std interval support expect nnlf".split()
 DRAWS = ["rvs"]
@@ -59,10 +66,31 @@ def _wrapper(original: Any) -> Any:
         recorder = ACTIVE.get()
         if recorder is None or not (contains_tensor(args) or contains_tensor(kwargs)):
             return original(*args, **kwargs)
-        return recorder.function(original, args, kwargs)
+        return record(recorder, original, args, kwargs)
 
     hook.__tracer_original__ = original  # type: ignore[attr-defined]
     return hook
+
+
+def record(recorder: Recorder, function: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
+    """A call of one of SciPy's functions as a node.
+
+    ``overwrite_a=True`` is left out: it lets SciPy use up its argument, which is the trace's own.
+    """
+    op, args, kwargs = normalise(function, args, kwargs)
+    kwargs = {name: v for name, v in kwargs.items() if not name.startswith("overwrite_")}
+    if kwargs.get("out") is not None:
+        return recorder.function(function, args, kwargs)
+    args = tuple([
+        recorder.as_array(a) if type(a) is list and contains_tensor(a) else a for a in args
+    ])  # fmt: skip
+    state = GLOBAL.get_state(legacy=False) if op.name in ESTIMATES else None
+    result = recorder.call(op, args, kwargs, "")
+    if state is not None:
+        GLOBAL.set_state(state)
+    if op.name == "scipy.linalg.cho_factor":  # which triangle it is, is no number
+        return result[0], result[1]._value
+    return result
 
 
 # -- distributions --------------------------------------------------------------------------------
@@ -112,7 +140,7 @@ def _univariate(original: Any) -> Any:
                 rest += (loc, scale)
             elif not _is_number(loc, 0):
                 rest += (loc,)
-        return recorder.function(method, (*first, *rest), kwargs)
+        return record(recorder, method, (*first, *rest), kwargs)
 
     hook.__tracer_original__ = original  # type: ignore[attr-defined]
     return hook
@@ -141,7 +169,7 @@ def _multivariate(original: Any) -> Any:
         recorder = ACTIVE.get()
         if recorder is None or not (contains_tensor(args) or contains_tensor(kwargs)):
             return original(self, *args, **kwargs)
-        return recorder.function(_bound(self, original), args, kwargs)
+        return record(recorder, _bound(self, original), args, kwargs)
 
     hook.__tracer_original__ = original  # type: ignore[attr-defined]
     return hook

@@ -1,0 +1,24 @@
+"""Specs of results of SciPy's functions that can't be asked: they refuse the usual stand-ins.
+
+>>> INFER["scipy.linalg.solve_discrete_lyapunov"](params, a, q)
+(f64[3,3],)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from tracer.graph.node import Params
+from tracer.graph.spec import ArraySpec, array_spec
+
+
+def _like_last(params: Params, *specs: ArraySpec) -> tuple[ArraySpec, ...]:
+    """An array in the shape of the last operand, as wide as the widest."""
+    return (array_spec(specs[-1].shape, np.result_type(*[spec.dtype for spec in specs], "f4")),)
+
+
+INFER: dict[str, Callable[..., tuple[ArraySpec, ...]]] = {
+    "scipy.linalg.solve_discrete_lyapunov": _like_last,
+}
