@@ -31,6 +31,7 @@ from tracer.graph.op import (
     Op,
     Schema,
 )
+from tracer.ops.scipy_infer import INFER
 from tracer.ops.scipy_names import is_elementwise, is_scipy, resolve, scipy_name
 
 OPS: dict[str, Op] = {}
@@ -201,7 +202,8 @@ def _make(function: Any) -> Op:
     schema = _schema(name, function)
     may_raise = name in MAY_RAISE_NAMES or name.startswith("scipy.")
     effects = MAY_RAISE if may_raise else frozenset()
-    op = Op(name, schema, function, printed, symbol, python_operator, None, effects)
+    infer = INFER.get(name)
+    op = Op(name, schema, function, printed, symbol, python_operator, infer, effects)
     return register(op, function)
 
 
