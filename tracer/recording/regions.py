@@ -13,6 +13,7 @@ too: it is unrolled.
 
 from __future__ import annotations
 
+import functools
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -181,7 +182,11 @@ def _pair(result: Any) -> tuple[Any, Any]:
 
 
 def _stacked(row: Any) -> Any:
-    return np.stack(row) if np.ndim(row[0]) else np.array(row)
+    if np.ndim(row[0]):
+        return np.stack(row)
+    # The first carry may be a Python number, which adapts to what it becomes.
+    strong = [value.dtype for value in row if isinstance(value, (np.ndarray, np.generic))]
+    return np.array(row, functools.reduce(np.promote_types, strong)) if strong else np.array(row)
 
 
 def _rows_of_nothing(f: Any, init: Any, leaves: list[Any], structure: Any) -> tuple[Any, list[Any]]:
