@@ -7,7 +7,7 @@ import types
 import numpy as np
 
 from tests.recording.agreement import agree, same
-from tracer import trace
+from tracer import grad, trace
 
 X = np.array([0.5, 1.5, -2.5])
 
@@ -208,3 +208,26 @@ def test_keywords_in_closures():
     for axis in ((0, 2), (2, 1), 0, (0, 1), None):
         plain = make(axis=axis)
         same(trace(plain)(x), plain(x))
+
+
+def test_lists_inside_of_what_is_handed_on_count():
+    x = np.ones((2, 3, 4))
+
+    def by_keyword(options):
+        return trace(lambda x: np.transpose(x, **options))(x).shape
+
+    def starred(rest):
+        return trace(lambda x: np.transpose(x, *rest))(x).shape
+
+    assert by_keyword({"axes": [0, 1, 2]}) == (2, 3, 4)
+    assert by_keyword({"axes": [2, 0, 1]}) == (4, 2, 3)
+    assert starred([[0, 1, 2]]) == (2, 3, 4)
+    assert starred([[2, 0, 1]]) == (4, 2, 3)
+
+
+def test_arrays_in_lists_inside_of_what_is_handed_on_are_read_anew():
+    def joined(rest, x):
+        return trace(lambda x: np.concatenate(*rest) * x)(x)
+
+    np.testing.assert_array_equal(joined([[np.ones(1), np.ones(1)]], 2.0), [2, 2])
+    np.testing.assert_array_equal(joined([[np.ones(1), np.zeros(1)]], 2.0), [2, 0])

@@ -251,6 +251,16 @@ LIBRARY_MODULES = frozenset(
 )
 
 
+def holds_arrays(value: Any, depth: int = 8) -> bool:
+    """Whether there is an array in nested containers."""
+    if isinstance(value, np.ndarray):
+        return True
+    if not depth or not isinstance(value, (*ROWS, *TABLES)):
+        return False
+    items = value.values() if isinstance(value, TABLES) else value
+    return any([holds_arrays(item, depth - 1) for item in items])
+
+
 class Captures:
     """The captures of one trace, in the order in which they were read."""
 
@@ -313,15 +323,23 @@ class Captures:
             return value
         if type(value) in (list, tuple, deque):
             self.take(value, path)
-            items = [self.take(v, path.then("item", i)) for i, v in enumerate(value)]
+            items = [self._part(v, path.then("item", i)) for i, v in enumerate(value)]
             return items if type(value) is list else type(value)(items)
         if type(value) in (dict, OrderedDict, MappingProxyType):
             self.take(value, path)
-            items = {k: self.take(v, path.then("item", k)) for k, v in value.items()}
+            items = {k: self._part(v, path.then("item", k)) for k, v in value.items()}
             return OrderedDict(items) if type(value) is OrderedDict else items
         if isinstance(value, CONTAINERS):
             self.take(value, path, True)
         return value
+
+    def _part(self, value: Any, path: Path) -> Any:
+        """An item that is handed on. A container in it counts whole, or its arrays are lifted."""
+        if not isinstance(value, CONTAINERS):
+            return self.take(value, path)
+        if not holds_arrays(value):
+            return self.take(value, path, True)
+        return self.unpack(self.take(value, path))
 
     def condition(self, path: Path, expected: Any) -> None:
         """The program holds while what is read at ``path`` has this value."""
