@@ -257,6 +257,11 @@ def _apply_along_axis(func1d: Any, axis: int, arr: Any, *args: Any, **kwargs: An
     return np.moveaxis(whole, ends, [axis % np.ndim(rows) + k for k in range(len(inner))])
 
 
+def _poly1d(c_or_r: Any, *args: Any, **kwargs: Any) -> Any:
+    """``np.poly1d`` of a list with Tensors."""
+    return np.poly1d(np.asarray(c_or_r) if contains_tensor(c_or_r) else c_or_r, *args, **kwargs)
+
+
 # -- np.r_ and np.c_ -------------------------------------------------------------------------------
 class _Joiner:
     """``np.r_`` or ``np.c_`` of Tensors, slices and lists."""
@@ -307,7 +312,7 @@ _SCALARS = [
 _PAIRS: list[tuple[Any, Any]] = [
     (float, _number(float)), (complex, _number(complex)), (np.ndenumerate, _ndenumerate),
     (np.nditer, _NdIter), (np.fromiter, _fromiter), (np.vectorize, _Vectorized),
-    (np.piecewise, _piecewise), (np.apply_over_axes, _apply_over_axes),
+    (np.piecewise, _piecewise), (np.poly1d, _poly1d), (np.apply_over_axes, _apply_over_axes),
     (np.apply_along_axis, _apply_along_axis), (np.r_, _R), (np.c_, _C),
     *[(kind, _scalar_type(kind)) for kind in _SCALARS],
 ]  # fmt: skip
