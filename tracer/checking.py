@@ -23,7 +23,8 @@ from tracer.recording.tensor import TracedTensor
 
 def is_due(leaf: Any, chosen: bool | None) -> bool:
     """Count a call; whether this one is compared."""
-    if not (settings.current().check if chosen is None else chosen):
+    asked = settings.current().check if chosen is None else chosen
+    if not asked and not leaf.trace.formatted:  # a number may have been read from its own text
         return False
     leaf.calls += 1
     return leaf.calls & (leaf.calls - 1) == 0

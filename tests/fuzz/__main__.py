@@ -1,6 +1,6 @@
 """Many random programs, each run plain and traced; failures are printed made small.
 
-    python -m tests.fuzz --count 10000 --seed 0
+python -m tests.fuzz --count 10000 --seed 0
 """
 
 from __future__ import annotations
@@ -46,14 +46,18 @@ def _too_long(number: int, frame: object) -> None:
 
 def smaller(program: Program, folder: str | None) -> Program:
     """The program without the lines that the failure does not need."""
-    head = next(k for k, line in enumerate(program.text.splitlines()) if line.startswith("def program("))
+    head = next(
+        k for k, line in enumerate(program.text.splitlines()) if line.startswith("def program(")
+    )
     lines = program.text.splitlines()
     changed = True
     while changed:
         changed = False
         for k in range(len(lines) - 1, head, -1):
             for end in range(min(k + 4, len(lines)), k, -1):
-                fewer = Program("\n".join(lines[:k] + lines[end:]) + "\n", program.kinds, program.same)
+                fewer = Program(
+                    "\n".join(lines[:k] + lines[end:]) + "\n", program.kinds, program.same
+                )
                 try:
                     compile(fewer.text, "smaller", "exec")
                 except SyntaxError:

@@ -157,7 +157,7 @@ def compare_values(scope: dict[str, Any], program: Program, seeds: list[int]) ->
 
 
 # -- gradients ------------------------------------------------------------------------------------
-OBJECTIVE = '''
+OBJECTIVE = """
 def objective({parameters}):
     {copies}
     return weigh(program({parameters}))
@@ -180,7 +180,7 @@ def leaves(value):
     if isinstance(value, Pair):
         return [*leaves(value.one), *leaves(value.two)]
     return [value]
-'''
+"""
 COPIES = {
     "params": "params = {{key: value.copy() for key, value in params.items()}}",
     "pair": "pair = (pair[0].copy(), pair[1])",
@@ -230,7 +230,18 @@ def compare_gradient(scope: dict[str, Any], program: Program, seed: int) -> str:
     return _slopes(objective, program, argnums, seed, both[1])
 
 
-INEXACT = ("vector", "matrix", "wide", "fortran", "strided", "number", "scalar", "zero", "params", "pair")
+INEXACT = (
+    "vector",
+    "matrix",
+    "wide",
+    "fortran",
+    "strided",
+    "number",
+    "scalar",
+    "zero",
+    "params",
+    "pair",
+)
 
 
 def _fast(objective: Any, program: Program, argnums: Any, seed: int, exact: Any) -> None:
@@ -241,7 +252,9 @@ def _fast(objective: Any, program: Program, argnums: Any, seed: int, exact: Any)
     for (path, one), (_, other) in zip(flat(both), flat(exact), strict=True):
         if isinstance(one, (np.ndarray, np.generic, float)):
             scale = np.nanmax(np.abs(other), initial=1.0, where=np.isfinite(other))
-            tolerance = 1e-4 if np.result_type(one) == np.float32 or "float32" in program.text else 1e-8
+            tolerance = (
+                1e-4 if np.result_type(one) == np.float32 or "float32" in program.text else 1e-8
+            )
             if not np.allclose(one, other, rtol=tolerance, atol=tolerance * scale, equal_nan=True):
                 if np.all(np.isfinite(other)) and scale < 1e8:
                     raise Difference(f"fast gradient: {path} {one!r} instead of {other!r}")
@@ -254,7 +267,9 @@ def _slopes(objective: Any, program: Program, argnums: Any, seed: int, gradient:
     slope = _product(gradient, directions)
     if not np.isfinite(slope):
         return "not finite"
-    numeric = [_difference(objective, program, argnums, seed, directions, h) for h in (1e-5, 3e-6, 1e-6)]
+    numeric = [
+        _difference(objective, program, argnums, seed, directions, h) for h in (1e-5, 3e-6, 1e-6)
+    ]
     scale = 1.0 + abs(slope)
     if all(np.isfinite(numeric)) and max(numeric) - min(numeric) < 1e-4 * scale:
         if abs(np.median(numeric) - slope) > 1e-3 * scale:

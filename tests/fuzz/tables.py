@@ -116,7 +116,7 @@ RETURNS = (
     "return {v}[0]", "return {m}", "return {i}",
 )  # fmt: skip
 
-PREAMBLE = '''\
+PREAMBLE = """\
 import functools
 import math
 import operator
@@ -154,4 +154,4 @@ def scaled(u):
     return u * K
 
 
-'''
+"""

@@ -164,7 +164,9 @@ class Writer:
             self.visible |= set(re.findall(r"\bt\d+\b", text))
 
     def statement(self, nesting: int = 2) -> None:
-        kinds = ["simple"] * 8 + ["if", "if", "for", "while", "try", "return", "inner"] * (nesting > 0)
+        kinds = ["simple"] * 8 + ["if", "if", "for", "while", "try", "return", "inner"] * (
+            nesting > 0
+        )
         kind = self.choose(kinds)
         if kind == "simple":
             text = self.fitting(tables.STATEMENTS)
@@ -252,7 +254,9 @@ class Writer:
         """A closure that reads, and perhaps changes, what is outside of it."""
         values = self.variables()
         indent = "    " * self.depth
-        body = self.fill(self.choose(["{e} * u", "u + {s}", "np.sum(u * {a})", "u - {f}"]), values, 1)
+        body = self.fill(
+            self.choose(["{e} * u", "u + {s}", "np.sum(u * {a})", "u - {f}"]), values, 1
+        )
         given = self.fill("{e}", values, 1)
         if body is None or given is None:
             return

@@ -76,7 +76,7 @@ def outside(function: Any) -> Any:
         hook = vars(module).get(getattr(function, "__name__", ""))
         if hook is not function and getattr(hook, "__tracer_original__", None) is function:
             return hook
-    if function in (memoryview, bytearray):
+    if function is memoryview or function is bytearray or function is np.ndarray:
         return _raw(function)
     if function is eval:
         return _eval
@@ -89,7 +89,9 @@ def outside(function: Any) -> Any:
 
 OWN_WORDS = frozenset({"numpy", "tracer", "viz", "builtins"})
 # Libraries whose functions read arrays in C; their errors tell of object arrays.
-COMPILED = frozenset({"scipy", "pandas", "sklearn", "numba", "torch", "jax", "cv2", "PIL", "skimage"})
+COMPILED = frozenset(
+    {"scipy", "pandas", "sklearn", "numba", "torch", "jax", "cv2", "PIL", "skimage"}
+)
 
 
 def _unbound(function: Any) -> Callable[..., Any]:
@@ -105,7 +107,7 @@ def _raw(kind: Any) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
         if contains_tensor(args):
             raise leak(
-                f"A traced array was turned into a {kind.__name__}.", "do it outside the trace"
+                f"{kind.__name__}() looks into a traced array's memory.", "do it outside the trace"
             )
         return kind(*args, **kwargs)
 
@@ -122,9 +124,6 @@ def _eval(source: Any, *scopes: Any) -> Any:
 
 
 def _foreign(function: Any, library: str) -> Any:
-    if isinstance(function, type):
-        return function
-
     def call(*args: Any, **kwargs: Any) -> Any:
         try:
             return function(*args, **kwargs)

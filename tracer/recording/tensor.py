@@ -156,7 +156,9 @@ class TracedTensor(np.ndarray):
         raise TypeError("a traced value can't be hashed: use its index or name as the key instead")
 
     def __repr__(self) -> str:
-        return f"Traced({self._value!r})"
+        value = self._value
+        plain = isinstance(value, (np.ndarray, np.generic))
+        return f"Traced({value!r})" if plain else text_of(repr(value), self._known)
 
     def __str__(self) -> str:
         return text_of(str(self._value), self._known)

@@ -125,7 +125,11 @@ class Writes(Calls):
             Params((HOLES[0], HOLES[1], HOLES[2])),
             (flat_spec,),
         )
-        return self.add(reshape, (flat,), Params((HOLES[0], shape)), base.specs, base.name)
+        whole = self.add(reshape, (flat,), Params((HOLES[0], shape)), base.specs, base.name)
+        if buffer.value.flags.c_contiguous:
+            return whole
+        everywhere = Params((HOLES[0], HOLES[1], Ellipsis))  # in the base's own layout
+        return self.add(registry.SETITEM, (base, whole), everywhere, base.specs, base.name)
 
     def _put_back_part(self, buffer: Buffer, steps: tuple[Step, ...], node: Node) -> Node:
         """A write to ``z.real`` or ``z.imag`` (of a view or with views of it)."""
@@ -253,7 +257,8 @@ class Writes(Calls):
         spec = target._node.specs[0]
         target._value[...] = value._value
         node = self.node_of(value)
-        if node.specs[0].shape != spec.shape or node.specs[0].kind != spec.kind:
+        fits = node.specs[0].shape == spec.shape and node.specs[0].kind == spec.kind
+        if not fits or not _laid_out_alike(value._value, target._value):
             params = Params((HOLES[0], HOLES[1], Ellipsis))
             node = self.add(
                 registry.SETITEM, (self.node_of(target), node), params, (spec,), target._node.name
@@ -265,6 +270,14 @@ class Writes(Calls):
 
 
 SUMS = frozenset("sum prod mean cumsum cumprod nansum nanprod add.reduce multiply.reduce".split())
+
+
+def _laid_out_alike(value: Any, target: np.ndarray) -> bool:
+    """Whether a new array can stand for the written one: sums and products go by the layout."""
+    if target.ndim < 2:
+        return True
+    order = "C" if target.flags.c_contiguous else "F" if target.flags.f_contiguous else ""
+    return order == "" or bool(value.flags[f"{order}_CONTIGUOUS"])
 
 
 def _concrete(leaf: Any) -> Any:

@@ -95,8 +95,8 @@ def active_nodes(order: Iterable[Node], leaves: Iterable[Node]) -> set[Node]:
                         rule = rule_for(node.op)
                         if rule is None or rule.kind != "zero":
                             active.add(node)
-                    elif not node.op.is_pure:  # zero would be silently wrong of a random integer
-                        raise missing(node)
+                    elif not node.op.is_pure or any(s.dtype.kind not in "biu" for s in node.specs):
+                        raise missing(node)  # random integers, text and objects: zero would be wrong
                     break
     return active
 
