@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from tracer.coverage_data import ELSEWHERE, METHODS, NAMESPACES, UFUNC_METHODS
+from tracer.coverage_data import ELSEWHERE, METHODS, NAMESPACES, TRACED_THROUGH, UFUNC_METHODS
 from tracer.ops import registry
 from tracer.rules.declare import Rule, rule_for
 
@@ -110,6 +110,8 @@ def _state(name: str, function: Any) -> tuple[str, str]:
     if name.startswith("ndarray."):
         function = getattr(np, name.removeprefix("ndarray."), None)
     rule = _rule(function)
+    if rule is None and name.startswith(TRACED_THROUGH):
+        return "composed", "plain Python, which is traced through"
     if rule is None:
         return "missing", "no rule has been written"
     if rule.kind in ("zero", "missing"):
@@ -130,7 +132,7 @@ def _rule(function: Any) -> Rule | None:
 def page() -> str:
     """The table as Markdown: ``docs/coverage.md``."""
     parts = [HEAD]
-    entries = [entry for entry in coverage().values()]
+    entries = list(coverage().values())
     for state in STATES:
         chosen = [entry for entry in entries if entry.state == state]
         parts.append(f"\n## {TITLES[state]} ({len(chosen)})\n")

@@ -11,6 +11,7 @@ NAMESPACES = (
     "polynomial.chebyshev.", "polynomial.hermite.", "polynomial.hermite_e.",
     "polynomial.laguerre.", "polynomial.legendre.",
 )  # fmt: skip
+SERIES = ("polynomial", "chebyshev", "hermite", "hermite_e", "laguerre", "legendre")
 ELSEWHERE = (
     "r_", "c_", "s_", "index_exp", "mgrid", "ogrid", "lib.stride_tricks.sliding_window_view",
     "lib.stride_tricks.as_strided",
@@ -22,19 +23,8 @@ def _names(text: str, prefix: str = "") -> tuple[str, ...]:
     return tuple([prefix + name for name in text.split()])
 
 
-_SERIES = {
-    "polynomial": "poly", "chebyshev": "cheb", "hermite": "herm", "hermite_e": "herme",
-    "laguerre": "lag", "legendre": "leg",
-}  # fmt: skip
-
-
-def _series(text: str) -> tuple[str, ...]:
-    """``*val`` in each of the six kinds of series."""
-    return tuple([
-        f"polynomial.{module}.{name.replace('*', short)}"
-        for module, short in _SERIES.items()
-        for name in text.split()
-    ])  # fmt: skip
+# Everything else in these is plain Python that calls functions of NumPy's: it is traced through.
+TRACED_THROUGH = "polynomial."
 
 
 METHODS: dict[str, dict[str, tuple[str, ...]]] = {
@@ -50,8 +40,8 @@ METHODS: dict[str, dict[str, tuple[str, ...]]] = {
         "an operator: the rule of its ufunc": _names(
             "__abs__ __add__ __sub__ __mul__ __truediv__ __mod__ __pow__ __matmul__ __neg__ "
             "__pos__ __divmod__ __radd__ __rsub__ __rmul__ __rtruediv__ __rmod__ __rpow__ "
-            "__rmatmul__ __rdivmod__ __getitem__ __iter__ astype conj flatten copy tolist item view "
-            "__copy__ __deepcopy__",
+            "__rmatmul__ __rdivmod__ __getitem__ __iter__ astype conj flatten copy tolist item "
+            "view __copy__ __deepcopy__",
             "ndarray.",
         ),
         "the rules of the methods of each ufunc": _names(
@@ -80,8 +70,8 @@ METHODS: dict[str, dict[str, tuple[str, ...]]] = {
             "ndarray.",
         ),
         "integers and truth values do not vary": _names(
-            "bool bool_ byte short intc int_ intp long longlong ubyte ushort uintc uint uintp ulong "
-            "ulonglong int8 int16 int32 int64 uint8 uint16 uint32 uint64"
+            "bool bool_ byte short intc int_ intp long longlong ubyte ushort uintc uint uintp "
+            "ulong ulonglong int8 int16 int32 int64 uint8 uint16 uint32 uint64"
         ),
     },
     "composed": {
@@ -93,7 +83,8 @@ METHODS: dict[str, dict[str, tuple[str, ...]]] = {
             "float128 complex64 complex128 complex256 ndarray.__float__ ndarray.__complex__"
         ),
         "it is made of functions that have rules": _names(
-            "r_ c_ ndenumerate nditer asarray_chkfinite errstate"
+            "r_ c_ ndenumerate nditer asarray_chkfinite errstate require "
+            "lib.stride_tricks.as_strided histogramdd"
         ),
     },
     "not traceable": {
@@ -114,18 +105,20 @@ METHODS: dict[str, dict[str, tuple[str, ...]]] = {
             "ndarray.__format__ ndarray.__repr__ ndarray.__str__"
         ),
         "it is state of the interpreter": _names(
-            "get_include get_printoptions getbufsize geterr geterrcall printoptions set_printoptions "
-            "setbufsize seterr seterrcall show_config show_runtime test linalg.test fft.test "
-            "linalg.LinAlgError polynomial.set_default_printstyle polynomial.test"
+            "get_include get_printoptions getbufsize geterr geterrcall printoptions "
+            "set_printoptions setbufsize seterr seterrcall show_config show_runtime test linalg.test fft.test "
+            "linalg.LinAlgError polynomial.set_default_printstyle "
+            "polynomial.test special.geterr special.seterr"
         ),
         "dates are not numbers": _names(
-            "busday_count busday_offset busdaycalendar datetime64 datetime_as_string is_busday isnat "
-            "timedelta64"
+            "busday_count busday_offset busdaycalendar datetime64 datetime_as_string is_busday "
+            "isnat timedelta64"
         ),
         "arrays of another kind": _names(
             "asmatrix bmat matrix object_ recarray record void frompyfunc poly1d ndarray ufunc "
             "generic number inexact floating complexfloating integer signedinteger unsignedinteger"
-        ),
+        )
+        + tuple([f"polynomial.{kind}.ABCPolyBase" for kind in SERIES]),
         "it is a part of Python's protocols": _names(
             "__array_finalize__ __array_function__ __array_ufunc__ __array_wrap__ "
             "__array_namespace__ __class_getitem__ __delitem__ __hash__ __new__",
