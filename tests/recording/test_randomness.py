@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
+import functools
 import os
 import random
 import secrets
 import sys
+import threading
 import uuid
 
 import numpy as np
 import pytest
 
 from tracer import (
+    checkpoint,
+    cond,
     errors,
+    fori_loop,
     grad,
     hessian,
     jacobian,
     jvp,
     linearize,
+    scan,
     settings,
     trace,
     value_and_grad,
@@ -27,6 +35,7 @@ from tracer.graph.check import check
 from tracer.ops.infer import infer
 from tracer.ops.random import DISTRIBUTIONS, parameters_of
 
+pytestmark = pytest.mark.filterwarnings("ignore:This function is deprecated")
 X = np.array([0.5, -1.0, 2.0, 0.25])
 MATRIX = np.arange(12.0).reshape(4, 3) / 7
 CAPTURED = np.random.default_rng(11)
@@ -178,6 +187,104 @@ def test_streams_of_attributes_and_closures():
     assert closure(1.0) != closure(1.0)
     inner = np.random.default_rng(5)  # another stream under the same name
     assert closure(1.0) == 1.0 + np.random.default_rng(5).normal()
+
+
+STREAMS = [np.random.default_rng(1), np.random.default_rng(2)]
+BOUND = np.random.default_rng(3).normal
+
+
+@dataclasses.dataclass
+class Noise:
+    scale: np.ndarray
+    rng: np.random.Generator
+
+
+def test_streams_in_containers_defaults_and_bound_methods():
+    def listed(x):
+        return x + sum(rng.normal() for rng in STREAMS) + BOUND(size=4)
+
+    traced, streams = trace(listed), [*STREAMS, BOUND.__self__]
+    for _ in range(3):
+        states = [s.bit_generator.state for s in streams]
+        got = traced(X)
+        for stream, state in zip(streams, states, strict=True):
+            stream.bit_generator.state = state
+        same(got, listed(X))
+    make = np.random.default_rng
+    same(
+        trace(lambda n: n.scale * n.rng.normal(size=4))(Noise(X, make(4))),
+        X * make(4).normal(size=4),
+    )
+    same(
+        trace(lambda p: p["w"] * p["rng"].normal(size=4))({"w": X, "rng": make(4)}),
+        X * make(4).normal(size=4),
+    )
+    bound = functools.partial(lambda x, rng: x * rng.normal(), rng=make(4))
+    assert trace(bound)(1.0) == make(4).normal()
+
+    def default(x, rng=make(4)):  # noqa: B008
+        return x * rng.normal()
+
+    traced, expected = trace(default), make(4)
+    assert [traced(1.0), traced(1.0)] == [expected.normal(), expected.normal()]
+
+
+def test_what_code_asks_of_a_generator():
+    def f(x, rng):
+        rng = rng or np.random.default_rng()
+        rng = np.random.default_rng(rng)
+        assert rng is not None and isinstance(rng, np.random.Generator) and rng == rng
+        return x * {rng: 1.0}[rng] * rng.normal()
+
+    agree(f, X)
+    for copied in (copy.copy, copy.deepcopy):
+        with pytest.raises(errors.LeakError):
+            trace(lambda x, rng: x * copied(rng).normal())(X, np.random.default_rng(0))
+
+
+def test_loops_branches_and_checkpoints():
+    agree(lambda x, rng: fori_loop(0, 3, lambda i, v: v + rng.normal(size=4), x), X)
+    agree(lambda x, rng: scan(lambda c, v: (c + rng.normal(), c * v), 0.0, x)[1], X)
+    agree(lambda x, rng: cond(x.sum() > 0, lambda v: v * rng.normal(), lambda v: v, x), X)
+
+    def loss(x, rng):
+        return np.sum(checkpoint(lambda v: np.tanh(v) * rng.normal(size=4))(x) ** 2)
+
+    agree(loss, X)
+    ours, theirs = np.random.default_rng(5), np.random.default_rng(5)
+    value, g = value_and_grad(loss)(X, ours)
+    assert value == loss(X, theirs)
+    assert state_of(ours) == state_of(theirs)
+    noise = np.random.default_rng(5).normal(size=4)
+    np.testing.assert_allclose(g, 2 * np.tanh(X) * noise**2 * (1 - np.tanh(X) ** 2))
+
+    def product(x, rng):
+        return np.sum(fori_loop(0, 3, lambda i, v: v * rng.normal(size=4), x))
+
+    value, g = value_and_grad(product)(X, ours)
+    assert value == product(X, theirs)
+    assert state_of(ours) == state_of(theirs)
+    rng = np.random.default_rng(5)
+    rng.normal(size=4)
+    np.testing.assert_allclose(g, np.prod([rng.normal(size=4) for _ in range(3)], axis=0))
+
+
+def test_threads_with_streams_of_their_own():
+    found = []
+
+    def work(seed):
+        ours, theirs = np.random.default_rng(seed), np.random.default_rng(seed)
+        traced = trace(lambda x, rng: x * rng.normal(size=4) + rng.random())
+        for _ in range(5):
+            same(traced(X, ours), X * theirs.normal(size=4) + theirs.random())
+        found.append(seed)
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(found) == [0, 1, 2, 3]
 
 
 def test_streams_made_inside():
@@ -608,13 +715,27 @@ def test_other_sources_are_refused(draw):
 
 
 def test_draws_by_code_that_is_not_seen_are_refused():
+    made: dict = {}
+    exec("def draw(): return np.random.mtrand._rand.normal()", {"np": np}, made)
+    draw = made["draw"]
+    with pytest.raises(errors.LeakError, match="can't see into"):
+        trace(lambda x: x * draw())(1.0)
+
+
+def test_draws_inside_callbacks_are_seen():
     rng = np.random.default_rng(0)
-    hidden = type("Hidden", (), {"__slots__": (), "draw": staticmethod(rng.normal)})
-    exec_made: dict = {}
-    exec("def draw(): return np.random.mtrand._rand.normal()", {"np": np}, exec_made)
-    for draw in (lambda: sorted([1, 2], key=lambda v: hidden.draw())[0], exec_made["draw"]):
-        with pytest.raises(errors.TracerError):
-            trace(lambda x: x * draw())(1.0)
+    holder = type("Holder", (), {"draw": staticmethod(rng.normal)})
+
+    def f(x):
+        return x * sorted([1, 2], key=lambda _: holder.draw())[0] + sum(map(rng.normal, [0.0, 1.0]))
+
+    traced = trace(f)
+    for _ in range(4):
+        state = rng.bit_generator.state
+        got, after = traced(2.0), state_of(rng)
+        rng.bit_generator.state = state
+        assert got == f(2.0)
+        assert after == state_of(rng)
 
 
 def test_lists_are_not_shuffled():

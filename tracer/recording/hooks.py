@@ -22,7 +22,7 @@ from tracer.recording.active import ACTIVE
 from tracer.recording.calls import contains_tensor
 from tracer.recording.floating import warning_rows
 from tracer.recording.mathematics import math_rows
-from tracer.recording.randomness import random_rows
+from tracer.recording.random_hooks import random_rows
 from tracer.recording.scipy_hooks import loaded_chapters, rows_of
 from tracer.recording.tensor import TracedScalar, TracedTensor
 from tracer.recording.whereabouts import LIBRARIES

@@ -9,6 +9,7 @@ arrays and floats to inputs of the program and guards the rest.
 from __future__ import annotations
 
 import functools
+import sys
 import inspect
 import os
 import types
@@ -19,12 +20,12 @@ from typing import Any
 import numpy as np
 
 from tracer.recording import protocols
-from tracer.recording.active import ACTIVE, leak
+from tracer.recording.active import ACTIVE
 from tracer.recording.captures import CONTAINERS, Captures, Path, is_library_module
 from tracer.recording.escapes import outside
 from tracer.recording.loads import MONITOR, watched_code
 from tracer.recording.mathematics import math_call
-from tracer.recording.randomness import random_call
+from tracer.recording.random_hooks import random_call
 from tracer.recording.scipy_hooks import hooked
 from tracer.recording.substitutes import loaded, substitute
 from tracer.recording.tensor import TracedTensor
@@ -69,7 +70,7 @@ class Monitor:
         if name in self.free:
             path = self.path.then("cell", name) if self.path else None
         taken = self.captures.take(value, path, deep)
-        hook = vars(np).get(getattr(value, "__name__", "")) if callable(value) else None
+        hook = _names_beside(value).get(getattr(value, "__name__", ""))
         if hook is not None and getattr(hook, "__tracer_original__", None) is value:
             return hook  # bound by `from numpy import zeros` before the trace
         return hooked(loaded(taken))
@@ -222,7 +223,7 @@ def instrumented(function: Any, captures: Captures) -> Any:
     LeakError
         For a source of random numbers that is no stream of NumPy's.
     """
-    known = math_call(function) or random_call(function)
+    known = math_call(function) or random_call(function, captures)
     if known is not None:
         return known
     function = hooked(function)
@@ -315,3 +316,12 @@ def instrument(function: FunctionType, monitor: Monitor) -> FunctionType:
     seen.__kwdefaults__ = function.__kwdefaults__
     seen.__qualname__ = function.__qualname__
     return seen
+
+
+def _names_beside(function: Any) -> dict[str, Any]:
+    """The namespace of NumPy's that a function belongs to; empty for others."""
+    module = getattr(function, "__module__", None) if callable(function) else None
+    if type(module) is not str or module.partition(".")[0] != "numpy":
+        return {}
+    home = sys.modules.get(module)
+    return vars(home) if home is not None else {}

@@ -18,8 +18,6 @@ back. If the user's function raises, the streams stand where plain NumPy would h
 
 from __future__ import annotations
 
-import os
-import random
 from collections.abc import Callable
 from functools import wraps
 from typing import TYPE_CHECKING, Any
@@ -46,12 +44,6 @@ from tracer.recording.tensor import TracedScalar, TracedTensor, recorder_for
 if TYPE_CHECKING:
     from tracer.recording.recorder import Recorder
 
-# Plain functions that draw from it, too.
-FUNCTIONS = [
-    vars(np.random)[name]
-    for name in ("seed", "ranf", "sample", "get_bit_generator", "set_bit_generator")
-    if name in vars(np.random)
-]
 UNKNOWN_FIX = "pass the generator as an argument, or make it inside with np.random.default_rng"
 
 
@@ -59,6 +51,24 @@ class TracedStream(TracedScalar):
     """A Generator or RandomState while its function is traced: its methods record draws."""
 
     __slots__ = ()
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __ne__(self, other: object) -> bool:
+        return self is not other
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        raise leak("A random stream was copied in a traced function.", UNKNOWN_FIX)
+
+    def __copy__(self) -> Any:
+        return self.__deepcopy__(None)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -330,66 +340,3 @@ def replay_random(recorder: Recorder, node: Node, operands: list[Any]) -> Any:
     if node.op.evaluate in MAKER_OPS:
         return made(node.op.evaluate)(*args, **kwargs)
     return drawing(args[0], node.op.name.rpartition(".")[2])(*args[1:], **kwargs)
-
-
-# -- what user code calls --------------------------------------------------------------------
-def random_call(function: Any) -> Any:
-    """What stands in for a callable that draws random numbers or makes a stream; else None.
-
-    Raises
-    ------
-    LeakError
-        For sources of random numbers that are no streams of NumPy's, and for streams that no
-        path leads to.
-    """
-    owner = getattr(function, "__self__", None)
-    if isinstance(owner, STREAMS):
-        recorder = ACTIVE.get()
-        if recorder is None:
-            return None
-        if owner is not GLOBAL:
-            raise leak(
-                f"{function.__name__}() draws from a generator that tracing can't follow.",
-                UNKNOWN_FIX,
-            )
-        return drawing(global_stream(recorder), function.__name__)
-    if isinstance(function, type):
-        return MADE.get(id(function))
-    if any(function is one for one in FUNCTIONS):
-        return _global_hook(function)
-    _refuse_source(function, owner)
-    return MADE.get(id(function))
-
-
-def _refuse_source(function: Any, owner: Any) -> None:
-    name = getattr(function, "__name__", "It")
-    module = getattr(function, "__module__", None)
-    foreign = isinstance(owner, (random.Random, np.random.BitGenerator, np.random.SeedSequence))
-    foreign = foreign or function is os.urandom or module == "secrets"
-    if foreign or (module == "uuid" and name in ("uuid1", "uuid4")):
-        raise leak(
-            f"{name}() draws random numbers in a traced function.",
-            "draw from a NumPy generator, or draw outside and pass the numbers as an argument",
-        )
-
-
-def random_rows() -> list[tuple[Any, str, Any, Any]]:
-    """``(module, name, original, wrapper)``: what replaces NumPy's functions while a trace runs."""
-    rows = []
-    for name, value in list(vars(np.random).items()):
-        if getattr(value, "__self__", None) is GLOBAL or any(value is f for f in FUNCTIONS):
-            rows.append((np.random, name, value, _global_hook(value)))
-    rows.append((np.random, "default_rng", np.random.default_rng, made(np.random.default_rng)))
-    return rows
-
-
-def _global_hook(original: Any) -> Any:
-    def hook(*args: Any, **kwargs: Any) -> Any:
-        recorder = ACTIVE.get()
-        if recorder is None:
-            return original(*args, **kwargs)
-        return drawing(global_stream(recorder), original.__name__)(*args, **kwargs)
-
-    hook.__name__ = original.__name__
-    hook.__tracer_original__ = original  # type: ignore[attr-defined]
-    return hook
