@@ -42,10 +42,28 @@ def inferred_specs(
 def depends_on_data(op: Op, params: Params, inputs: tuple[Node, ...]) -> bool:
     """Whether the result's shape is a matter of values: a mask among the indices, nonzero …"""
     if op is registry.GETITEM:
-        return any([n.specs[0].dtype.kind == "b" for n in inputs[1:]])
+        masks = [node for node in inputs[1:] if node.specs[0].dtype.kind == "b"]
+        return any([not _is_literal(mask) for mask in masks])
     if op.name == "where":
         return len(params.args) == 1
-    return op.name in DATA_DEPENDENT and len(inputs) > 0 and op.schema.kind != "creation"
+    if op.name not in DATA_DEPENDENT or not inputs or op.schema.kind == "creation":
+        return False
+    deciding = inputs[DECIDING[op.name]] if op.name in DECIDING else inputs
+    return any([not _is_literal(node) for node in deciding])
+
+
+# The operands that decide the size of a result, where it is not all of them.
+DECIDING = {
+    **dict.fromkeys(("delete", "repeat", "resize", "tile"), slice(1, None)),
+    **dict.fromkeys(("compress", "extract"), slice(0, 1)),
+}
+
+
+def _is_literal(node: Node, depth: int = 8) -> bool:
+    """Whether a value was written down in the program: it is the same in every call."""
+    if node.op is registry.INPUT or depth == 0 or not node.op.is_pure:
+        return False
+    return all([_is_literal(operand, depth - 1) for operand in node.inputs])
 
 
 def is_shape_error(error: ValueError) -> bool:
