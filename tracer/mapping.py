@@ -15,21 +15,21 @@ from typing import Any
 import numpy as np
 
 from tracer import errors, trees
+from tracer.axes import Axis, axes_of_call, batch_size, leaf_paths, placed, spread, value_of
 from tracer.dispatch import leaf_names
 from tracer.function import Call, TracedFunction, argument_names
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.evaluate import GuardMiss, evaluate
 from tracer.recording.active import ACTIVE
 from tracer.recording.instrument import instrumented
+from tracer.recording.recorder import Recorder
 from tracer.recording.replay import replay
-from tracer.recording.tensor import TracedTensor
 from tracer.recording.trace import Trace, trace_function
 from tracer.transforms.batch import batch
 from tracer.transforms.batching.lanes import Unbatchable
 from tracer.transforms.partition import is_pure
 from tracer.transforms.reverse import needed
 
-Axis = int | None
 NUMBERS = (bool, int, float, complex, np.generic, np.ndarray)
 
 
@@ -40,192 +40,114 @@ class Same:
         self.value = value
 
 
-def call(
-    function: TracedFunction, args: tuple, kwargs: dict[str, Any], in_axes: Any, out_axes: Any
-) -> Any:
-    """``vmap(function, in_axes, out_axes)(*args, **kwargs)``, recorded in the trace at work."""
-    leaves, structure = trees.flatten((args, kwargs))
-    names = argument_names(function, args, kwargs)
-    axes = axes_of_call(in_axes, args, kwargs, names)
-    size = batch_size(leaves, axes, leaf_paths(args, kwargs, names))
-    stacks = [_front(leaf, axis) for leaf, axis in zip(leaves, axes, strict=True)]
-    static = _static(function, args, kwargs, names)
-    examples = [
-        leaf if axis is None else _example(stack, size)
-        for leaf, stack, axis in zip(leaves, stacks, axes, strict=True)
-    ]
-    labels = leaf_names(Call(examples, structure, ()), names)
-    name = getattr(function, "__name__", "f")
-    trace = trace_function(function.__tracer_function__, examples, structure, labels, name, static)
-    results = _at_once(trace, stacks, axes, size, out_axes)
-    if results is None:
-        results = _in_turn(function, trace, stacks, axes, structure, size)
-    else:
-        left, fixed = iter(results), dict(trace.fixed)
-        results = [
-            Same(fixed[position]) if position in fixed else next(left)
-            for position in range(trace.structure.leaves)
+class Examples:
+    """The arguments of one call of a mapped function.
+
+    Attributes
+    ----------
+    structure : TreeDef
+        Of ``(args, kwargs)``.
+    names : list of str
+        Of the arguments.
+    axes : list of int or None
+        For each leaf, which axis counts the examples.
+    stacks : list
+        The leaves, each with that axis in front.
+    size : int
+    """
+
+    def __init__(self, function: TracedFunction, args: tuple, kwargs: dict[str, Any], in_axes: Any):
+        leaves, self.structure = trees.flatten((args, kwargs))
+        self.names = argument_names(function, args, kwargs)
+        self.axes = axes_of_call(in_axes, args, kwargs, self.names)
+        self.size = batch_size(leaves, self.axes, leaf_paths(args, kwargs, self.names))
+        self.stacks = [_front(leaf, axis) for leaf, axis in zip(leaves, self.axes, strict=True)]
+
+    def leaves(self, number: int) -> list[Any]:
+        """The leaves of one example, as they are recorded."""
+        return [
+            leaf if axis is None else leaf[number]
+            for leaf, axis in zip(self.stacks, self.axes, strict=True)
         ]
-    return _outputs(trace, results, out_axes, size)
 
+    def first(self) -> list[Any]:
+        """Values to trace with: the first example, or ones if there is none."""
+        return [
+            leaf if axis is None else _first(value_of(leaf))
+            for leaf, axis in zip(self.stacks, self.axes, strict=True)
+        ]
 
-# -- axes ---------------------------------------------------------------------------------------
-def axes_of_call(in_axes: Any, args: tuple, kwargs: dict[str, Any], names: list[str]) -> list[Axis]:
-    """The mapped axis of each leaf; None where all examples share it.
-
-    Keyword arguments are mapped over axis 0, as far as they are arrays.
-    """
-    if isinstance(in_axes, (tuple, list)) and len(in_axes) != len(args):
-        raise errors.BatchError(
-            f"vmap: in_axes has {len(in_axes)} entries for {len(args)} positional arguments.",
-            None, "give one entry per positional argument, or one int for all",
-        )  # fmt: skip
-    entries = in_axes if isinstance(in_axes, (tuple, list)) else [in_axes] * len(args)
-    found: list[Axis] = []
-    for entry, value, name in zip(entries, args, names, strict=False):
-        found += spread(entry, value, f"in_axes of {name}")
-    for leaf in trees.flatten(kwargs)[0]:
-        found.append(0 if isinstance(leaf, np.ndarray) and np.ndim(_value(leaf)) else None)
-    leaves = trees.flatten((args, kwargs))[0]
-    return [axis if _is_numeric(leaf) else None for axis, leaf in zip(found, leaves, strict=True)]
-
-
-def spread(prefix: Any, tree: Any, what: str) -> list[Axis]:
-    """An axis for each leaf of ``tree`` from a tree of axes that may end above the leaves.
-
-    Raises
-    ------
-    BatchError
-        If the two do not fit.
-    """
-    leaves, structure = trees.flatten(tree)
-    if prefix is None or isinstance(prefix, (int, np.integer)):
-        if isinstance(prefix, bool):
-            raise TypeError(f"vmap: {what} is {prefix!r}, not an int or None")
-        return [prefix if prefix is None else int(prefix)] * len(leaves)
-    if not isinstance(prefix, (tuple, list, dict)) and not hasattr(prefix, "__dataclass_fields__"):
-        raise TypeError(f"vmap: {what} is a {type(prefix).__name__}, not an int, None or a tree")
-    own, parts = _children(prefix), _children(tree)
-    if own is None or parts is None or own.keys() != parts.keys():
-        raise errors.BatchError(
-            f"vmap: {what} is {prefix!r}, which does not fit the structure {structure}.", None,
-            "give an int, None, or a tree of them that is a prefix of the argument's tree",
-        )  # fmt: skip
-    return [axis for key, part in parts.items() for axis in spread(own[key], part, what)]
-
-
-def _children(tree: Any) -> dict[Any, Any] | None:
-    """The parts of a container by key or position; None for a leaf."""
-    if isinstance(tree, dict):
-        return dict(tree)
-    if isinstance(tree, (tuple, list)):
-        return dict(enumerate(tree))
-    if hasattr(tree, "__dataclass_fields__") and not isinstance(tree, type):
-        return {name: getattr(tree, name) for name in tree.__dataclass_fields__}
-    return None
-
-
-def leaf_paths(args: tuple, kwargs: dict[str, Any], names: Sequence[str]) -> list[str]:
-    """How a person would write each leaf of the arguments."""
-    found: list[str] = []
-    for name, value in zip(names, [*args, *kwargs.values()], strict=True):
-        found += trees.paths(value, name)
-    return found
-
-
-def batch_size(leaves: Sequence[Any], axes: Sequence[Axis], paths: Sequence[str]) -> int:
-    """The one length of all mapped axes.
-
-    Raises
-    ------
-    BatchError
-        If there is none, or more than one.
-    """
-    sizes: dict[str, int] = {}
-    for leaf, axis, path in zip(leaves, axes, paths, strict=True):
-        if axis is None:
-            continue
-        shape = leaf.shape if isinstance(leaf, TracedTensor) else np.shape(leaf)
-        if not -len(shape) <= axis < len(shape):
-            what = f"has shape {shape}" if shape else "is a number"
-            raise errors.BatchError(
-                f"vmap: {path} is to be mapped over axis {axis}, but {what}.", None,
-                "say None in in_axes for arguments that all examples share",
-            )  # fmt: skip
-        sizes[path] = shape[axis]
-    if not sizes:
-        raise errors.BatchError(
-            "vmap: no argument is mapped, so the number of examples is unknown.", None,
-            "at least one entry of in_axes must be an axis of an array",
-        )  # fmt: skip
-    if len(set(sizes.values())) > 1:
-        told = ", ".join([f"{path} has {size}" for path, size in sizes.items()])
-        raise errors.BatchError(
-            f"vmap: the mapped axes have different lengths: {told}.", None,
-            "map axes of one length, or say None in in_axes for what all examples share",
-        )  # fmt: skip
-    return next(iter(sizes.values()))
-
-
-# -- arguments ----------------------------------------------------------------------------------
-def _value(leaf: Any) -> Any:
-    return leaf._value if isinstance(leaf, TracedTensor) else leaf
-
-
-def _is_numeric(leaf: Any) -> bool:
-    """Whether a leaf is an array or a number; strings, flags and functions are never mapped."""
-    return isinstance(leaf, (np.ndarray, np.generic, int, float, complex)) and (
-        not isinstance(leaf, bool)
-    )
+    def static(self, function: TracedFunction) -> frozenset[int]:
+        """Numbers of the leaves that the function was told to take as they are."""
+        args, kwargs = trees.unflatten(self.structure, list(range(len(self.stacks))))
+        found: set[int] = set()
+        for name, value in zip(self.names, [*args, *kwargs.values()], strict=True):
+            if name in function.static:
+                found.update(trees.flatten(value)[0])
+        return frozenset(found)
 
 
 def _front(leaf: Any, axis: Axis) -> Any:
-    """The batch of a mapped leaf, its mapped axis first."""
     if axis is None:
         return leaf
     array = getattr(leaf, "__tracer_plain__", leaf)
     return array if axis in (0, -array.ndim) else np.moveaxis(array, axis, 0)
 
 
-def _example(stack: Any, size: int) -> Any:
-    """The first example; ones of its shape if there is none."""
-    value = _value(stack)
-    return value[0] if size else np.ones(value.shape[1:], value.dtype)[()]
+def _first(stack: np.ndarray) -> Any:
+    return stack[0] if len(stack) else np.ones(stack.shape[1:], stack.dtype)[()]
 
 
-def _static(
-    function: TracedFunction, args: tuple, kwargs: dict[str, Any], names: Sequence[str]
-) -> frozenset[int]:
-    """Numbers of the leaves that the function was told to take as they are."""
-    if not function.static:
-        return frozenset()
-    numbered, structure = trees.flatten((args, kwargs))
-    opened, named = trees.unflatten(structure, list(range(len(numbered))))
-    found: set[int] = set()
-    for name, value in zip(names, [*opened, *named.values()], strict=True):
-        if name in function.static:
-            found.update(trees.flatten(value)[0])
-    return frozenset(found)
+def call(
+    function: TracedFunction, args: tuple, kwargs: dict[str, Any], in_axes: Any, out_axes: Any
+) -> Any:
+    """``vmap(function, in_axes, out_axes)(*args, **kwargs)``, recorded in the trace at work.
 
-
-# -- running ------------------------------------------------------------------------------------
-def _at_once(
-    trace: Trace, stacks: Sequence[Any], axes: Sequence[Axis], size: int, out_axes: Any
-) -> list[Any] | None:
-    """Each output's batch (or the one value that all examples share, where that is asked for).
-
-    None if the examples differ in more than their numbers.
+    Outside of a trace it is what the compiled program is checked against: a loop of plain calls.
     """
+    examples = Examples(function, args, kwargs, in_axes)
     recorder = ACTIVE.get()
-    assert recorder is not None
+    if recorder is None:
+        results, structure = _plain(function.__tracer_function__, examples, out_axes)
+    else:
+        trace = _trace_of_one(function, examples)
+        structure = trace.structure
+        found = _at_once(recorder, trace, examples, out_axes)
+        if found is None:
+            found = _in_turn(recorder, function, trace, examples, out_axes)
+        results = found
+    every = _axes_of_results(structure, out_axes)
+    leaves = [
+        _finished(result, axis, examples.size) for result, axis in zip(results, every, strict=True)
+    ]
+    return trees.unflatten(structure, leaves)
+
+
+def _trace_of_one(function: TracedFunction, examples: Examples) -> Trace:
+    """The trace of one example."""
+    leaves = examples.first()
+    labels = leaf_names(Call(leaves, examples.structure, ()), examples.names)
+    static = examples.static(function) if function.static else frozenset()
+    name = getattr(function, "__name__", "f")
+    plain = function.__tracer_function__
+    return trace_function(plain, leaves, examples.structure, labels, name, static)
+
+
+# -- all at once --------------------------------------------------------------------------------
+def _at_once(
+    recorder: Recorder, trace: Trace, examples: Examples, out_axes: Any
+) -> list[Any] | None:
+    """The flat results by the batched graph; None if examples differ in more than their numbers."""
     if not all(is_pure(node) for node in trace.graph.order):
         return None  # each example draws its own random numbers
-    mapped = [axes[number] is not None for number in trace.dynamic]
-    inputs = [*[stacks[number] for number in trace.dynamic], *trace.outer]
+    mapped = [examples.axes[number] is not None for number in trace.dynamic]
     mapped += [False] * len(trace.outer)
-    wanted = [axis is not None for axis in _axes_of_outputs(trace, out_axes)]
+    inputs = [*[examples.stacks[number] for number in trace.dynamic], *trace.outer]
+    fixed = dict(trace.fixed)
+    every = _axes_of_results(trace.structure, out_axes)
+    wanted = [axis is not None for k, axis in enumerate(every) if k not in fixed]
     try:
-        graph, carried = batch(trace.graph, mapped, size, wanted)
+        graph, carried = batch(trace.graph, mapped, examples.size, wanted)
     except Unbatchable:
         return None
     if graph.guards and not _holds(graph, inputs):
@@ -237,13 +159,14 @@ def _at_once(
                 output.origin, "give the axis of the batch in the result, 0 for the first",
             )  # fmt: skip
     try:
-        return replay(recorder, graph, inputs)
-    except errors.TracerError as error:
-        if not isinstance(error, ValueError):
-            raise
+        left = iter(replay(recorder, graph, inputs))
+    except errors.UserShapeError:
         return None
+    except errors.TracerError:
+        raise
     except Exception:  # one example's own: it is raised again, or caught, when its turn comes
         return None
+    return [Same(fixed[k]) if k in fixed else next(left) for k in range(len(every))]
 
 
 def _holds(graph: CalcGraph, inputs: Sequence[Any]) -> bool:
@@ -254,7 +177,8 @@ def _holds(graph: CalcGraph, inputs: Sequence[Any]) -> bool:
     predicates = graph.replace(order=order, outputs=(), effects=(), roles={"value": 0})
     token = ACTIVE.set(None)
     try:
-        evaluate(predicates, [_value(value) for value in inputs])
+        with np.errstate(all="ignore"):
+            evaluate(predicates, [value_of(value) for value in inputs])
     except GuardMiss:
         return False
     except Exception:  # an example's own error is raised when its turn comes
@@ -264,34 +188,66 @@ def _holds(graph: CalcGraph, inputs: Sequence[Any]) -> bool:
     return True
 
 
+# -- one after the other ------------------------------------------------------------------------
 def _in_turn(
-    function: TracedFunction, trace: Trace, stacks: Sequence[Any], axes: Sequence[Axis],
-    structure: Any, size: int,
-) -> list[Any]:  # fmt: skip
-    """One example after the other, each along its own branches; their results stacked."""
-    recorder = ACTIVE.get()
-    assert recorder is not None
-    plain = instrumented(function.__tracer_function__, recorder.captures)
-    rows: list[list[Any]] = []
-    for number in range(size):
-        leaves = [
-            leaf if axis is None else leaf[number] for leaf, axis in zip(stacks, axes, strict=True)
-        ]
-        args, kwargs = trees.unflatten(structure, leaves)
-        found, shown = trees.flatten(plain(*args, **kwargs))
-        if shown != trace.structure:
+    recorder: Recorder, function: TracedFunction, trace: Trace, examples: Examples, out_axes: Any
+) -> list[Any]:
+    """Each example along its own branches; their results stacked."""
+    one = instrumented(function.__tracer_function__, recorder.captures)
+    rows, _ = _rows(one, examples, trace.structure)
+    if rows:
+        return _columns(rows, trace.structure, out_axes)
+    specs = [output.specs[0] for output in trace.graph.outputs]
+    empty = iter([np.zeros((0, *spec.seen_shape), spec.dtype) for spec in specs])
+    fixed = dict(trace.fixed)
+    return [Same(fixed[k]) if k in fixed else next(empty) for k in range(trace.structure.leaves)]
+
+
+def _plain(one: Any, examples: Examples, out_axes: Any) -> tuple[list[Any], Any]:
+    """The same by NumPy alone."""
+    rows, structure = _rows(one, examples, None)
+    if rows:
+        return _columns(rows, structure, out_axes), structure
+    args, kwargs = trees.unflatten(examples.structure, examples.first())
+    found, structure = trees.flatten(one(*args, **kwargs))
+    stacked = [_stacked([leaf]) for leaf in found]
+    return [leaf if type(leaf) is Same else leaf[:0] for leaf in stacked], structure
+
+
+def _rows(one: Any, examples: Examples, structure: Any) -> tuple[list[list[Any]], Any]:
+    """The flat results of each example, and their common structure."""
+    rows = []
+    for number in range(examples.size):
+        args, kwargs = trees.unflatten(examples.structure, examples.leaves(number))
+        found, shown = trees.flatten(one(*args, **kwargs))
+        structure = structure or shown
+        if shown != structure:
             raise errors.BatchError(
-                f"vmap: one example gave {trace.structure}, another {shown}.", None,
+                f"vmap: one example gave {structure}, another {shown}.", None,
                 "return the same structure for every example",
             )  # fmt: skip
         rows.append(found)
-    if not rows:
-        specs = [output.specs[0] for output in trace.graph.outputs]
-        empty = iter([np.zeros((0, *spec.seen_shape), spec.dtype) for spec in specs])
-        fixed = dict(trace.fixed)
-        count = trace.structure.leaves
-        return [Same(fixed[k]) if k in fixed else next(empty) for k in range(count)]
-    return [_stacked(column) for column in zip(*rows, strict=True)]
+    return rows, structure
+
+
+def _columns(rows: list[list[Any]], structure: Any, out_axes: Any) -> list[Any]:
+    """The results of all examples, leaf by leaf."""
+    every = _axes_of_results(structure, out_axes)
+    return [
+        _stacked(column) if axis is not None else _shared(column)
+        for column, axis in zip(zip(*rows, strict=True), every, strict=True)
+    ]
+
+
+def _shared(column: Sequence[Any]) -> Any:
+    """The one result of all examples."""
+    stacked = _stacked(column)
+    if type(stacked) is Same or bool(np.all(stacked == stacked[:1])):
+        return Same(column[0])
+    raise errors.BatchError(
+        "vmap: out_axes is None for a result that differs between the examples.", None,
+        "give the axis of the batch in the result, 0 for the first",
+    )  # fmt: skip
 
 
 def _stacked(column: Sequence[Any]) -> Any:
@@ -303,7 +259,7 @@ def _stacked(column: Sequence[Any]) -> Any:
                 "return numbers and arrays",
             )  # fmt: skip
         return Same(column[0])
-    shapes = {np.shape(_value(leaf)) for leaf in column}
+    shapes = {np.shape(value_of(leaf)) for leaf in column}
     if len(shapes) > 1:
         raise errors.BatchError(
             f"vmap: the examples have results of different shapes: {sorted(shapes)[:4]}.", None,
@@ -313,40 +269,17 @@ def _stacked(column: Sequence[Any]) -> Any:
 
 
 # -- results ------------------------------------------------------------------------------------
-def _axes_of_outputs(trace: Trace, out_axes: Any) -> list[Axis]:
-    """The axis of the batch in each output of the graph."""
-    tree = trees.unflatten(trace.structure, list(range(trace.structure.leaves)))
-    every = spread(out_axes, tree, "out_axes")
-    fixed = {position for position, _ in trace.fixed}
-    return [axis for position, axis in enumerate(every) if position not in fixed]
+def _axes_of_results(structure: Any, out_axes: Any) -> list[Axis]:
+    """Where the batch goes in each leaf of the result."""
+    tree = trees.unflatten(structure, list(range(structure.leaves)))
+    return spread(out_axes, tree, "out_axes")
 
 
-def _outputs(trace: Trace, results: Sequence[Any], out_axes: Any, size: int) -> Any:
-    """The results in the function's structure, the batch where it is wanted."""
-    tree = trees.unflatten(trace.structure, list(range(trace.structure.leaves)))
-    every = spread(out_axes, tree, "out_axes")
-    leaves = [
-        _repeated(result.value, axis, size) if type(result) is Same else _placed(result, axis)
-        for result, axis in zip(results, every, strict=True)
-    ]
-    return trees.unflatten(trace.structure, leaves)
-
-
-def _placed(result: Any, axis: Axis) -> Any:
-    if axis is None or axis == 0:
-        return result
-    ndim = np.ndim(_value(result))
-    if not -ndim <= axis < ndim:
-        raise errors.BatchError(
-            f"vmap: out_axes is {axis} for a result of {ndim} axes, the batch among them.", None,
-            f"use an axis from {-ndim} to {ndim - 1}",
-        )  # fmt: skip
-    return np.moveaxis(result, 0, axis)
-
-
-def _repeated(value: Any, axis: Axis, size: int) -> Any:
-    """A result that depends on no argument: the same number for every example."""
-    if axis is None or not isinstance(value, NUMBERS):
-        return value
-    array = np.asarray(value)
-    return _placed(np.array(np.broadcast_to(array, (size, *array.shape))), axis)
+def _finished(result: Any, axis: Axis, size: int) -> Any:
+    """A leaf of the result, with the batch in its place."""
+    if type(result) is not Same:
+        return result if axis is None else placed(result, axis)
+    if axis is None or not isinstance(result.value, NUMBERS):
+        return result.value
+    array = np.asarray(result.value)
+    return placed(np.array(np.broadcast_to(array, (size, *array.shape))), axis)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tracer import errors, grad, jacobian, jvp, trace, value_and_grad, vjp, vmap
+from tracer import errors, grad, jacobian, jvp, settings, trace, value_and_grad, vjp, vmap
 from tracer.graph.check import check
 from tracer.ops.infer import infer
 from tracer.transforms.batching.lanes import RULES
@@ -752,3 +752,13 @@ def test_every_rule_names_an_op():
 
     for name in RULES:
         assert op_named(name).name == name
+
+
+def test_checked_calls_compare_with_a_loop():
+    with settings.using(check=True):
+        for x in (V, V[:0]):
+            got = vmap(lambda x, s: (np.tanh(x) * s, np.sum(x)), (0, None))(x, 2.0)
+            np.testing.assert_array_equal(got[0], np.tanh(x) * 2)
+            assert got[1].shape == (len(x),)
+        gradient = grad(lambda x: np.sum(vmap(np.tanh)(x)))(V)
+        np.testing.assert_allclose(gradient, 1 - np.tanh(V) ** 2)

@@ -300,7 +300,8 @@ def one_by_one(graph: CalcGraph, mapped: Sequence[bool], size: int, fill: Fill) 
         row = rows.get(output, [output] * size)
         if row:
             symbols: Any = [Symbol(builder, node) for node in row]
-            ends.append(np.stack(symbols).node)
+            stacked: Any = np.stack(symbols)
+            ends.append(stacked.node)
         else:
             spec = output.specs[0]
             kwargs = {"dtype": spec.dtype}
