@@ -147,7 +147,7 @@ def compare_values(scope: dict[str, Any], program: Program, seeds: list[int]) ->
             got = expected  # a traced call that raises has written nothing
         else:
             same(result, wanted, where)
-            if not set(shared(result, got)) <= set(shared(wanted, expected)):
+            if shared(result, got) != shared(wanted, expected):
                 raise Difference(
                     f"{where}: shares {shared(result, got)}, not {shared(wanted, expected)}"
                 )
