@@ -22,8 +22,9 @@ from tracer.function import (
 from tracer.graph.evaluate import GuardMiss
 from tracer.leaf import Leaf
 from tracer.recording.active import ACTIVE
-from tracer.recording.trace import trace_function
+from tracer.recording.trace import Trace, trace_function
 from tracer.rules.declare import load_rules
+from tracer.weak_ints import BRANCHES, keep_static, serves_every_value, with_weak_ints
 
 load_rules()  # before the first trace, whose hooks must not stand in for names in the rules
 
@@ -35,7 +36,8 @@ def prepare(
     args, kwargs = bind(function, args, kwargs)
     names = argument_names(function, args, kwargs)
     call_ = flatten_call(args, kwargs)
-    return (with_static(call_, names, function.static) if function.static else call_), names
+    call_ = with_static(call_, names, function.static) if function.static else call_
+    return call_ if ACTIVE.get() is not None else with_weak_ints(function.cache, call_), names
 
 
 def leaf_names(call: Call, names: Sequence[str]) -> list[str]:
@@ -60,18 +62,21 @@ def _last_part(path: str) -> str:
 
 
 def make_leaf(
-    function: TracedFunction, call: Call, names: Sequence[str], reason: str, keep: bool = True
-) -> Leaf:
-    """Trace the function for this call and remember the program, unless there are too many."""
+    function: TracedFunction, call: Call, names: Sequence[str], reason: str, keep: bool = True,
+    runs_now: bool = False,
+) -> Leaf:  # fmt: skip
+    """Trace the function for this call and remember the program, unless there are too many.
+
+    Raises
+    ------
+    NeedsValues
+        If ints that are inputs in this call must be parts of the program.
+    """
     title = f"{getattr(function, '__name__', 'f')}({', '.join(names)})"
-    trace = trace_function(
-        function.__tracer_function__,
-        call.leaves,
-        call.structure,
-        leaf_names(call, names),
-        title,
-        call.static,
-    )
+    trace = _trace_weak(function, call, names, title) if call.weak else None
+    trace = trace or _trace(function, call, names, title)
+    if not runs_now:
+        trace.seen.clear()
     leaf = Leaf(trace, settings.current().numerics, interpreted=not keep)
     if keep:
         function.cache.add(call.key, leaf, f"{title}: {reason}")
@@ -86,6 +91,42 @@ def make_leaf(
     return leaf
 
 
+class NeedsValues(Exception):
+    """Ints that vary are read by the function: each value has its own program."""
+
+    def __init__(self, places: frozenset[int]):
+        self.places = places
+        super().__init__(places)
+
+
+def _trace(function: TracedFunction, call: Call, names: Sequence[str], title: str) -> Trace:
+    return trace_function(
+        function.__tracer_function__,
+        call.leaves,
+        call.structure,
+        leaf_names(call, names),
+        title,
+        call.static,
+        call.weak,
+    )
+
+
+def _trace_weak(function: TracedFunction, call: Call, names: Sequence[str], title: str) -> Trace:
+    """A trace with ints among its inputs, if it holds for all their values."""
+    assert call.plain is not None
+    plain = call.plain
+    try:
+        trace = _trace(function, call, names, title)
+        places = serves_every_value(
+            function.__tracer_function__, call, trace, lambda: _trace(function, plain, names, title)
+        )
+    except Exception:  # told of the call as it is
+        places = call.weak
+    if places:
+        raise NeedsValues(places)
+    return trace
+
+
 def dispatch(
     function: TracedFunction, call: Call, names: Sequence[str],
     run: Callable[[Leaf, list[Any]], Any],
@@ -94,6 +135,8 @@ def dispatch(
     plain = function.__tracer_function__
     leaves = function.cache.leaves(call.key)
     reason = "first call" if not function.cache.entries else "new signature"
+    if call.weak:
+        reason = f"{', '.join([leaf_names(call, names)[k] for k in sorted(call.weak)])} varies"
     missed = 0
     for position, leaf in enumerate(list(leaves)):
         inputs = leaf.inputs(plain, call.leaves)
@@ -106,6 +149,9 @@ def dispatch(
             reason = f"another branch (guard {miss.position})"
             missed += 1
             continue
+        except errors.CheckFailed:
+            _forget(function, call, leaf)
+            raise
         except errors.TracerError:
             raise
         except Exception as error:  # the user's code may catch it: a trace of it tells
@@ -115,7 +161,12 @@ def dispatch(
             _move_to_front(function, leaves, leaf)
         return result
     limit = settings.current().max_branches
-    leaf = make_leaf(function, call, names, reason, keep=missed < limit)
+    try:
+        if call.weak and missed >= BRANCHES:
+            raise NeedsValues(call.weak)
+        leaf = make_leaf(function, call, names, reason, keep=missed < limit, runs_now=True)
+    except NeedsValues as needs:
+        return dispatch(function, keep_static(function.cache, call, needs.places), names, run)
     if len(leaves) > limit:  # programs for captured values that are gone
         with function.cache.lock:
             del leaves[limit:]
@@ -131,6 +182,8 @@ def dispatch(
     except Exception:
         _forget(function, call, leaf)
         raise
+    finally:
+        leaf.trace.seen.clear()
 
 
 def _forget(function: TracedFunction, call: Call, leaf: Leaf) -> None:
@@ -170,6 +223,22 @@ def nested_or_dispatch(
     if inputs is None:
         raise errors.CheckFailed("A captured value changed during the trace.", None, "")
     return run(leaf, inputs)
+
+
+def trace_again(
+    function: TracedFunction, args: tuple, kwargs: dict[str, Any]
+) -> tuple[Leaf, list[Any]]:
+    """A trace for one call alone, to be interpreted, and its inputs."""
+    call, names = prepare(function, args, kwargs)
+    plain = function.__tracer_function__
+    title = getattr(function, "__name__", "f")
+    labels = leaf_names(call, names)
+    trace = trace_function(plain, call.leaves, call.structure, labels, title, call.static)
+    leaf = Leaf(trace, "exact", interpreted=True)
+    inputs = leaf.inputs(plain, call.leaves)
+    if inputs is None:
+        raise errors.CheckFailed("A captured value changed during the trace.", None, "")
+    return leaf, inputs
 
 
 def is_simple(function: TracedFunction) -> bool:

@@ -34,17 +34,24 @@ logger = logging.getLogger("tracer")
 
 
 class Call:
-    """The arguments of one call, flat, with the key that says which program fits them."""
+    """The arguments of one call, flat, with the key that says which program fits them.
 
-    __slots__ = ("key", "leaves", "static", "structure")
+    ``weak`` counts ints that are inputs since they have varied; ``plain`` is then the same call
+    with all ints in its key.
+    """
+
+    __slots__ = ("key", "leaves", "plain", "static", "structure", "weak")
 
     def __init__(
-        self, leaves: list[Any], structure: Any, key: tuple, static: frozenset[int] = frozenset()
-    ):
+        self, leaves: list[Any], structure: Any, key: tuple, static: frozenset[int] = frozenset(),
+        weak: frozenset[int] = frozenset(), plain: Call | None = None,
+    ):  # fmt: skip
         self.leaves = leaves
         self.structure = structure
         self.key = key
         self.static = static
+        self.weak = weak
+        self.plain = plain
 
 
 class TracedFunction(Generic[P, R]):
@@ -187,6 +194,7 @@ class Cache:
         self.newest: list[Leaf] = []
         self.lock = threading.RLock()
         self.reasons: list[str] = []
+        self.ints: OrderedDict[tuple, Any] = OrderedDict()  # which ints of a signature vary
         self.full = False  # whether a signature has met its limit of branches
 
     def leaves(self, key: tuple) -> list[Leaf]:

@@ -28,7 +28,12 @@ from tracer.recording.writes import Writes
 
 
 class Recorder(Writes):
-    """One trace, from its opening to its graph: what NumPy hands over, and what reads a value."""
+    """One trace, from its opening to its graph: what NumPy hands over, and what reads a value.
+
+    ``weak_ints`` says that Python ints are among its inputs: a text of one is a read of it.
+    """
+
+    weak_ints = False
 
     @contextmanager
     def recording(self) -> Iterator[Recorder]:
@@ -92,6 +97,7 @@ class Recorder(Writes):
         self, function: Any, args: tuple, kwargs: dict[str, Any], spelling: str = ""
     ) -> Any:
         """The call as a node of its own."""
+        function = getattr(function, "__tracer_original__", function)
         out = kwargs.get("out")
         if out is not None:
             kwargs = {key: value for key, value in kwargs.items() if key != "out"}

@@ -153,18 +153,20 @@ class TracedTensor(np.ndarray):
         return bool(np.any(self == item))
 
     def __hash__(self) -> int:  # type: ignore[override]
+        if self._buffer is None and self.dtype.kind in "biu":
+            return hash(self.__index__())  # a whole number as a key: a guard, as for an index
         raise TypeError("a traced value can't be hashed: use its index or name as the key instead")
 
     def __repr__(self) -> str:
         value = self._value
         plain = isinstance(value, (np.ndarray, np.generic))
-        return f"Traced({value!r})" if plain else text_of(repr(value), self._known)
+        return f"Traced({value!r})" if plain else _text(self, repr(value))
 
     def __str__(self) -> str:
-        return text_of(str(self._value), self._known)
+        return _text(self, str(self._value))
 
     def __format__(self, spec: str) -> str:
-        return text_of(format(self._value, spec), self._known)
+        return _text(self, format(self._value, spec))
 
     def __bytes__(self) -> bytes:
         raise leak("A traced array was turned into bytes.", "do it outside the trace")
@@ -222,6 +224,14 @@ def plain_index(index: Any) -> Any:
     if kind is slice:
         return slice(plain_index(index.start), plain_index(index.stop), plain_index(index.step))
     return index
+
+
+def _text(tensor: TracedTensor, text: str) -> str:
+    """The text of a value; that of an int which is an input is a read of it: a name, a key."""
+    if tensor._recorder.weak_ints and type(tensor._value) is int:
+        tensor._recorder.read_integer(tensor, tensor._value)
+        return text
+    return text_of(text, tensor._known)
 
 
 def recorder_for(tensor: TracedTensor, args: Any, kwargs: Any) -> Recorder:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from numpy.lib.array_utils import byte_bounds
 from tracer import errors, trees
 from tracer.graph.calcgraph import CalcGraph
 from tracer.recording.active import ACTIVE
+from tracer.recording.buffers import Step
 from tracer.recording.calls import refuse_type
 from tracer.recording.captures import Captures, Condition, Path, plain_function
 from tracer.recording.escapes import refuse_changed, refuse_untraced
@@ -51,6 +52,12 @@ class Trace:
     fixed : tuple of (position, value)
         Leaves of the result that are no arrays.
     formatted : bool
+        Whether text was made of a traced value.
+    seen : list
+        The values of the outputs while tracing, until the first call is over.
+    aliases : tuple of (output, input, steps)
+        Outputs that are a written argument, or views of one.
+    formatted : bool
         Whether text was made of a traced value: such calls are checked now and then.
     """
 
@@ -62,6 +69,8 @@ class Trace:
     structure: Any
     fixed: tuple[Static, ...]
     formatted: bool = False
+    seen: list[Any] = field(default_factory=list)
+    aliases: tuple[tuple[int, int, tuple[Step, ...]], ...] = ()
 
     def outputs(self, values: Sequence[Any]) -> Any:
         """The user's result from the values of the graph's outputs."""
@@ -69,6 +78,31 @@ class Trace:
         for position, value in self.fixed:
             leaves.insert(position, value)
         return trees.unflatten(self.structure, leaves)
+
+    def aliased(self, values: Sequence[Any], inputs: Sequence[Any]) -> Sequence[Any]:
+        """Written arguments among the outputs become the caller's own arrays again."""
+        if not self.aliases:
+            return values
+        found = list(values)
+        for number, place, steps in self.aliases:
+            view = inputs[place]
+            for step in steps:
+                view = step.values(view)
+            found[number] = view
+        return found
+
+
+def _aliases(
+    outputs: Sequence[TracedTensor], inputs: Sequence[Any]
+) -> tuple[tuple[int, int, tuple[Step, ...]], ...]:  # fmt: skip
+    found = []
+    for number, tensor in enumerate(outputs):
+        buffer = tensor._buffer
+        if buffer is None or not buffer.version or buffer.target not in inputs:
+            continue
+        if all([len(step.inputs) == 1 for step in tensor._steps]):
+            found.append((number, inputs.index(buffer.target), tensor._steps))
+    return tuple(found)
 
 
 def is_dynamic(leaf: Any) -> bool:
@@ -91,7 +125,7 @@ def is_dynamic(leaf: Any) -> bool:
 
 def trace_function(
     function: Callable[..., Any], leaves: Sequence[Any], structure: Any, names: Sequence[str],
-    title: str = "", static: frozenset[int] = frozenset(),
+    title: str = "", static: frozenset[int] = frozenset(), weak: frozenset[int] = frozenset(),
 ) -> Trace:  # fmt: skip
     """Run ``function`` once on Tensors.
 
@@ -101,6 +135,8 @@ def trace_function(
         Of ``(args, kwargs)``: flat values, their tree, and a name for each leaf.
     static
         Numbers of the leaves that are no inputs although they could be.
+    weak
+        Numbers of Python ints that are inputs: they have had several values.
 
     Raises
     ------
@@ -116,6 +152,7 @@ def trace_function(
     # What a nested trace reads from outside belongs to the outermost trace, as an input of it.
     captures = Captures(recorder) if enclosing is None else enclosing.captures
     recorder.captures = captures
+    recorder.weak_ints = bool(weak)
     recorder.enclosing = enclosing
     if enclosing is None:
         captures.know(function, Path("function", None))
@@ -123,7 +160,7 @@ def trace_function(
     placed = []
     dynamic = []
     for number, leaf in enumerate(leaves):
-        if number in static or not is_dynamic(leaf):
+        if number in static or not (number in weak or is_dynamic(leaf)):
             if enclosing is None:
                 captures.know(leaf, Path("leaf", number))
             placed.append(leaf)
@@ -164,12 +201,14 @@ def trace_function(
         report(recorder)
         raise
     own = captures if enclosing is None else Captures(recorder)
-    return _arranged(graph, recorder, own, tuple(dynamic), out_structure, tuple(fixed))
+    seen = [tensor._value for tensor in outputs]
+    found = _arranged(graph, recorder, own, tuple(dynamic), out_structure, tuple(fixed), seen)
+    return replace(found, aliases=_aliases(outputs, recorder.inputs[: len(dynamic)]))
 
 
 def _arranged(
     graph: CalcGraph, recorder: Recorder, captures: Captures, dynamic: tuple[int, ...],
-    structure: Any, fixed: tuple[Static, ...],
+    structure: Any, fixed: tuple[Static, ...], seen: list[Any],
 ) -> Trace:  # fmt: skip
     """Captures and outer Tensors were met in any order; the inputs list them in turn."""
     own = list(graph.inputs[: len(dynamic)])
@@ -189,6 +228,7 @@ def _arranged(
         structure,
         fixed,
         recorder.formatted,
+        seen,
     )
 
 
