@@ -218,6 +218,8 @@ def define(constants: Constants) -> tuple[list[str], dict[str, np.ndarray]]:
                 arrays[name] = np.asarray(value)
                 text = f'CONSTANTS["{name}"]'
             lines.append(f"{name} = {text}")
+        elif isinstance(value, (int, float, complex)):
+            lines.append(f"{name} = {constants.text(value)}")
         else:
             lines += _definition(name, value)
     if arrays:
