@@ -260,7 +260,7 @@ def _own(result: Symbol, taken: set[Node]) -> Symbol:
 def _fits(shape: tuple, expected: tuple) -> bool:
     """Whether shapes agree, as far as run-time sizes let that be seen."""
     return len(shape) == len(expected) and all(
-        a is b or a == b or (type(a) is not int and type(b) is not int)
+        a is b or a == b or type(a) is not int
         for a, b in zip(shape, expected, strict=True)
     )
 
