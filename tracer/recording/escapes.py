@@ -9,15 +9,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from tracer import errors, trees
-from tracer.graph.node import Node
 from tracer.recording.active import ACTIVE, leak
-from tracer.recording.buffers import Step
 from tracer.recording.calls import contains_tensor
 from tracer.recording.poison import Poison
 from tracer.recording.tensor import TracedTensor
@@ -46,38 +43,6 @@ def _looks_inside(leaf: Any) -> bool:
     if not isinstance(leaf, np.ndarray) or leaf.dtype != object:
         return False
     return any([isinstance(item, (Poison, TracedTensor)) for item in leaf.ravel().tolist()])
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class View:
-    """A view of an argument: the number of the input, and the steps that lead there."""
-
-    place: int
-    steps: tuple[Step, ...]
-
-    def of(self, inputs: Sequence[Any]) -> Any:
-        value = inputs[self.place]
-        for step in self.steps:
-            value = step.values(value)
-        return value
-
-
-def written_views(
-    inputs: Sequence[Node], outputs: Sequence[TracedTensor]
-) -> tuple[tuple[int, View], ...]:
-    """Outputs that share the memory of a written argument, as plain NumPy's do.
-
-    The program computes a new version and copies it back; what it returns must be the argument.
-    """
-    places = {node: place for place, node in enumerate(inputs)}
-    found = []
-    for number, tensor in enumerate(outputs):
-        buffer = tensor._buffer
-        if buffer is None or not buffer.version or buffer.target not in places:
-            continue
-        if not any([len(step.inputs) > 1 for step in tensor._steps]):
-            found.append((number, View(places[buffer.target], tensor._steps)))
-    return tuple(found)
 
 
 def refuse_changed(structure: Any, leaves: Sequence[Any], arguments: Any) -> None:
