@@ -92,10 +92,11 @@ def make_leaf(
 
 
 class NeedsValues(Exception):
-    """Ints that vary are read by the function: each value has its own program."""
+    """Ints that vary are read by the function, or make it raise: each value its own program."""
 
-    def __init__(self, places: frozenset[int]):
+    def __init__(self, places: frozenset[int], raised: bool = False):
         self.places = places
+        self.raised = raised
         super().__init__(places)
 
 
@@ -120,8 +121,8 @@ def _trace_weak(function: TracedFunction, call: Call, names: Sequence[str], titl
         places = serves_every_value(
             function.__tracer_function__, call, trace, lambda: _trace(function, plain, names, title)
         )
-    except Exception:  # told of the call as it is
-        places = call.weak
+    except Exception as error:  # told of the call as it is
+        raise NeedsValues(call.weak, True) from error
     if places:
         raise NeedsValues(places)
     return trace
@@ -166,6 +167,8 @@ def dispatch(
             raise NeedsValues(call.weak)
         leaf = make_leaf(function, call, names, reason, keep=missed < limit, runs_now=True)
     except NeedsValues as needs:
+        if leaves and needs.raised and call.plain is not None:  # others of its values serve
+            return dispatch(function, call.plain, names, run)
         return dispatch(function, keep_static(function.cache, call, needs.places), names, run)
     if len(leaves) > limit:  # programs for captured values that are gone
         with function.cache.lock:

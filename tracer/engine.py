@@ -7,15 +7,25 @@ Loaded at the first call of a traced function, so that ``import tracer`` stays l
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from tracer import checking, errors, settings, trees
-from tracer.dispatch import dispatch, is_flat, is_simple, nested_or_dispatch, prepare, remember
+from tracer.dispatch import (
+    dispatch,
+    is_flat,
+    is_simple,
+    nested_or_dispatch,
+    prepare,
+    remember,
+    trace_again,
+)
 from tracer.function import TracedFunction, flat_call
 from tracer.graph.calcgraph import CalcGraph
+from tracer.graph.spec import ArraySpec
 from tracer.leaf import Leaf
 from tracer.recording.active import ACTIVE
 from tracer.recording.streams import draws, streams_of
@@ -46,11 +56,11 @@ def call(function: TracedFunction, args: tuple, kwargs: dict[str, Any]) -> Any:
             return function.__tracer_function__(*args, **kwargs)
         if checking.is_due(leaf, function.check):
             return checking.compare(
-                function.__name__, function.__tracer_function__, (args, kwargs),
-                lambda: leaf.trace.outputs(leaf.program("forward").run(*inputs)),
+                leaf, function.__tracer_function__, (args, kwargs),
+                lambda: _outputs(leaf, inputs),
                 streams=streams_of(leaf.trace.graph, inputs),
             )  # fmt: skip
-        result = leaf.trace.outputs(leaf.program("forward").run(*inputs))
+        result = _outputs(leaf, inputs)
         plain = not leaf.writes and not leaf.trace.formatted
         if flat is not None and plain and is_flat(call_, args, flat[1]):
             one = leaf.trace.structure is trees.LEAF and not leaf.trace.fixed
@@ -60,6 +70,11 @@ def call(function: TracedFunction, args: tuple, kwargs: dict[str, Any]) -> Any:
         return result
 
     return dispatch(function, call_, names, run)
+
+
+def _outputs(leaf: Leaf, inputs: list[Any]) -> Any:
+    values = leaf.program("forward").run(*inputs)
+    return leaf.trace.outputs(leaf.trace.aliased(values, inputs))
 
 
 def overlap(inputs: Sequence[Any]) -> bool:
@@ -108,11 +123,16 @@ def value_and_grad(
                 remember(function, flat[0], (leaf, settings.current(), program.run, finish))
             return results
 
+        def anew(args: tuple, kwargs: dict[str, Any]) -> Any:
+            """The value and gradient of a trace made for this call, without any rewriting."""
+            again, inputs = trace_again(function, args, kwargs)
+            results = _run(again, kind, selected.wrt(again.trace), inputs)
+            return again.trace.outputs(results[:count]), selected.tree(results[count:])
+
         if ACTIVE.get() is None and checking.is_due(leaf, function.check):
             return checking.compare(
-                function.__name__, function.__tracer_function__, (args, kwargs), differentiate,
-                lambda result: result[0], exact=leaf.numerics == "exact",
-                streams=streams_of(leaf.trace.graph, inputs),
+                leaf, function.__tracer_function__, (args, kwargs), differentiate, anew,
+                streams_of(leaf.trace.graph, inputs),
             )  # fmt: skip
         return differentiate()
 
@@ -131,7 +151,7 @@ def _scalar_kind(trace: Trace, has_aux: bool) -> str:
         shown = shown[0]
     fixed = {position for position, _ in trace.fixed}
     outputs = trace.graph.outputs
-    if type(shown) is not int or (shown not in fixed and outputs[0].specs[0].shape != ()):
+    if type(shown) is not int or (shown not in fixed and not _is_one(outputs[0].specs[0])):
         what = f"shape {outputs[0].specs[0].seen_shape}" if type(shown) is int else "several values"
         raise errors.NonScalarOutput(
             f"grad needs a function that returns one number; this one returned {what}.",
@@ -145,7 +165,12 @@ def _scalar_kind(trace: Trace, has_aux: bool) -> str:
                 outputs[0].origin, "take .real, .imag or abs() of it",
             )  # fmt: skip
         return "zero"
-    return "aux" if len(outputs) > 1 else "value_and_grad"
+    return "value_and_grad" if len(outputs) == 1 and not outputs[0].specs[0].shape else "aux"
+
+
+def _is_one(spec: ArraySpec) -> bool:
+    """Whether this is one number, be it in an array."""
+    return spec.is_static and math.prod(spec.seen_shape) == 1
 
 
 def _run(leaf: Leaf, kind: str, wrt: tuple[int, ...], inputs: list[Any]) -> list[Any]:

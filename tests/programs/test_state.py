@@ -852,6 +852,24 @@ def test_arguments_are_written_back():
     agree(program, calls)
 
 
+def test_written_arguments_are_returned_as_themselves():
+    def program(x, y):
+        x += 1
+        y.T[0] = x[0]
+        return x, x[1:], y.T, y[0], x * 1
+
+    traced = trace(program)
+    for _ in range(3):
+        x, y = X.copy(), np.zeros((2, 3))
+        results, expected = traced(x, y), program(X.copy(), np.zeros((2, 3)))
+        same(results, expected)
+        assert results[0] is x
+        shared = [np.shares_memory(result, source) for result in results for source in (x, y)]
+        assert shared == [True, False, True, False, False, True, False, True, False, False]
+        results[1][0] = 9.0
+        assert x[1] == 9.0
+
+
 def test_lists_and_dicts_of_arguments_are_changed():
     """What a plain function does to the containers it is given happens, or is an error."""
 

@@ -97,7 +97,9 @@ def _fromiter(iterable: Iterable[Any], dtype: Any, count: int = -1, **kwargs: An
     if recorder is None or not contains_tensor(items):
         return np.fromiter(items, dtype, count, **kwargs)
     if len(items) < count:
-        raise ValueError(f"iterator too short: Expected {count} but iterator had only {len(items)} items.")
+        raise ValueError(
+            f"iterator too short: Expected {count} but iterator had only {len(items)} items."
+        )
     return recorder.as_array(items).astype(dtype)
 
 
@@ -166,16 +168,22 @@ def _strides(value: np.ndarray, shape: tuple[int, ...]) -> tuple[int, ...]:
     return np.broadcast_to(value, shape).strides
 
 
-# -- functions of functions -------------------------------------------------------------------------
+# -- functions of functions -----------------------------------------------------------------------
 class _Vectorized:
     """``np.vectorize``: the function is called for each item, as NumPy does."""
 
     def __new__(cls, pyfunc: Any = None, *args: Any, **kwargs: Any) -> Any:
-        if ACTIVE.get() is None or pyfunc is None or any(kwargs.get(k) for k in ("signature", "cache")):
+        if (
+            ACTIVE.get() is None
+            or pyfunc is None
+            or any(kwargs.get(k) for k in ("signature", "cache"))
+        ):
             return np.vectorize(pyfunc, *args, **kwargs)
         return super().__new__(cls)
 
-    def __init__(self, pyfunc: Any, otypes: Any = None, doc: Any = None, excluded: Any = None, **_: Any):
+    def __init__(
+        self, pyfunc: Any, otypes: Any = None, doc: Any = None, excluded: Any = None, **_: Any
+    ):
         self.function = pyfunc
         self.otypes = None if otypes is None else [np.dtype(kind) for kind in otypes]
         self.excluded = excluded or ()
