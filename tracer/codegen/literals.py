@@ -149,7 +149,8 @@ def _complex(value: complex) -> str:
     return f"complex({_float(value.real)}, {_float(value.imag)})"
 
 
-def _str(value: str) -> str:
+def quoted(value: str) -> str:
+    """A string literal, in double quotes where it is plain."""
     plain = value.isascii() and value.isprintable() and '"' not in value and "\\" not in value
     return f'"{value}"' if plain else ascii(value)
 
@@ -159,7 +160,7 @@ def _int(value: int) -> str:
 
 
 _WRITERS: dict[type, Callable[[Any], str]] = {
-    float: _float, int: _int, bool: repr, complex: _complex, str: _str, type(None): repr,
+    float: _float, int: _int, bool: repr, complex: _complex, str: quoted, type(None): repr,
     type(Ellipsis): lambda value: "...", range: repr, bytes: repr,
 }  # fmt: skip
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from tracer.codegen.literals import PLAIN_DTYPES, Constants
+from tracer.codegen.literals import PLAIN_DTYPES, Constants, quoted
 from tracer.codegen.namespace import identifier
 from tracer.codegen.readable.emit import STEP, fold
 from tracer.codegen.readable.text import Text, add_backward, add_forward, draft_of, names_for
@@ -203,7 +203,7 @@ def _check_of(path: str, expression: str, node: Node) -> str:
     if len(node.shape) > 1:
         shape = shape.replace(",)", ")")
     dtype = "None" if node.spec.kind == "weak" else f'"{node.dtype}"'
-    return f"check({ascii(expression)}, {expression}, {shape}, {dtype})"
+    return f"check({quoted(expression)}, {expression}, {shape}, {dtype})"
 
 
 # -- constants ------------------------------------------------------------------------------------
