@@ -33,6 +33,10 @@ def renewed(page: Path) -> str:
     """The page as it must be: blocks of files and outputs renewed, code run on the way."""
     if page.name == "errors.md":
         return error_catalogue()
+    if page.name == "coverage.md":
+        from tracer.catalogue import page as coverage_page
+
+        return coverage_page()
     text = page.read_text(encoding="utf-8")
     scope: dict = {"__name__": "__page__"}
     program: list[str] = []

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         vjp,
         vmap,
     )
+    from tracer.catalogue import coverage
     from tracer.recording.eager import Tensor
     from tracer.recording.regions import cond, fori_loop, scan, while_loop
     from tracer.transforms.checkpoint import checkpoint
@@ -39,6 +40,7 @@ __all__ = [
     "Tensor",
     "checkpoint",
     "cond",
+    "coverage",
     "custom_jvp",
     "custom_vjp",
     "elementwise_grad",
@@ -66,6 +68,7 @@ _MODULES = frozenset({"errors", "settings", "testing", "trees"})
 _ELSEWHERE = {
     "Tensor": "tracer.recording.eager",
     "checkpoint": "tracer.transforms.checkpoint",
+    "coverage": "tracer.catalogue",
     "cond": "tracer.recording.regions",
     "fori_loop": "tracer.recording.regions",
     "scan": "tracer.recording.regions",

@@ -171,6 +171,8 @@ POLYNOMIALS = [
     row("polyint", reals(4), each(1, 2)),
     row("polyfit", distinct(6), reals(6), 2),
     row("poly", distinct(3)),
+    row("poly1d", lambda c, x: np.poly1d(c)(x), reals(4), A),
+    row("poly1d", lambda c: (np.poly1d(c) * np.poly1d(c[:2])).coeffs, reals(4)),
     row("poly", reals(3, 3)).but(order=1),
     row("roots", distinct(3, low=-3.0, high=-0.5)).but(order=1),
 ]

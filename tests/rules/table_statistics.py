@@ -71,7 +71,7 @@ ROWS = [
     row("histogram2d", lambda x, y, w: np.histogram2d(x, y, 3, weights=w), distinct(9), distinct(9), positive(9)),
     row("histogram2d", lambda x, y: np.histogram2d(x, y, [2, 3], [[-1, 1], [-2, 2]], density=True),
         distinct(9), distinct(9)),
-    row("histogramdd", lambda x, w: np.histogramdd(x, (2, 3, 2), weights=w, density=True), distinct(9, 3), positive(9)),
+    row("histogramdd", lambda x, w: np.histogramdd(x, (2, 3, 2), weights=w, density=True), reals(9, 3), positive(9)),
     row("histogram_bin_edges", distinct(9), bins=each(4, "sturges", [0.0, 0.5, 1.0])),
     row("bincount", integers(6), reals(6)).but(dtypes="efi"),
     row("bincount", integers(6), reals(6), minlength=8),

@@ -13,6 +13,8 @@ from tracer import errors
 from tracer.ops import registry
 from tracer.recording.active import leak
 from tracer.recording.expansions import EXPANSIONS
+from tracer.recording.histograms import histogramdd
+from tracer.recording.refusals import REFUSALS
 from tracer.recording.tensor import TracedTensor
 
 if TYPE_CHECKING:
@@ -175,5 +177,6 @@ SPECIAL: dict[Any, Any] = {
     np.place: _place, np.put_along_axis: _put_along_axis, np.ndim: _ndim, np.shape: _shape,
     np.size: _size, np.shares_memory: _shares, np.may_share_memory: _shares,
     np.array: _array, np.asarray: _asarray, np.asanyarray: _asarray,
-    np.asarray_chkfinite: _asarray, **EXPANSIONS,
+    np.asarray_chkfinite: _asarray, **EXPANSIONS, **REFUSALS,
+    np.histogramdd: histogramdd,
 }  # fmt: skip

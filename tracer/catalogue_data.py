@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from tracer.recording.refusals import REASONS
+
 NAMESPACES = (
     "", "linalg.", "fft.", "emath.", "polynomial.", "polynomial.polynomial.",
     "polynomial.chebyshev.", "polynomial.hermite.", "polynomial.hermite_e.",
@@ -21,6 +23,10 @@ UFUNC_METHODS = ("reduce", "accumulate", "reduceat", "outer", "at")
 
 def _names(text: str, prefix: str = "") -> tuple[str, ...]:
     return tuple([prefix + name for name in text.split()])
+
+
+def _refused(reason: str) -> tuple[str, ...]:
+    return _names(REASONS[reason])
 
 
 # Everything else in these is plain Python that calls functions of NumPy's: it is traced through.
@@ -84,44 +90,43 @@ METHODS: dict[str, dict[str, tuple[str, ...]]] = {
         ),
         "it is made of functions that have rules": _names(
             "r_ c_ ndenumerate nditer asarray_chkfinite errstate require "
-            "lib.stride_tricks.as_strided histogramdd"
+            "lib.stride_tricks.as_strided histogramdd poly1d"
         ),
     },
     "not traceable": {
-        "it works on files": _names(
-            "fromfile fromregex genfromtxt load loadtxt memmap save savetxt savez savez_compressed "
-            "ndarray.tofile ndarray.dump"
-        ),
-        "it reads or gives raw memory": _names("frombuffer from_dlpack nested_iters flatiter")
+        "it works on files": _refused("it works on files")
+        + _names("memmap ndarray.tofile ndarray.dump"),
+        "it reads raw memory": _refused("it reads raw memory")
+        + _names("nested_iters flatiter")
         + _names(
-            "__array__ __array_interface__ __array_struct__ __dlpack__ __dlpack_device__ "
-            "byteswap dumps getfield setfield tobytes to_device resize __reduce__ "
-            "__reduce_ex__ __setstate__ __sizeof__",
+            "__array__ __dlpack__ __dlpack_device__ byteswap "
+            "dumps getfield setfield tobytes to_device resize __reduce__ __reduce_ex__ "
+            "__setstate__ __sizeof__",
             "ndarray.",
         ),
-        "it makes or reads text": _names(
-            "array2string array_repr array_str base_repr binary_repr format_float_positional "
-            "format_float_scientific fromstring info bytes_ character flexible str_ "
-            "ndarray.__format__ ndarray.__repr__ ndarray.__str__"
+        "it makes or reads text": _refused("it makes or reads text")
+        + _names(
+            "array2string array_repr array_str format_float_positional format_float_scientific "
+            "info bytes_ character flexible str_ ndarray.__format__ ndarray.__repr__ "
+            "ndarray.__str__"
         ),
         "it is state of the interpreter": _names(
             "get_include get_printoptions getbufsize geterr geterrcall printoptions "
-            "set_printoptions setbufsize seterr seterrcall show_config show_runtime test linalg.test fft.test "
-            "linalg.LinAlgError polynomial.set_default_printstyle "
+            "set_printoptions setbufsize seterr seterrcall show_config show_runtime test "
+            "linalg.test fft.test linalg.LinAlgError polynomial.set_default_printstyle "
             "polynomial.test special.geterr special.seterr"
         ),
-        "dates are not numbers": _names(
-            "busday_count busday_offset busdaycalendar datetime64 datetime_as_string is_busday "
-            "isnat timedelta64"
-        ),
-        "arrays of another kind": _names(
-            "asmatrix bmat matrix object_ recarray record void frompyfunc poly1d ndarray ufunc "
-            "generic number inexact floating complexfloating integer signedinteger unsignedinteger"
+        "dates are not numbers": _refused("dates are not numbers")
+        + _names("busdaycalendar datetime64 isnat timedelta64"),
+        "arrays of another kind": _refused("arrays of another kind")
+        + _names(
+            "matrix object_ recarray record void frompyfunc ndarray ufunc generic number "
+            "inexact floating complexfloating integer signedinteger unsignedinteger"
         )
         + tuple([f"polynomial.{kind}.ABCPolyBase" for kind in SERIES]),
         "it is a part of Python's protocols": _names(
             "__array_finalize__ __array_function__ __array_ufunc__ __array_wrap__ "
-            "__array_namespace__ __class_getitem__ __delitem__ __hash__ __new__",
+            "__array_namespace__ __class_getitem__ __delitem__ __new__",
             "ndarray.",
         ),
     },

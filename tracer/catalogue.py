@@ -4,7 +4,7 @@
 Entry(name='cumprod', state='composed', because='its derivative is that of its definition')
 >>> collections.Counter(entry.state for entry in tracer.coverage().values())
 
-States are read off the rules; what no rule can tell is the data in `coverage_data`.
+States are read off the rules; what no rule can tell is the data in `catalogue_data`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from tracer.coverage_data import ELSEWHERE, METHODS, NAMESPACES, TRACED_THROUGH, UFUNC_METHODS
+from tracer.catalogue_data import ELSEWHERE, METHODS, NAMESPACES, TRACED_THROUGH, UFUNC_METHODS
 from tracer.ops import registry
 from tracer.rules.declare import Rule, rule_for
 
