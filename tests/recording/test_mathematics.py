@@ -151,6 +151,15 @@ def test_integers_and_truth_values():
     agree(lambda x: x if math.isinf(x) else 2 * x, 1.0)
     agree(lambda x: [x * k for k in range(math.floor(x))], 3.7)
 
+    names = {1: 2.0, 2: 3.0, -4: 5.0}
+
+    def keyed(x):
+        return x * names[math.floor(x)] + names.get(int(x) + 1, 0.0)
+
+    traced = trace(keyed)
+    for x in (1.5, 2.5, 1.25, -3.5):
+        same(traced(x), keyed(x))
+
     def f(x):
         return x * math.floor(x) if not math.isnan(x) else 0.0
 

@@ -209,21 +209,21 @@ def nest(draft: Draft) -> None:
     written = _Families(draft)
     bases = {draft.real(n.inputs[0]) for n in draft.order if n.op.name in WRITES}
     depth: dict[Node, int] = {}
+    next_draw = inf  # where the random draw after this node stands
     for node in reversed(draft.order):
         consumer = _single_consumer(draft, node)
-        if consumer is None or node in bases or not _may_nest(draft, node, consumer):
-            continue
-        at = draft.place[consumer if isinstance(consumer, Node) else node]
-        below = 0
-        if isinstance(consumer, Node):
-            below = depth.get(consumer, 0) + 1
-            if below > DEPTH or not _same_statement(draft, node, consumer):
-                continue
-        if written.between(draft.reads(node), draft.place[node], at):
-            continue
-        draft.into[node] = consumer
-        draft.place[node] = at
-        depth[node] = below
+        if consumer is not None and node not in bases and _may_nest(draft, node, consumer):
+            at = draft.place[consumer if isinstance(consumer, Node) else node]
+            below = depth.get(consumer, 0) + 1 if isinstance(consumer, Node) else 0
+            if below <= DEPTH and _same_statement(draft, node, consumer) and not (
+                written.between(draft.reads(node), draft.place[node], at)
+                or (next_draw <= at and not node.op.is_pure)
+            ):  # fmt: skip
+                draft.into[node] = consumer
+                draft.place[node] = at
+                depth[node] = below
+        if not is_pure(node):
+            next_draw = draft.place[node]
 
 
 def _single_consumer(draft: Draft, node: Node) -> Node | Guard | None:
@@ -259,14 +259,30 @@ def _may_nest(draft: Draft, node: Node, consumer: Node | Guard) -> bool:
     elif isinstance(consumer, Node) and consumer.op.name in WRITES:
         # in out[i] = … the name is that of the array
         named = node.name not in (consumer.name, draft.real(consumer.inputs[0]).name, "")
-    if named or node.op.name in (*WRITES, *CONTROL, "constant") or not node.op.is_pure:
+    if named or node.op.name in (*WRITES, *CONTROL, "constant"):
+        return False
+    if not node.op.is_pure and not _draws_inline(node, consumer):
         return False
     if node.op.name == "item":
         return node.inputs[0] not in draft.items
     return not any(guard.kind == "raises" for _, guard in draft.guards.get(node, ()))
 
 
-def _same_statement(draft: Draft, node: Node, consumer: Node) -> bool:
+def is_pure(node: Node) -> bool:
+    """Whether neither the node nor anything in its regions draws random numbers."""
+    return node.op.is_pure and all(is_pure(n) for region in node.regions for n in region.order)
+
+
+def _draws_inline(node: Node, consumer: Node | Guard) -> bool:
+    """Whether a draw may stand in its consumer's text, which is evaluated once."""
+    if isinstance(consumer, Node) and (consumer.regions or consumer.op.name in CONTROL):
+        return False
+    return node.spec.kind != "object"
+
+
+def _same_statement(draft: Draft, node: Node, consumer: Node | Guard) -> bool:
+    if isinstance(consumer, Guard):
+        return True
     if node.context != consumer.context:
         return False
     if consumer.op.name in WRITES and node in draft.derived and consumer in draft.derived:
