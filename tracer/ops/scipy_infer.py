@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from tracer.graph.node import Params
-from tracer.graph.spec import ArraySpec, array_spec
+from tracer.graph.spec import ArraySpec, array_spec, scalar_spec
 
 
 def _like_last(params: Params, *specs: ArraySpec) -> tuple[ArraySpec, ...]:
@@ -19,6 +19,15 @@ def _like_last(params: Params, *specs: ArraySpec) -> tuple[ArraySpec, ...]:
     return (array_spec(specs[-1].shape, np.result_type(*[spec.dtype for spec in specs], "f4")),)
 
 
+def _dirichlet(params: Params, x: ArraySpec, *others: ArraySpec) -> tuple[ArraySpec, ...]:
+    """One number for each column of points."""
+    if len(x.shape) < 2:
+        return (scalar_spec(np.dtype(np.float64)),)
+    return (array_spec(x.shape[1:], np.dtype(np.float64)),)
+
+
 INFER: dict[str, Callable[..., tuple[ArraySpec, ...]]] = {
     "scipy.linalg.solve_discrete_lyapunov": _like_last,
+    "scipy.stats.dirichlet.logpdf": _dirichlet,
+    "scipy.stats.dirichlet.pdf": _dirichlet,
 }

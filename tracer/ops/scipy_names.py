@@ -43,10 +43,10 @@ POSITIONAL = {
 def chapter_of(function: Any) -> str:
     """``"special"`` for a callable of scipy.special; ``""`` for what is not SciPy's."""
     module = getattr(function, "__module__", None) or type(function).__module__
-    parts = (module or "").split(".")
-    if parts[0] != "scipy" or len(parts) < 2:
+    if not isinstance(module, str) or not module.startswith("scipy."):
         return ""
-    return parts[1] if parts[1] in CHAPTERS else ""
+    chapter = module.split(".")[1]
+    return chapter if chapter in CHAPTERS else ""
 
 
 def scipy_name(function: Any) -> str:

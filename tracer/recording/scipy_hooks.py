@@ -104,6 +104,8 @@ def _distribution_rows() -> list[Row]:
     for name, owner in vars(multivariate).items():
         if isinstance(owner, type) and name.endswith("_gen") and not name.startswith("multi_rv"):
             rows += _method_rows(owner, _multivariate)
+            if "__call__" in vars(owner):
+                rows.append((owner, "__call__", vars(owner)["__call__"], _freeze(owner)))
         elif isinstance(owner, type) and name.endswith("_frozen"):
             rows += _method_rows(owner, _refused)
     return rows
@@ -175,13 +177,50 @@ def _multivariate(original: Any) -> Any:
     return hook
 
 
+class Frozen:
+    """A distribution with traced parameters: each method is called with them.
+
+    >>> Frozen(stats.multivariate_normal, (mean, cov), {}).logpdf(x)
+    """
+
+    def __init__(self, distribution: Any, args: tuple, kwargs: dict[str, Any]):
+        self.distribution, self.args, self.kwargs = distribution, args, kwargs
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self.distribution, name)
+        if name not in VALUES:
+            return method
+        return lambda x: method(x, *self.args, **self.kwargs)
+
+
+def _freeze(owner: type) -> Any:
+    original = vars(owner)["__call__"]
+
+    @wraps(original)
+    def hook(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if ACTIVE.get() is not None and (contains_tensor(args) or contains_tensor(kwargs)):
+            return Frozen(self, args, kwargs)
+        return original(self, *args, **kwargs)
+
+    hook.__tracer_original__ = original  # type: ignore[attr-defined]
+    return hook
+
+
+# What a frozen distribution keeps of its parameters, for those that keep all of them.
+KEPT = {"multivariate_normal": ("mean", "cov"), "dirichlet": ("alpha",)}
+
+
 def _refused(original: Any) -> Any:
-    """A frozen multivariate distribution holds factors, not parameters, of its density."""
+    """A frozen multivariate distribution may hold factors, not parameters, of its density."""
 
     @wraps(original)
     def hook(self: Any, *args: Any, **kwargs: Any) -> Any:
         if ACTIVE.get() is not None and (contains_tensor(args) or contains_tensor(kwargs)):
             name = type(self).__name__.removesuffix("_frozen")
+            if name in KEPT:
+                kept = {key: getattr(self, key) for key in KEPT[name]}
+                public = getattr(sys.modules["scipy.stats"], name)
+                return getattr(public, original.__name__)(*args, **kwargs, **kept)
             raise leak(
                 f"A frozen {name} distribution was given a traced array.",
                 f"call scipy.stats.{name}.{original.__name__}(x, ...) with its parameters",
