@@ -60,7 +60,7 @@ def probe(
     Sizes that follow a run-time size are found by running it a second time with other sizes.
     ``fill(slot, spec, shape)`` makes the stand-ins where ones do not serve.
     """
-    eye = op.name.startswith(("linalg.", "scipy.linalg."))
+    eye = op.name.startswith(("linalg.", "scipy.linalg.", "scipy.stats.multivariate_"))
     make = fill or (lambda slot, spec, shape: stand_in(spec, shape, eye))
     first = run(op, params, [make(k, spec, None) for k, spec in enumerate(specs)], spelling)
     dims = {size: None for spec in specs for size in spec.shape if isinstance(size, Dim)}

@@ -32,7 +32,7 @@ from tracer.graph.op import (
     Schema,
 )
 from tracer.ops.scipy_infer import INFER
-from tracer.ops.scipy_names import is_elementwise, is_scipy, resolve, scipy_name
+from tracer.ops.scipy_names import is_elementwise, is_scipy, resolve, scipy_name, unhooked
 
 OPS: dict[str, Op] = {}
 BY_CALLABLE: dict[Any, Op] = {}
@@ -170,7 +170,7 @@ def name_of(function: Any) -> str:
 def op_of(function: Any) -> Op:
     """The op of a NumPy (or SciPy) callable, made on first use."""
     found = BY_CALLABLE.get(function)
-    return found if found is not None else _make(getattr(function, "__tracer_original__", function))
+    return found if found is not None else _make(unhooked(function))
 
 
 def _make(function: Any) -> Op:

@@ -165,8 +165,10 @@ class Same:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Same):
             return NotImplemented
-        bound = isinstance(self.value, MethodType)  # made anew at each access
-        return self.value == other.value if bound else self.value is other.value
+        a, b = self.value, other.value
+        if isinstance(a, MethodType) and isinstance(b, MethodType):  # made anew at each access
+            return a.__self__ is b.__self__ and a.__name__ == b.__name__
+        return a is b
 
     def __hash__(self) -> int:
         return hash(type(self.value))

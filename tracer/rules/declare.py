@@ -335,6 +335,7 @@ SCIPY_CHAPTERS = {
     "special.": "special_elementary special_gamma special_error special_bessel special_elliptic "
     "special_orthogonal special_hypergeometric special_wave special_statistics special_without",
     "scipy.linalg.": "scipy_linalg",
+    "scipy.stats.": "scipy_stats scipy_multivariate",
 }  # fmt: skip
 _NOT_CHAPTERS = ("declare", "helpers", "special_", "scipy_")
 _loaded: set[str] = set()
