@@ -3,7 +3,24 @@
 import numpy as np
 import pytest
 
-from tracer import errors, grad, jacobian, jvp, settings, trace, value_and_grad, vjp, vmap
+from tracer import (
+    cond,
+    custom_jvp,
+    custom_vjp,
+    errors,
+    fori_loop,
+    grad,
+    jacobian,
+    jvp,
+    scan,
+    settings,
+    stop_gradient,
+    trace,
+    value_and_grad,
+    vjp,
+    vmap,
+    while_loop,
+)  # fmt: skip
 from tracer.graph.check import check
 from tracer.ops.infer import infer
 from tracer.transforms.batching.lanes import RULES
@@ -761,3 +778,89 @@ def test_checked_calls_compare_with_a_loop():
             assert got[1].shape == (len(x),)
         gradient = grad(lambda x: np.sum(vmap(np.tanh)(x)))(V)
         np.testing.assert_allclose(gradient, 1 - np.tanh(V) ** 2)
+
+
+# -- loops, branches and rules of one's own ---------------------------------------------------------
+def doubled_slope():
+    @custom_vjp
+    def f(x):
+        return x**2
+
+    f.defvjp(lambda x: (x**2, x), lambda x, ct: (20 * x * ct,))
+    return f
+
+
+def tripled_tangent():
+    @custom_jvp
+    def f(x):
+        return x**3
+
+    f.defjvp(lambda primals, tangents: (primals[0] ** 3, 3 * tangents[0]))
+    return f
+
+
+SLOPE = doubled_slope()
+REGIONS = {
+    "own branches": lambda x: cond(x.sum() > 0, np.sin, np.cos, x),
+    "shared branch": lambda x: cond(C[0] > 5, lambda v: (v, C), lambda v: (C * 2, v * 3), x)[1],
+    "fori": lambda x: fori_loop(0, 3, lambda i, c: c * x + i, x),
+    "fori counter": lambda x: fori_loop(0, 3, lambda i, c: (c[0] + 1, c[1] * x + c[0]), (0, x))[1],
+    "fori from shared": lambda x: fori_loop(0, 3, lambda i, c: c * x[0] + i, C),
+    "scan": lambda x: scan(lambda c, v: (c + v, c * v), 0.0, x),
+    "scan shared rows": lambda x: scan(lambda c, v: (c * v + x, c[0] * v), x, C),
+    "scan back": lambda x: scan(lambda c, v: (c * v + x, c), x, C, reverse=True)[1],
+    "while": lambda x: while_loop(lambda c: c.sum() < 9, lambda c: c + np.abs(x) + 1, x),
+    "while counted": lambda x: while_loop(
+        lambda c: c[1].sum() < 9, lambda c: (c[0] + 1, c[1] + np.abs(x) + 1), (0, x)
+    ),
+    "while shared": lambda x: while_loop(
+        lambda c: c[0] < 3, lambda c: (c[0] + 1, c[1] * x), (0, x)
+    ),
+    "custom_vjp": SLOPE,
+    "custom_jvp": tripled_tangent(),
+    "custom beside shared": lambda x: SLOPE(C) * x + SLOPE(x),
+    "stop_gradient": lambda x: stop_gradient(x) * x,
+}
+
+
+@pytest.mark.parametrize("name", REGIONS)
+def test_regions_and_rules(name):
+    f = REGIONS[name]
+    agree(f, V)
+    total = lambda x: sum([np.sum(leaf * 1.0) for leaf in flatten(f(x))[0]], 0.0)
+    want = np.stack([grad(total)(row) for row in V])
+    np.testing.assert_allclose(vmap(grad(total))(V), want, rtol=1e-10, atol=1e-12)
+    through = grad(lambda x: np.sum(vmap(total)(x)))(V)
+    np.testing.assert_allclose(through, want, rtol=1e-10, atol=1e-12)
+
+
+def test_loops_stay_loops():
+    many = np.concatenate([V] * 20)
+    for name in ("fori", "fori counter", "scan", "scan shared rows", "while counted"):
+        assert len(vmap(REGIONS[name]).graph(many, mode="forward").order) < 20
+
+
+def test_shared_operands_of_custom_rules_add_up():
+    f = doubled_slope()
+    slope = grad(lambda c: np.sum(vmap(lambda x: f(c) * x)(V)))(C)
+    np.testing.assert_allclose(slope, 20 * C * V.sum(0))
+
+
+def test_random_numbers_are_drawn_in_turn():
+    def noisy(x, rng):
+        return x + rng.normal(size=4)
+
+    got = vmap(noisy, (0, None))(V, np.random.default_rng(0))
+    rng = np.random.default_rng(0)
+    np.testing.assert_array_equal(got, np.stack([noisy(x, rng) for x in V]))
+
+
+def test_results_own_their_memory():
+    x = V.copy()
+    for f in (lambda v: v, lambda v: v[::-1], lambda v: (v, v), lambda v: (v * 2, (v * 2)[1:])):
+        for leaf in flatten(vmap(f)(x))[0]:
+            leaf[:] = 7
+        np.testing.assert_array_equal(x, V)
+    first, second = vmap(lambda v: (lambda y: (y, y[1:]))(v * 2))(x)
+    first[:] = 0
+    np.testing.assert_array_equal(second, 2 * V[:, 1:])

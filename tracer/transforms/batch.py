@@ -121,12 +121,19 @@ class _Run:
         except REFUSALS:
             del self.builder.nodes[mark:]
             made = self._one_by_one(node, operands)
-        several = made if len(node.specs) > 1 else (made,)
-        results = tuple([Mapped(s, spec) for s, spec in zip(several, node.specs, strict=True)])
-        if node.name and not several[0].node.name and len(node.specs) == 1:
-            several[0].node.name = node.name
+        several = made if isinstance(made, (tuple, list)) else (made,)
+        results = tuple([
+            Mapped(value, spec) if type(value) is Symbol and not node.regions else value
+            for value, spec in zip(several, node.specs, strict=True)
+        ])  # fmt: skip
+        self._name(node, results)
         self.values[node] = results if len(results) > 1 else results[0]
         self.builder.origin = self.builder.context = None
+
+    def _name(self, node: Node, results: tuple) -> None:
+        if node.name and len(results) == 1 and type(results[0]) is Mapped:
+            made = results[0].symbol.node
+            made.name = made.name or node.name
 
     def _shared(self, node: Node, operands: list[Any]) -> None:
         """What no mapped value goes into stays as it is."""
@@ -143,6 +150,8 @@ class _Run:
         region = REGIONS.get(node.op)
         if region is not None:
             return region(self.lanes, operands, batch)
+        if node.regions:
+            raise Unbatchable(f"no rule for {node.op.name}")
         rule = RULES.get(node.op.name) or SCHEMAS.get(node.op.schema.kind)
         if rule is None:
             raise Unbatchable(f"no rule for {node.op.name}")
@@ -159,8 +168,6 @@ class _Run:
         """The node for each example, stacked."""
         if not all(spec.is_static for spec in node.specs):
             raise Unbatchable("results whose size depends on values")
-        if node.regions:
-            raise Unbatchable("a body that can't be batched")
         rows: list[list[Symbol]] = [[] for _ in node.specs]
         for number in range(self.size):
             own = tuple([_example(x, number).node for x in operands])
@@ -169,7 +176,8 @@ class _Run:
             for row, symbol in zip(rows, made if len(rows) > 1 else (made,), strict=True):
                 row.append(symbol)
         stacked = tuple([
-            self._stacked(row, spec) for row, spec in zip(rows, node.specs, strict=True)
+            Mapped(self._stacked(row, spec), spec)
+            for row, spec in zip(rows, node.specs, strict=True)
         ])  # fmt: skip
         return stacked if len(stacked) > 1 else stacked[0]
 
@@ -231,7 +239,9 @@ class _Run:
 
 
 def _is_mapped(value: Any) -> bool:
-    return type(value) is Mapped or (type(value) is tuple and type(value[0]) is Mapped)
+    return type(value) is Mapped or (
+        type(value) is tuple and any(type(part) is Mapped for part in value)
+    )
 
 
 def _example(x: Any, number: int) -> Symbol:
@@ -260,8 +270,7 @@ def _own(result: Symbol, taken: set[Node]) -> Symbol:
 def _fits(shape: tuple, expected: tuple) -> bool:
     """Whether shapes agree, as far as run-time sizes let that be seen."""
     return len(shape) == len(expected) and all(
-        a is b or a == b or type(a) is not int
-        for a, b in zip(shape, expected, strict=True)
+        a is b or a == b or type(a) is not int for a, b in zip(shape, expected, strict=True)
     )
 
 

@@ -10,6 +10,7 @@ from tracer.graph.node import Node, Params, hole
 from tracer.graph.spec import array_spec
 from tracer.ops import registry
 from tracer.ops.builder import Symbol
+from tracer.transforms.batching.control import CONTROL
 from tracer.transforms.batching.lanes import Lanes, Mapped, Unbatchable
 
 Batch = Callable[[CalcGraph, Sequence[bool], int, Sequence[bool]], tuple[CalcGraph, list[bool]]]
@@ -25,7 +26,9 @@ def batch_call(lanes: Lanes, operands: list[Any], batch: Batch) -> Any:
     return _append(lanes, operands, body, node.params.kwargs)
 
 
-def _append(lanes: Lanes, operands: list[Any], region: CalcGraph, told: dict[str, Any]) -> Any:
+def _append(
+    lanes: Lanes, operands: list[Any], region: CalcGraph, told: dict[str, Any]
+) -> list[Any]:
     node = lanes.node
     symbols = [x.symbol if type(x) is Mapped else x for x in operands]
     specs = tuple([array_spec((lanes.size, *s.shape), s.dtype) for s in node.specs])
@@ -35,7 +38,9 @@ def _append(lanes: Lanes, operands: list[Any], region: CalcGraph, told: dict[str
         node.op, inputs, params, specs, lanes.builder.origin, regions=(region,),
         context=lanes.builder.context,
     )  # fmt: skip
-    return lanes.builder.unpack(lanes.builder.append(made))
+    found = lanes.builder.unpack(lanes.builder.append(made))
+    several = found if isinstance(found, tuple) else (found,)
+    return [Mapped(symbol, spec) for symbol, spec in zip(several, node.specs, strict=True)]
 
 
 def batch_custom(lanes: Lanes, operands: list[Any], batch: Batch) -> Any:
@@ -75,4 +80,5 @@ def _repeated(lanes: Lanes, x: Any) -> Mapped:
 REGIONS: dict[Any, Callable[[Lanes, list[Any], Batch], Any]] = {
     registry.CALL: batch_call,
     registry.CUSTOM: batch_custom,
+    **CONTROL,
 }
