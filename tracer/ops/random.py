@@ -40,7 +40,8 @@ DISTRIBUTIONS: dict[str, str] = {
 }  # fmt: skip
 BY_SIZES = ("rand", "randn")  # their arguments are the sizes
 POSITIONS = ("choice", "permutation", "permuted")  # of integers; of arrays as a look-up
-STATEMENTS = ("seed",)  # give nothing
+STATEMENTS = ("seed", "set_state")  # give nothing
+STATES = ("get_state",)
 # Whose result is no floating-point number: no derivative leads through them.
 DISCRETE = frozenset(
     "binomial geometric hypergeometric integers logseries multinomial multivariate_hypergeometric "
@@ -113,13 +114,13 @@ def _names_of_slots(name: str, params: Params) -> dict[int, str]:
 
 def _enter() -> None:
     for owner in (np.random.Generator, np.random.RandomState):
-        for name in (*DISTRIBUTIONS, *BY_SIZES, *POSITIONS, *STATEMENTS):
+        for name in (*DISTRIBUTIONS, *BY_SIZES, *POSITIONS, *STATEMENTS, *STATES):
             method = getattr(owner, name, None)
             if method is None:
                 continue
             label = f"random.{owner.__name__}.{name}"
             draw = _Draw(owner, name)
-            infer = _never_numbers if name in STATEMENTS else draw
+            infer = _never_numbers if name in (*STATEMENTS, *STATES) else draw
             draw.op = Op(label, OPAQUE, method, f"rng.{name}", infer=infer, effects=RNG)
             plain = Op(label, OPAQUE, method, label, effects=RNG)
             _OPS[owner, name] = register(draw.op, method)
@@ -140,8 +141,3 @@ for _name, _maker in MAKERS.items():
     )
     MAKER_OPS[_maker] = register(_op, _maker)
 _enter()
-
-
-def is_statement(op: Op) -> bool:
-    """Whether a draw is called for its effect alone: ``np.random.seed(0)``."""
-    return op.name.startswith("random.") and op.name.rpartition(".")[2] in STATEMENTS

@@ -93,10 +93,17 @@ def _message(text: str) -> str:
 
 def relayed(run: Callable[..., Any]) -> Callable[..., Any]:
     """A program whose floating-point warnings are reported at the user's lines."""
-    get, put, reset, of = ERRSTATE.get, ERRSTATE.set, ERRSTATE.reset, RUNNING.of
+    get, put, reset = ERRSTATE.get, ERRSTATE.set, ERRSTATE.reset
+    variants: tuple[Any, Any] = (None, None)  # the user's errstate as last seen, and its variant
 
     def running(*inputs: Any) -> Any:
-        token = put(of(get()))
+        nonlocal variants
+        seen, variant = variants
+        errstate = get()
+        if errstate is not seen:
+            variant = RUNNING.of(errstate)
+            variants = errstate, variant
+        token = put(variant)
         try:
             return run(*inputs)
         finally:

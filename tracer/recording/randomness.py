@@ -64,6 +64,9 @@ class TracedStream(TracedScalar):
     def __hash__(self) -> int:
         return id(self)
 
+    def __getitem__(self, index: Any) -> Any:
+        raise leak("The state of a random stream was read in a traced function.", UNKNOWN_FIX)
+
     def __deepcopy__(self, memo: Any) -> Any:
         raise leak("A random stream was copied in a traced function.", UNKNOWN_FIX)
 
@@ -285,18 +288,25 @@ def _permuted(
     return out
 
 
-def _seed(recorder: Recorder, stream: TracedStream, seed: Any = None) -> None:
-    """``np.random.seed(0)``: a draw that gives nothing and sets the state."""
-    op = draw_op(type(stream._value), "seed")
-    tensors: list[TracedTensor] = []
-    params, values = recorder._template((stream, seed), {}, tensors)
-    recorder._compute(op, params, values, "method")
-    recorder.add(op, tuple([recorder.node_of(t) for t in tensors]), params, (STREAM,), "", "method")
+def _change(name: str) -> Callable[..., Any]:
+    """``np.random.seed(0)``, ``set_state(s)``: a draw that gives nothing; ``get_state()``."""
+
+    def change(recorder: Recorder, stream: TracedStream, *args: Any, **kwargs: Any) -> Any:
+        op = draw_op(type(stream._value), name)
+        tensors: list[TracedTensor] = []
+        params, values = recorder._template((stream, *args), kwargs, tensors)
+        value = recorder._compute(op, params, values, "method")
+        inputs = tuple([recorder.node_of(t) for t in tensors])
+        node = recorder.add(op, inputs, params, (STREAM,), "", "method")
+        return None if value is None else traced_stream(recorder, node, value)
+
+    return change
 
 
 SPECIAL: dict[str, Callable[..., Any]] = {
     "choice": _choice, "permutation": _permutation, "shuffle": _shuffle, "permuted": _permuted,
-    "seed": _seed,
+    "seed": _change("seed"), "set_state": _change("set_state"),
+    "get_state": _change("get_state"),
 }  # fmt: skip
 
 

@@ -256,7 +256,7 @@ class Function:
         self.indent = self.base
 
     def _assign(self, node: Node) -> None:
-        if node.op.name.endswith(".seed") and not node.op.is_pure:  # called for its effect
+        if node.op.name.endswith((".seed", ".set_state")):  # called for its effect
             self._line(node, f"{self.indent}{self._fitting(node, len(self.indent)).text}")
             return
         hint = self.draft.chain_name.get(node, "")
