@@ -132,6 +132,33 @@ def test_vjp_of_trees():
         jvp(f, ({"w": X}, 2.0), ({"w": X},))
 
 
+def test_integers_stand_still():
+    f = lambda x, n: np.sum(x**n["n"])
+    for n, still in ((3, 0), (np.array([1, 2, 3]), np.zeros(3, int)), (np.int8(2), np.int8(0))):
+        value, slope = jvp(f, (X, {"n": n}), (np.ones(3), {"n": still}))
+        assert value == np.sum(X**n)
+        np.testing.assert_allclose(slope, np.sum(n * X ** (n - 1.0)))
+    with pytest.raises(errors.IntegerArgument):
+        jvp(f, (X, {"n": 3}), (np.ones(3), {"n": 1}))
+
+
+def test_source_of_the_jvp():
+    source = trace(squash).source(X, mode="jvp")
+    scope = {}
+    exec(source, scope)
+    value, tangent = _run_jvp(scope, source)
+    np.testing.assert_allclose(tangent, SLOPE.sum(1))
+    np.testing.assert_array_equal(value, squash(X))
+
+
+def _run_jvp(scope, source):
+    """The generated function, whatever it is called and whether it takes the captured array."""
+    name = source.rpartition("def ")[2].partition("(")[0]
+    inputs = source.rpartition("def ")[2].partition("(")[2].partition(")")[0].split(", ")
+    known = {"x": X, "t_x": np.ones(3), "A": A}
+    return scope[name](*[known[name] for name in inputs])
+
+
 def test_second_order():
     np.testing.assert_allclose(hessian(cube)(X), np.diag(6 * X))
     np.testing.assert_allclose(hvp(cube, (X,), (np.ones(3),)), 6 * X)

@@ -21,7 +21,7 @@ from tracer.leaf import Leaf
 from tracer.recording.active import ACTIVE
 from tracer.recording.streams import draws
 from tracer.recording.trace import Trace
-from tracer.selection import Selection, fitted, tangent_tree
+from tracer.selection import Selection, fitted, flat_tangents, tangent_tree
 from tracer.transforms.jacobian import better_mode
 
 
@@ -67,20 +67,9 @@ def hessian(function: TracedFunction, args: tuple, kwargs: dict[str, Any], argnu
 
 def hvp(function: TracedFunction, primals: tuple, tangents: tuple) -> tuple:
     """Hessian times vector: one tree per primal."""
-    if len(primals) != len(tangents):
-        raise errors.ArgnumsError(
-            f"{len(primals)} primals but {len(tangents)} tangents were given.", None,
-            "pass one tangent per primal",
-        )  # fmt: skip
+    flat, _ = flat_tangents(primals, tangents)
     call_, names = prepare(function, primals, {})
     selected = Selection(function, call_, names, tuple(range(len(primals))), "hvp")
-    flat, structure = trees.flatten(tangents)
-    expected = trees.flatten(primals)[1]
-    if structure != expected:
-        raise errors.ArgnumsError(
-            f"The tangents have the structure {structure}, the primals {expected}.", None,
-            "pass tangents with the structure of the primals",
-        )  # fmt: skip
 
     def run(leaf: Leaf, inputs: list[Any]) -> Any:
         wrt = selected.wrt(leaf.trace)
@@ -109,7 +98,6 @@ def linearize(function: TracedFunction, primals: tuple) -> tuple[Any, Callable[.
     """``linearize(function, *primals)``."""
     call_, names = prepare(function, primals, {})
     selected = Selection(function, call_, names, tuple(range(len(primals))), "linearize")
-    expected = trees.flatten(primals)[1]
 
     def run(leaf: Leaf, inputs: list[Any]) -> Any:
         trace = leaf.trace
@@ -127,12 +115,7 @@ def linearize(function: TracedFunction, primals: tuple) -> tuple[Any, Callable[.
             values = execute(leaf, "forward", (), inputs)
 
         def linear(*tangents: Any) -> Any:
-            flat, structure = trees.flatten(tangents)
-            if structure != expected:
-                raise errors.ArgnumsError(
-                    f"The tangents have the structure {structure}, the primals {expected}.", None,
-                    "pass tangents with the structure of the primals",
-                )  # fmt: skip
+            flat, _ = flat_tangents(primals, tangents)
             given = [fitted(t, spec, "tangent") for t, spec in zip(flat, specs, strict=True)]
             if ACTIVE.get() is None:
                 pushed = second.run(*saved, *given)

@@ -30,7 +30,7 @@ from tracer.leaf import Leaf
 from tracer.recording.active import ACTIVE
 from tracer.recording.streams import draws, streams_of
 from tracer.recording.trace import Trace
-from tracer.selection import Pullback, Selection, fitted, tangent_tree
+from tracer.selection import Pullback, Selection, fitted, flat_tangents, tangent_tree
 from tracer.transforms.partition import partition
 
 
@@ -264,20 +264,10 @@ def owned(residuals: Sequence[Any], inputs: Sequence[Any], outputs: Sequence[Any
 
 def jvp(function: TracedFunction, primals: tuple, tangents: tuple) -> tuple[Any, Any]:
     """``(out, tangent_out)``."""
-    if len(primals) != len(tangents):
-        raise errors.ArgnumsError(
-            f"{len(primals)} primals but {len(tangents)} tangents were given.", None,
-            "pass one tangent per primal",
-        )  # fmt: skip
+    flat, still = flat_tangents(primals, tangents)
     call_, names = prepare(function, primals, {})
-    selected = Selection(function, call_, names, tuple(range(len(primals))), "jvp")
-    flat, structure = trees.flatten(tuple(tangents))
-    expected = trees.flatten(tuple(primals))[1]
-    if structure != expected:
-        raise errors.ArgnumsError(
-            f"The tangents have the structure {structure}, the primals {expected}.", None,
-            "pass tangents with the structure of the primals",
-        )  # fmt: skip
+    every = tuple(range(len(primals)))
+    selected = Selection(function, call_, names, every, "jvp", still)
 
     def run(leaf: Leaf, inputs: list[Any]) -> Any:
         trace = leaf.trace

@@ -23,7 +23,7 @@ class Selection:
 
     def __init__(
         self, function: TracedFunction, call_: Call, names: Sequence[str], argnums: Any,
-        what: str = "grad",
+        what: str = "grad", fixed: Sequence[bool] = (),
     ):  # fmt: skip
         self.positions, self.alone = check_argnums(
             argnums, list(names), getattr(function, "__name__", "f")
@@ -36,6 +36,8 @@ class Selection:
             numbers, structure = trees.flatten(every[position])
             self.structures.append(structure)
             self.numbers += numbers
+        if any(fixed):  # leaves that do not move
+            self.numbers = [n for n, still in zip(self.numbers, fixed, strict=True) if not still]
         for number in self.numbers:
             if number in call_.static:
                 raise errors.ArgnumsError(
@@ -131,6 +133,42 @@ def fitted(value: Any, spec: Any, what: str) -> Any:
         )  # fmt: skip
     array = array.astype(spec.dtype, copy=False)
     return array if spec.kind == "array" else array[()]
+
+
+def flat_tangents(primals: tuple, tangents: tuple) -> tuple[list[Any], list[bool]]:
+    """The tangents' leaves, and which leaves do not move: integers, whose tangent is zero.
+
+    Raises
+    ------
+    ArgnumsError
+        If the tangents have not the structure of the primals.
+    """
+    if len(primals) != len(tangents):
+        raise errors.ArgnumsError(
+            f"{len(primals)} primals but {len(tangents)} tangents were given.", None,
+            "pass one tangent per primal",
+        )  # fmt: skip
+    flat, structure = trees.flatten(tangents)
+    leaves, expected = trees.flatten(primals)
+    if structure != expected:
+        raise errors.ArgnumsError(
+            f"The tangents have the structure {structure}, the primals {expected}.", None,
+            "pass tangents with the structure of the primals",
+        )  # fmt: skip
+    still = [_is_still(*pair) for pair in zip(leaves, flat, strict=True)]
+    return [t for t, fixed in zip(flat, still, strict=True) if not fixed], still
+
+
+def _is_still(primal: Any, tangent: Any) -> bool:
+    """Whether a leaf is an integer (or no number at all) with the tangent zero."""
+    if isinstance(primal, TracedTensor) or isinstance(tangent, TracedTensor):
+        return False
+    if isinstance(primal, (float, complex)) or (
+        isinstance(primal, (np.ndarray, np.generic)) and primal.dtype.kind in "fc"
+    ):
+        return False
+    given = np.asarray(tangent)
+    return given.dtype.kind in "biufcV" and (given.dtype.kind == "V" or not given.any())
 
 
 def tangent_tree(trace: Trace, results: Sequence[Any]) -> Any:

@@ -72,9 +72,9 @@ def batch_loop(lanes: Lanes, operands: list[Any], batch: Any) -> list[Any]:
         for part, flag in zip(parts[second:], flags[second:], strict=True)
     ]
     nodes = [part.node for part in parts]
-    bounds = _bounds(node, operands)
+    start, stop = _bounds(node, operands)
     inputs, params = loop_parts(
-        nodes[:first], nodes[first:second], nodes[second:], *bounds, loop.reverse
+        nodes[:first], nodes[first:second], nodes[second:], start, stop, loop.reverse
     )
     every = [*carry, *rows]
     specs = [output.specs[0] for output in regions[0].outputs]
