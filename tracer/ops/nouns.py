@@ -31,6 +31,7 @@ NOUNS = {
     "floor_divide": "quotient", "remainder": "rest", "sin": "sine", "cos": "cosine",
     "sign": "signs", "take": "picked", "copy": "copied", "input": "arg", "call": "result",
     "cond": "result", "loop": "result", "logaddexp": "logs", "expand_dims": "reshaped",
+    "python_scalar": "number",
 }  # fmt: skip
 
 def noun(node: Node) -> str:

@@ -5,10 +5,11 @@ np.float64(0.7442...)
 >>> scan(lambda total, x: (total + x, total), 0.0, np.arange(3.0))
 (np.float64(3.0), array([0., 0., 1.]))
 
-They have JAX's signatures. On plain values they run as the Python they stand for. In a trace the
-body is recorded once; what it captures becomes an operand of one ``loop`` or ``cond`` node. A body
-that can't be recorded alone, since it asks ``if`` of a traced value, say, is run as Python there,
-too: it is unrolled.
+They have JAX's signatures. On plain values they run as the Python they stand for, on arrays of
+their own: a body that writes into its arguments changes nobody else's. In a trace the body is
+recorded once; what it captures becomes an operand of one ``loop`` or ``cond`` node. A body that
+can't be recorded alone, since it asks ``if`` of a traced value, say, is run as Python there, too:
+it is unrolled.
 """
 
 from __future__ import annotations
@@ -54,6 +55,7 @@ def cond(pred: Any, true_fn: Callable[..., Any], false_fn: Callable[..., Any], *
         found = regions_record.record_cond(recorder, pred, true_fn, false_fn, operands)
         if found is not None:
             return found[0]
+    operands = _owned(operands)
     return true_fn(*operands) if pred else false_fn(*operands)
 
 

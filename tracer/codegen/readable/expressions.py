@@ -229,6 +229,14 @@ def _astype(speller: Speller, node: Node, lookup: Lookup) -> Text:
 
 
 
+def _python_scalar(speller: Speller, node: Node, lookup: Lookup) -> Text:
+    base = speller.argument(node.params.args[0], node, lookup)
+    if node.inputs and node.inputs[0].spec.kind == "weak":
+        return base
+    places = ", ".join([speller.argument(a, node, lookup).text for a in node.params.args[1:]])
+    return Text(f"{base.at(ATOM)}.item({places})")
+
+
 def sum_axes(shape: tuple, like: tuple) -> tuple[tuple[int, ...], bool] | None:
     """Axes that ``sum_to`` adds up, and whether they stay with length 1; None if unknown."""
     lead = len(shape) - len(like)
@@ -307,6 +315,7 @@ SPELLINGS: dict[str, Callable[[Speller, Node, Lookup], Text]] = {
     "constant": _constant, "item": _item, "getitem": _getitem, "astype": _astype,
     "sum_to": _sum_to, "broadcast_like": _broadcast_like, "reshape_like": _reshape_like,
     "zeros_of": _zeros_of, "size_of": _size_of, "same_size": _same_size,
+    "python_scalar": _python_scalar,
 }  # fmt: skip
 
 

@@ -434,13 +434,28 @@ class _LoopWriter:
         if value.regions or value.op.name in ("item", "constant", *WRITES) or value in draft.alias:
             return False
         at = draft.place[value]
-        return all(draft.place[reader] <= at for reader in self.block.readers(before)
-                   if reader is not self.hand_on or self._reads_again(before))  # fmt: skip
+        for node in self._in_its_variable(before):
+            if any(reals[k] is node and self.carried[k] is not before for k in range(len(reals))):
+                return False
+            if any(draft.place[reader] > at for reader in self.block.readers(node)
+                   if reader is not self.hand_on):  # fmt: skip
+                return False
+        return True
 
-    def _reads_again(self, before: Node) -> bool:
-        """Whether an unchanged carry is handed on under another name."""
-        reals = [self.block.draft.real(value) for value in self.next]
-        return any(real is before and self.carried[k] is not before for k, real in enumerate(reals))
+    def _in_its_variable(self, before: Node) -> list[Node]:
+        """The carry, and all that the body keeps in its variable: versions of it in place, and
+        the results of inner loops that go on in it."""
+        draft, held = self.block.draft, [before]
+        for node in draft.order:  # an item stands behind its loop
+            if node in draft.in_place and draft.real(node.inputs[0]) in held:
+                held.append(node)
+            elif node.op.name == "loop":
+                items = draft.items.get(node, {})
+                for number in range(len(node.specs)):
+                    made = node if len(node.specs) == 1 else items.get(number)
+                    if made is not None and draft.rebound.get((node, number)) in held:
+                        held.append(made)
+        return held
 
     def _stores(self, store: Node, name: str):
         counted = self.loop.condition is None
