@@ -336,6 +336,9 @@ SCIPY_CHAPTERS = {
     "special_orthogonal special_hypergeometric special_wave special_statistics special_without",
     "scipy.linalg.": "scipy_linalg",
     "scipy.stats.": "scipy_stats scipy_multivariate",
+    "scipy.signal.": "scipy_signal",
+    "scipy.fft.": "scipy_fft",
+    "scipy.integrate.": "scipy_integrate",
 }  # fmt: skip
 _NOT_CHAPTERS = ("declare", "helpers", "special_", "scipy_")
 _loaded: set[str] = set()
