@@ -109,7 +109,7 @@ def test_effects_happen_at_most_once_per_call(capsys):
     for number in range(1, 9):
         program(X)
         assert capsys.readouterr().out.count("called") == (number in (1, 2, 4, 8))
-    for number in range(1, 9):
+    for _ in range(8):
         before = capsys.readouterr().out.count("called")
         value_and_grad(program)(X)
         assert before + capsys.readouterr().out.count("called") <= 1

@@ -7,10 +7,8 @@ import collections
 import dataclasses
 import enum
 import functools
-import linecache
 import math
 import os
-import sys
 import types
 
 import numpy as np
@@ -728,6 +726,184 @@ def global_statement_in_helper():
         return x * K
 
     return program, [lambda: globals().__setitem__("K", 7.0), lambda: globals().__setitem__("K", 2.0)]
+
+
+@case
+def constructors_that_read_globals():
+    box = types.SimpleNamespace(k=2.0)
+
+    class Layer:
+        def __init__(self, by):
+            self.w = box.k * by
+
+        @property
+        def scaled(self):
+            return self.w * box.k
+
+        def __mul__(self, x):
+            return x * self.w + box.k
+
+        def __len__(self):
+            return int(box.k)
+
+        def __iter__(self):
+            yield box.k
+            yield self.w
+
+        def __call__(self, x):
+            return x - box.k
+
+    class Special(Layer):
+        def __init__(self):
+            super().__init__(3.0)
+            self.more = K
+
+    def program(x):
+        layer, special = Layer(1.5), Special()
+        total = layer * x + special(x) + layer.scaled + special.more
+        for part in layer:
+            total = total + part
+        return total * len(special) + sum(layer)
+
+    return program, [lambda: setattr(box, "k", 3.0), lambda: setattr(box, "k", 1)]
+
+
+@case
+def context_managers_of_the_library():
+    import contextlib
+
+    box = types.SimpleNamespace(k=2.0)
+
+    @contextlib.contextmanager
+    def scaling(by):
+        yield box.k * by
+
+    def program(x):
+        with scaling(3.0) as s:
+            return x * s
+
+    return program, [lambda: setattr(box, "k", 3.0)]
+
+
+@case
+def decorated_helpers():
+    box = types.SimpleNamespace(k=2.0)
+
+    def twice(function):
+        @functools.wraps(function)
+        def inner(*args, **kwargs):
+            return function(*args, **kwargs) * 2 + box.k
+
+        return inner
+
+    @twice
+    @functools.lru_cache(maxsize=None)
+    def table(n):
+        return np.arange(float(n))
+
+    @functools.singledispatch
+    def scale(x):
+        return x * box.k
+
+    return lambda x: table(3) * x + scale(x), [lambda: setattr(box, "k", 3.0), lambda: setattr(box, "k", X)]
+
+
+@case
+def objects_made_by_the_program_and_read_later():
+    class Accumulator:
+        def __init__(self):
+            self.items = []
+
+        def __iadd__(self, value):
+            self.items.append(value * STEPS[0])
+            return self
+
+        def __getitem__(self, k):
+            return self.items[k] + K
+
+        def __contains__(self, k):
+            return k < STEPS[1]
+
+        def __enter__(self):
+            return self.items[0] * K
+
+        def __exit__(self, *exception):
+            return None
+
+        def __neg__(self):
+            return -self.items[0] * STEPS[0]
+
+        def __lt__(self, other):
+            return STEPS[0] < other
+
+        def __bool__(self):
+            return STEPS[0] > 1.5
+
+    def program(x):
+        a = Accumulator()
+        a += x
+        a += x**2
+        total = a[0] + a[1] + (-a) + (1.5 in a) + (a < 2.0)
+        with a as first:
+            total = total + first
+        return total * 2 if a else total
+
+    old = list(STEPS)
+    return program, [
+        lambda: STEPS.__setitem__(0, 3.0), lambda: STEPS.__setitem__(1, 1.0),
+        lambda: globals().__setitem__("K", 5.0),
+        lambda: (STEPS.__setitem__(slice(None), old), globals().__setitem__("K", 2.0)),
+    ]  # fmt: skip
+
+
+@case
+def callbacks_of_builtins_and_the_library():
+    box = types.SimpleNamespace(k=2.0, order=1)
+
+    class Key:
+        def __call__(self, v):
+            return v * box.order
+
+    key = Key()
+    return (
+        lambda x: np.array(sorted(x, key=key)) * x + sum(map(lambda v: v * box.k, x)) + functools.reduce(lambda a, b: a + b * box.k, x)
+        + np.apply_along_axis(lambda r: r * box.k, 0, x),
+        [lambda: setattr(box, "order", -1), lambda: setattr(box, "k", 3.0)],
+    )
+
+
+@case
+def star_imports_and_aliases_of_modules():
+    import math as m
+
+    inner = types.ModuleType("inner_module")
+    inner.k, MODULE.inner = 2.0, inner
+    return (
+        lambda x: x * MODULE.inner.k + m.pi + getattr(MODULE.inner, "k") + vars(MODULE)["inner"].k,
+        [lambda: setattr(inner, "k", 3.0), lambda: setattr(MODULE, "inner", types.SimpleNamespace(k=4.0))],
+    )
+
+
+@case
+def chained_comparisons_and_walrus():
+    box = types.SimpleNamespace(low=0.0, high=2.0)
+    return (
+        lambda x: x * 2 if box.low <= 1.0 < box.high else (x if (top := box.high) > 0.5 else x + top),
+        [lambda: setattr(box, "high", 1.0), lambda: setattr(box, "high", 0.25), lambda: setattr(box, "low", 5.0)],
+    )
+
+
+@case
+def annotations_and_defaults_of_inner_functions():
+    box = types.SimpleNamespace(k=2.0)
+
+    def program(x):
+        def inner(v, by=box.k, *, shift: float = K):
+            return v * by + shift
+
+        return inner(x) + (lambda v, by=box.k: v * by)(x)
+
+    return program, [lambda: setattr(box, "k", 3.0), lambda: globals().__setitem__("K", 9.0), lambda: globals().__setitem__("K", 2.0)]
 
 
 @case

@@ -42,7 +42,8 @@ class Path:
     """How to find a value again: a root and steps from it.
 
     ``root`` is ``"globals"`` (``base`` is the module's dict), ``"function"`` (the traced function
-    itself) or ``"leaf"`` (``base`` is the number of an argument's leaf). A step is ``(kind, key)``
+    itself), ``"leaf"`` (``base`` is the number of an argument's leaf) or ``"cell"`` (``base`` is a
+    closure's cell, of a function that no path leads to). A step is ``(kind, key)``
     with kind ``name``, ``cell``, ``attr`` or ``item``.
     """
 
@@ -61,6 +62,8 @@ class Path:
         elif self.root == "leaf":
             value = leaves[self.base]
         try:
+            if self.root == "cell":
+                value = self.base.cell_contents
             for kind, key in self.steps:
                 value = READERS[kind](value, key)
         except (AttributeError, KeyError, IndexError, TypeError, ValueError):
@@ -69,7 +72,8 @@ class Path:
 
     def key(self) -> tuple:
         steps = tuple([(kind, type(step), step) for kind, step in self.steps])
-        return self.root, id(self.base) if self.root == "globals" else self.base, steps
+        by_identity = self.root in ("globals", "cell")
+        return self.root, id(self.base) if by_identity else self.base, steps
 
     def __str__(self) -> str:
         text = "" if self.root != "leaf" else f"argument {self.base}"
@@ -347,6 +351,21 @@ class Captures:
         """The program holds while what is read at ``path`` has this value."""
         if self._is_open():
             self.conditions.setdefault(path.key(), Condition(path, fingerprint(expected)))
+
+    def scanned(self, function: FunctionType) -> None:
+        """A user's function runs where its loads can't be seen: all that it names counts."""
+        for cell in function.__closure__ or ():
+            self._all_of(Path("cell", cell))
+        for name in function.__code__.co_names:
+            if name in function.__globals__:
+                self._all_of(Path("globals", function.__globals__, (("name", name),)))
+
+    def _all_of(self, path: Path) -> None:
+        value = path.read(None, [])
+        known = isinstance(value, ModuleType) or value is MISSING
+        if not known and not contains_tensor(value) and self._is_open():
+            key = (*path.key(), "all")
+            self.conditions.setdefault(key, Condition(path, contents(value), True))
 
     def whole(self, value: Any) -> None:
         """An object is used by code that is not seen: everything in it counts."""

@@ -9,9 +9,9 @@ arrays and floats to inputs of the program and guards the rest.
 from __future__ import annotations
 
 import functools
-import sys
 import inspect
 import os
+import sys
 import types
 from collections import OrderedDict, deque
 from types import FunctionType, MethodType
@@ -48,7 +48,9 @@ class Monitor:
     def __init__(self, captures: Captures, function: FunctionType, path: Path | None):
         self.captures = captures
         self.globals = function.__globals__
-        self.free = frozenset(function.__code__.co_freevars)
+        self.cells = dict(
+            zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
+        )
         self.path = path
 
     def know_defaults(self, function: FunctionType) -> None:
@@ -67,8 +69,10 @@ class Monitor:
         if is_library_module(value):
             return value
         path: Path | None = Path("globals", self.globals, (("name", name),))
-        if name in self.free:
-            path = self.path.then("cell", name) if self.path else None
+        if name in self.cells:
+            path = Path("cell", self.cells[name])
+            if self.path is not None:
+                path = self.path.then("cell", name)
         taken = self.captures.take(value, path, deep)
         hook = _names_beside(value).get(getattr(value, "__name__", ""))
         if hook is not None and getattr(hook, "__tracer_original__", None) is value:

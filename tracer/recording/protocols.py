@@ -198,7 +198,7 @@ def entered(monitor: Monitor, manager: Any) -> Any:
     return manager if own == [None, None] else Entered(monitor.captures, manager)
 
 
-# -- what is called ---------------------------------------------------------------------------------
+# -- what is called ---------------------------------------------------------------------------
 def constructor(captures: Captures, kind: type) -> Callable[..., Any]:
     """A class of the user's: its ``__new__`` and ``__init__`` run instrumented."""
     from tracer.recording.instrument import instrumented
@@ -270,12 +270,22 @@ def builtin(monitor: Monitor, function: Any, seen: Any = None) -> Any:
                     return function(answer) if isinstance(function, type) else answer
         if iterating:
             args = tuple([monitor.iterated(argument) for argument in args])
-        for argument in (*args, *kwargs.values()):
-            if type(argument) not in PLAIN:
-                unseen(captures, argument)
+        args = tuple([handed(captures, argument) for argument in args])
+        kwargs = {name: handed(captures, argument) for name, argument in kwargs.items()}
         return run(*args, **kwargs)
 
     return call
+
+
+def handed(captures: Captures, argument: Any) -> Any:
+    """What code that can't be seen is given: callable objects of the user's run instrumented."""
+    from tracer.recording.instrument import instrumented
+
+    if type(argument) in PLAIN:
+        return argument
+    unseen(captures, argument)
+    called = users_method(argument, "__call__") is not None
+    return instrumented(argument, captures) if called else argument
 
 
 def _is_hashable(function: Any) -> bool:
@@ -327,6 +337,9 @@ def with_seen_parts(captures: Captures, function: FunctionType) -> FunctionType:
         users = isinstance(held, FunctionType) and _has_source(held)
         seen.append(types.CellType(instrumented(held, captures)) if users else cell)
     if seen == list(parts):
+        wrapped = getattr(function, "__wrapped__", None)
+        if isinstance(wrapped, FunctionType) and _has_source(wrapped):
+            captures.scanned(wrapped)
         return function
     made = FunctionType(
         function.__code__, function.__globals__, function.__name__, function.__defaults__,

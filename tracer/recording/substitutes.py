@@ -144,7 +144,8 @@ class _NdIter:
         pass
 
     def __iter__(self) -> Iterator[Any]:
-        for self.multi_index in self.order:
+        for index in self.order:
+            self.multi_index = index
             items = tuple([o[self._own(o)] for o in self.operands])
             yield items[0] if self.alone else items
 

@@ -96,7 +96,6 @@ SINGLE = (float, complex, np.generic, np.ndarray, int, str, bytes, type(None))
 
 def _is_filled(cell: types.CellType) -> bool:
     try:
-        cell.cell_contents
+        return cell.cell_contents is not None
     except ValueError:
         return False
-    return True
