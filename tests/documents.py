@@ -34,9 +34,7 @@ def renewed(page: Path) -> str:
     if page.name == "errors.md":
         return error_catalogue()
     if page.name == "coverage.md":
-        from tracer.catalogue import page as coverage_page
-
-        return coverage_page()
+        return coverage_page(page)
     text = page.read_text(encoding="utf-8")
     scope: dict = {"__name__": "__page__"}
     program: list[str] = []
@@ -53,6 +51,14 @@ def renewed(page: Path) -> str:
         made += [text[end : block.start()], block["open"], body, block["close"]]
         end = block.end()
     return "".join([*made, text[end:]])
+
+
+def coverage_page(page: Path) -> str:
+    """``docs/coverage.md``, made anew if it is there for this version of NumPy."""
+    from tracer import catalogue
+
+    text = page.read_text(encoding="utf-8")
+    return catalogue.page() if catalogue.VERSIONS in text or not text else text
 
 
 def cut(what: str) -> str:
@@ -109,7 +115,10 @@ def error_catalogue() -> str:
     parts = [
         "# Errors\n\n"
         "Every error says what happened, where in your code, and what to do. All derive from\n"
-        "`tracer.errors.TracerError` and from the built-in exception that fits.\n"
+        "`tracer.errors.TracerError` and from the built-in exception that fits.\n\n"
+        "Your own exceptions, and NumPy's, reach you as they are. Tracebacks show your frames and\n"
+        "NumPy's; `TRACER_FULL_TRACEBACK=1` in the environment shows this package's, too. Warnings of\n"
+        "floating-point errors come once, at your line, as `np.errstate` and the warning filters say.\n"
     ]
     for name, kind in vars(errors).items():
         if not inspect.isclass(kind) or not issubclass(kind, errors.TracerError):

@@ -821,3 +821,18 @@ def test_the_source_reads_like_the_user_s_code():
     source = trace(f).source(X, np.random.default_rng(0))
     assert "noise = rng.normal(0.0, 0.1, size=4)" in source
     assert "np.random.rand()" in source
+
+
+def test_distributions_of_scipy_draw_from_a_traced_stream():
+    stats = pytest.importorskip("scipy.stats")
+    agree(lambda x, rng: stats.norm.rvs(loc=x, scale=2.0, size=4, random_state=rng), X)
+    agree(lambda x, rng: x * stats.gamma(2.0).rvs(4, random_state=rng), X)
+    agree(lambda x, rng: x * stats.truncnorm.rvs(-1, 1, size=4, random_state=rng), X)
+    agree(lambda x, rng: x * stats.dirichlet.rvs([1.0, 2.0], random_state=rng)[0, 0], X)
+
+    def drawn(scale):
+        return stats.norm.rvs(scale=scale, random_state=np.random.default_rng(1))
+
+    np.testing.assert_allclose(grad(drawn)(2.0), drawn(1.0))
+    with pytest.raises(errors.LeakError, match="random_state=rng"):
+        trace(lambda x: x * stats.norm.rvs(size=4))(X)

@@ -232,14 +232,14 @@ def _refused(original: Any) -> Any:
 
 
 def _draw(original: Any) -> Any:
-    """A number drawn while tracing would be the same in every call."""
+    """Draws from a traced stream are seen; others would be the same in every call."""
 
     @wraps(original)
     def hook(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if ACTIVE.get() is not None:
+        if ACTIVE.get() is not None and not contains_tensor(kwargs.get("random_state")):
             raise leak(
                 "rvs() draws random numbers in a traced function.",
-                "draw them outside and pass them as an argument",
+                "pass it a generator that is an argument: rvs(..., random_state=rng)",
             )
         return original(self, *args, **kwargs)
 
