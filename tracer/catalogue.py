@@ -150,9 +150,10 @@ TITLES = {
     "not traceable": "Not traceable",
     "missing": "Without a derivative",
 }
-HEAD = """# Coverage
+VERSIONS = f"NumPy {'.'.join(np.__version__.split('.')[:2])}"
+HEAD = f"""# Coverage
 
-Every public name of NumPy, and of scipy.special, is in one of five states. `tracer.coverage()` has
+Made with {VERSIONS}. Every public name of NumPy, and of scipy.special, is in one of five states. `tracer.coverage()` has
 them as data; the tests call every name that claims a derivative, and compare value and derivative
 with NumPy's.
 """

@@ -23,12 +23,14 @@ def sum_from_here(ct: Any, axis: int) -> Any:
 
 
 def _cumsum(ct, x, axis=None, dtype=None):
-    if axis is None:
+    if axis is None or not shape_of(x):
         return reshape_like(sum_from_here(ct, 0), x)
     return sum_from_here(ct, axis)
 
 
 def _cumulative_sum(ct, x, axis=None, dtype=None, include_initial=False):
+    if not shape_of(x):
+        return ct[-1]
     axis = 0 if axis is None else axis
     if include_initial:
         ct = np.flip(np.flip(ct, axis)[_head(len(shape_of(ct)), axis)], axis)
@@ -72,7 +74,7 @@ def doubled(ufunc: Any, x: Any, axis: int) -> Any:
 @composed(np.cumprod)
 def _(x, axis=None, dtype=None):
     x = x if dtype is None else x.astype(dtype)
-    if axis is None:
+    if axis is None or not shape_of(x):
         return doubled(np.multiply, np.ravel(x), 0)
     return doubled(np.multiply, x, int(axis) % len(shape_of(x)))
 
@@ -80,6 +82,7 @@ def _(x, axis=None, dtype=None):
 @composed(np.cumulative_prod)
 def _(x, axis=None, dtype=None, include_initial=False):
     x = x if dtype is None else x.astype(dtype)
+    x = x if shape_of(x) else np.ravel(x)
     axis = int(axis or 0) % len(shape_of(x))
     products = doubled(np.multiply, x, axis)
     if not include_initial:

@@ -29,8 +29,8 @@ def as_symbol(x: Any, like: Any) -> Any:
 # -- differences --------------------------------------------------------------------------------
 def step_along(x: Any, axis: int) -> Any:
     """``np.diff`` along an axis that is not negative."""
-    later = x[place_along(axis, slice(1, None))]
-    return later - x[place_along(axis, slice(None, -1))]
+    later, earlier = x[place_along(axis, slice(1, None))], x[place_along(axis, slice(None, -1))]
+    return later - earlier if x.dtype.kind != "b" else later != earlier
 
 
 @composed(np.diff)
@@ -143,6 +143,7 @@ def _edge(at: Any, widths: Any, edge_order: int, back: bool) -> Any:
 def _(x, xp, fp, left=None, right=None, period=None):
     everything = (x, xp, fp, left, right, period)
     x, xp, fp = (as_symbol(value, everything) for value in (x, xp, fp))
+    xp, fp = (v.astype(np.float64) if v.dtype.kind == "b" else v for v in (xp, fp))
     if period is not None:
         x, xp, fp = _wrapped(x, xp, fp, period)
     low = fp[0] if left is None or period is not None else left

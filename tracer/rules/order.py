@@ -15,9 +15,9 @@ import numpy as np
 
 from tracer.ops import registry
 from tracer.ops.builder import Symbol, apply
-from tracer.rules.declare import composed, pullback
+from tracer.rules.declare import ZERO, composed, pullback
 from tracer.rules.helpers import normal_axes, shape_of
-from tracer.rules.joining import refusal
+from tracer.rules.joining import refusal, tree_shape
 from tracer.rules.reduction import count_of
 
 
@@ -76,6 +76,8 @@ def at_ranks(ct: Any, x: Any, axis: Any, ranks: list[tuple[int, float]]) -> Any:
 @pullback(np.median)
 def _(ct, x, axis=None, keepdims=False, overwrite_input=False):
     count = length(x, axis)
+    if count == 0:
+        return ZERO
     axes = normal_axes(axis, len(shape_of(x)))
     ct = np.squeeze(ct, axis=axes) if keepdims and axes else ct
     return at_ranks(ct, x, axis, [((count - 1) // 2, 0.5), (count // 2, 0.5)])
@@ -144,6 +146,8 @@ def whole(x: Any) -> Any:
 
 def _flat(q: Any, a: Any, scale: float) -> tuple[Any, tuple]:
     """``q`` as a fraction, with one axis, and its shape; a number takes the dtype of ``a``."""
+    if isinstance(q, (list, tuple)) and any([isinstance(part, Symbol) for part in q]):
+        q = np.stack(q)
     shape = shape_of(q)
     if type(q) in (int, float) and a.dtype.kind == "f":
         q = a.dtype.type(q)
@@ -179,7 +183,9 @@ def _quantile(scale: float, nan: bool) -> Callable[..., Any]:
         out=None,
     ):  # fmt: skip
         if weights is not None:
-            return _weighted(a, axis, keepdims, out, len(shape_of(q)))
+            return _weighted(a, axis, keepdims, out, len(tree_shape(q)))
+        if 0 in shape_of(a):
+            return 0.0  # nan, whatever would be in it
         q, shape = _flat(q, a, scale)
         return _arranged(_picked(a, q, axis, method, nan), shape, a, axis, keepdims)
 
@@ -204,5 +210,7 @@ composed(np.nanpercentile)(_quantile(100.0, nan=True))
 
 @composed(np.nanmedian)
 def _(a, axis=None, overwrite_input=False, keepdims=False):
+    if 0 in shape_of(a):
+        return 0.0
     found = _picked(a, np.full(1, 0.5), axis, "linear", nan=True)
     return _arranged(found, (), a, axis, keepdims)

@@ -91,7 +91,7 @@ def product_of_others(x: Any) -> Any:
 def _(ct, x, axis=None, keepdims=False, where=True, initial=1, dtype=None):
     ndim = len(shape_of(x))
     values = x if where is True else np.where(where, x, 1.0)
-    axes = normal_axes(axis, ndim)
+    axes = normal_axes(axis, ndim) if ndim else ()
     others = _along_last(values, axes) if axes else 1.0
     others = others if type(initial) is int and initial == 1 else others * initial
     return masked(restore_axes(ct, x, axis, keepdims) * others, where)

@@ -93,6 +93,8 @@ def _edges(a: Any, bins: Any, limits: Any, count: int) -> Any:
         return bins if hasattr(bins, "builder") else find_builder(a).constant(np.asarray(bins))
     if limits is not None:
         return find_builder((a, limits)).emit(registry.op_of(np.linspace), (*limits, count))
+    if 0 in shape_of(a):
+        return find_builder(a).emit(registry.op_of(np.linspace), (0.0, 1.0, count))
     low, high = np.min(a), np.max(a)
     half = np.where(low == high, 0.5, 0.0)
     return np.linspace(low - half, high + half, count)
