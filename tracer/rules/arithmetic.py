@@ -43,6 +43,11 @@ elementwise(np.degrees, lambda x: 180 / np.pi)
 zero_gradient(np.floor_divide, because="piecewise constant")
 
 
+def is_python_number(x: Any) -> bool:
+    """Whether Python itself calculates with it: 0.0 ** -0.5 is an error there, not infinite."""
+    return getattr(getattr(x, "spec", None), "kind", "") == "weak"
+
+
 def power_of_base(x: Any, y: Any) -> Any:
     """d(x**y)/dx, finite wherever it is: at x = 0 for y = 0 and y = 1 too."""
     if not hasattr(y, "dtype"):
@@ -52,7 +57,7 @@ def power_of_base(x: Any, y: Any) -> Any:
             return 1
         if y == 2:
             return 2 * x
-        return y * x ** (y - 1)
+        return y * (np.power(x, y - 1) if is_python_number(x) else x ** (y - 1))
     if y.dtype.kind in "iub":
         return y * x ** np.where(y == 0, 1, y - 1)
     return y * x ** np.where(y == 0, 1.0, y - 1)

@@ -402,4 +402,6 @@ def _result(builder: Builder, output: Node, tangent: Any) -> Symbol:
     if tangent.spec.kind == "weak" and tangent.dtype != spec.dtype:
         tangent = tangent.astype(spec.dtype)
     full = broadcast_like(cast(tangent, spec), like)
+    if spec.kind != "array" and full.spec.kind == "array":
+        return full[()]
     return np.copy(full) if full.node.op.name in ("broadcast_to", "broadcast_like") else full

@@ -187,7 +187,7 @@ def _result(builder: Builder, leaf: Node, contributions: Any) -> Symbol:
     if value.spec.kind == "weak":
         value = value.astype(spec.dtype)
     if value.shape == spec.shape:
-        return value
+        return value if spec.kind == "array" or value.spec.kind != "array" else value[()]
     if not is_static(spec.shape, value.shape):
         return np.copy(broadcast_like(value, like))
     return _full(builder, like, value)
