@@ -261,9 +261,11 @@ ONE_ARRAY = frozenset(
 )
 # Those that are a list as often: an axis, sections, several arrays.
 EITHER = frozenset(
-    "ar1 ar2 p p1 p2 u c r z indices values indices_or_sections xp fp *args *xi *varargs q start "
-    "stop fill_value val f object_ reps obj ind element test_elements roots seq_of_zeros aweights "
-    "fweights to_begin to_end prepend append initial bins range constant_values repeats shift".split()
+    "a1 a2 a_max a_min ar ar1 ar2 aweights append base beta bins c constant_values d "
+    "default element f fill_value filt fp fweights ind indices indices_or_sections initial max "
+    "mean min nan neginf obj object_ p p1 p2 posinf prepend prototype q r range repeats reps roots "
+    "sample seq_of_zeros shift sorter start stop test_elements to_begin to_end u val values w xp z "
+    "*args *xi *varargs".split()
 )
 
 
