@@ -232,7 +232,7 @@ class CheckFailed(TracerError, AssertionError):
 
     >>> counter = iter(range(9))
     >>> f = trace(lambda x: x * next(counter), check=True)
-    >>> f(1.0)
+    >>> f(1.0), f(1.0)
 
     Fix: look for what tracing sees only once: the time, a file, a counter, a number made from
     formatted text. If ``check_grads`` raised it, correct the rule it names.
