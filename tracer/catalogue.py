@@ -153,7 +153,7 @@ TITLES = {
 VERSIONS = f"NumPy {'.'.join(np.__version__.split('.')[:2])}"
 HEAD = f"""# Coverage
 
-Made with {VERSIONS}. Every public name of NumPy, and of scipy.special, is in one of five states. `tracer.coverage()` has
-them as data; the tests call every name that claims a derivative, and compare value and derivative
-with NumPy's.
+Every public name of NumPy, and of scipy.special, is in one of five states; this is {VERSIONS}.
+`tracer.coverage()` has them as data. The tests call every name that claims a derivative, and
+compare values with NumPy's to the bit and derivatives with differences.
 """
