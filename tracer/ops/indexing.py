@@ -147,7 +147,7 @@ def _free(op: Op, low: ArraySpec, high: ArraySpec, free: dict[Any, Dim]) -> Arra
     for axis, (a, b) in enumerate(zip(low.shape, high.shape, strict=True)):
         if isinstance(a, Dim) or isinstance(b, Dim) or a != b:
             seen = b.seen if isinstance(b, Dim) else b
-            sizes.append(free.setdefault((a, b), Dim(f"{op.name} axis {axis}", seen)))
+            sizes.append(free.setdefault((axis, a, b), Dim(f"{op.name} axis {axis}", seen)))
         else:
             sizes.append(a)
     return high.with_shape(tuple(sizes))

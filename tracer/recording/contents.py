@@ -68,7 +68,7 @@ def _is_users(kind: type) -> bool:
         inner = getattr(member, "__func__", getattr(member, "fget", member))
         if isinstance(inner, types.FunctionType):
             return is_users(inner.__code__.co_filename)
-    return kind.__module__ == "__main__"
+    return bool(kind.__module__ == "__main__")
 
 
 def _attributes(value: Any, fingerprint: Callable[[Any], Any], above: tuple[int, ...]) -> tuple:

@@ -271,7 +271,7 @@ def _is_foreign(function: FunctionType) -> bool:
 
 def is_library_class(kind: type) -> bool:
     """Whether a class comes from NumPy, this package or Python itself."""
-    return kind.__module__.split(".", 1)[0] in ("builtins", "numpy", "scipy", "tracer", "viz")
+    return str(kind.__module__).split(".", 1)[0] in ("builtins", "numpy", "scipy", "tracer", "viz")
 
 
 def _is_watchable(function: Any) -> bool:
