@@ -13,13 +13,15 @@ from typing import Any
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.control import Loop, cond_params, loop_parts, stacked_spec
 from tracer.graph.node import HOLES, Node, Params
-from tracer.graph.spec import array_spec, scalar_spec
+from tracer.graph.spec import scalar_spec
 from tracer.ops import registry
 from tracer.ops.builder import Builder, Symbol
 from tracer.rules.declare import ZERO
 from tracer.rules.helpers import broadcast_like
+from tracer.transforms.branches import with_plain_outputs
 from tracer.transforms.cotangents import cast
-from tracer.transforms.loops import fitted, iterations, moved, moving_inputs, with_plain_outputs
+from tracer.transforms.loops import iterations, moved, moving_inputs
+from tracer.transforms.loops_backward import fitted, plain_spec
 from tracer.transforms.regions import zero
 
 Joint = tuple[Node, dict[int, int]]  # the node, and where the outputs of the old one are in it
@@ -101,8 +103,7 @@ def _tangent(builder: Builder, operand: Node, tangents: dict[Node, Any]) -> Symb
     like, tangent = Symbol(builder, operand), tangents.get(operand, ZERO)
     if tangent is ZERO:
         return fitted(zero(builder, like))
-    spec = operand.specs[0]
-    plain = array_spec(spec.shape, spec.dtype) if spec.shape else scalar_spec(spec.dtype)
+    plain = plain_spec(operand.specs[0])
     return fitted(cast(broadcast_like(tangent, like), plain), plain)
 
 

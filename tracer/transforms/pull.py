@@ -17,10 +17,11 @@ from tracer.graph.node import Hole, Node, Ref, map_structure
 from tracer.ops import registry
 from tracer.ops.builder import Builder, Symbol
 from tracer.rules.declare import EVERY, ZERO, By, Mask, Missing, Pull, Rule, rule_for
+from tracer.transforms.branches import pull_back_cond
 from tracer.transforms.buffers import Buffer, is_unique
 from tracer.transforms.composed import is_composed, pull_back_composed
 from tracer.transforms.cotangents import LOUD, QUIET, Masked, cast, dense, reduce_to, settled
-from tracer.transforms.loops import pull_back_cond, pull_back_loop
+from tracer.transforms.loops_backward import pull_back_loop
 from tracer.transforms.regions import pull_back_call, pull_back_custom
 
 Contribution = tuple[int, Any]

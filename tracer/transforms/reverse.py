@@ -96,7 +96,8 @@ def active_nodes(order: Iterable[Node], leaves: Iterable[Node]) -> set[Node]:
                         if rule is None or rule.kind != "zero":
                             active.add(node)
                     elif not node.op.is_pure or any(s.dtype.kind not in "biu" for s in node.specs):
-                        raise missing(node)  # random integers, text and objects: zero would be wrong
+                        # Of random integers, text and objects zero would be wrong.
+                        raise missing(node)
                     break
     return active
 
