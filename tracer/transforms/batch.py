@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from tracer.graph.calcgraph import CalcGraph, Effect, Guard
-from tracer.graph.node import Node
+from tracer.graph.node import HOLES, Node, Params
 from tracer.graph.spec import ArraySpec, array_spec
 from tracer.ops import registry
 from tracer.ops.builder import Builder, Symbol
@@ -84,6 +84,8 @@ class _Run:
         self.lanes = Lanes(self.builder, size)
         self.size = size
         self.values: dict[Node, Any] = {}  # Symbol or Mapped, or a tuple of them
+        # Nodes whose value is a list, even if it has one element: np.split(x, 1).
+        self.lists = {node.inputs[0] for node in graph.order if node.op is registry.ITEM}
         self.guards: dict[Guard, Guard] = {}
         self.guarded: dict[Node, list[Guard]] = {}
         for guard in graph.guards:
@@ -127,7 +129,7 @@ class _Run:
             for value, spec in zip(several, node.specs, strict=True)
         ])  # fmt: skip
         self._name(node, results)
-        self.values[node] = results if len(results) > 1 else results[0]
+        self.values[node] = results if node in self.lists else results[0]
         self.builder.origin = self.builder.context = None
 
     def _name(self, node: Node, results: tuple) -> None:
@@ -140,11 +142,14 @@ class _Run:
         inputs = tuple([symbol.node for symbol in operands])
         new = node if inputs == node.inputs else node.replace(inputs=inputs)
         self.builder.append(new)
-        if len(node.specs) == 1:
-            self.values[node] = Symbol(self.builder, new)
-        else:
-            made = self.builder.unpack(new)
-            self.values[node] = made
+        several = self._outputs(node, new)
+        self.values[node] = several if node in self.lists else several[0]
+
+    def _outputs(self, node: Node, made: Node) -> tuple[Symbol, ...]:
+        """The values of a node that stands for ``node``."""
+        if node not in self.lists:
+            return (Symbol(self.builder, made),)
+        return tuple([_item(self.builder, made, k) for k in range(len(node.specs))])
 
     def _by_rule(self, node: Node, operands: list[Any]) -> Any:
         region = REGIONS.get(node.op)
@@ -157,6 +162,8 @@ class _Run:
             raise Unbatchable(f"no rule for {node.op.name}")
         args, kwargs = node.params.fill(operands)
         made = rule(self.lanes, *args, **kwargs)
+        if type(made) is Symbol and node in self.lists:
+            made = self._outputs(node, made.node)
         several = made if isinstance(made, tuple) else (made,)
         for symbol, spec in zip(several, node.specs, strict=True):
             if symbol.dtype != spec.dtype or not _fits(symbol.shape, (self.size, *spec.shape)):
@@ -172,8 +179,7 @@ class _Run:
         for number in range(self.size):
             own = tuple([_example(x, number).node for x in operands])
             one = self.builder.append(node.replace(inputs=own, name=""))
-            made = self.builder.unpack(one)
-            for row, symbol in zip(rows, made if len(rows) > 1 else (made,), strict=True):
+            for row, symbol in zip(rows, self._outputs(node, one), strict=True):
                 row.append(symbol)
         stacked = tuple([
             Mapped(self._stacked(row, spec), spec)
@@ -242,6 +248,12 @@ def _is_mapped(value: Any) -> bool:
     return type(value) is Mapped or (
         type(value) is tuple and any(type(part) is Mapped for part in value)
     )
+
+
+def _item(builder: Builder, node: Node, number: int) -> Symbol:
+    """One element of a node's list."""
+    params, specs = Params((HOLES[0], number)), (node.specs[number],)
+    return Symbol(builder, builder.append(Node(registry.ITEM, (node,), params, specs, node.origin)))
 
 
 def _example(x: Any, number: int) -> Symbol:

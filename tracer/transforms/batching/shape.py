@@ -28,19 +28,24 @@ def in_shape(lanes: Lanes, symbol: Any) -> Any:
     return np.reshape(symbol, (lanes.size, *[static(size) for size in lanes.shape]))
 
 
-@batching("reshape ravel flatten squeeze")
-def _(lanes: Lanes, x: Mapped, shape: Any = None, *, order: str = "C", **kwargs: Any) -> Any:
-    if order != "C" or "shape" in kwargs:
+@batching("reshape")
+def _(lanes: Lanes, x: Mapped, shape: Any, *, order: str = "C", **kwargs: Any) -> Any:
+    return flat_order(lanes, x, order)
+
+
+@batching("ravel flatten")
+def flat_order(lanes: Lanes, x: Mapped, order: str = "C") -> Any:
+    if order != "C":
         raise Unbatchable("another order of elements")
+    return x.symbol if x.shape == lanes.shape else in_shape(lanes, x.symbol)
+
+
+@batching("squeeze")
+def _(lanes: Lanes, x: Mapped, axis: Any = None) -> Any:
     if all(type(size) is int for size in lanes.shape):
         return in_shape(lanes, x.symbol)
-    if lanes.node.op.name == "squeeze":
-        gone = kwargs.get("axis")
-        found = [k for k, size in enumerate(x.shape) if type(size) is int and size == 1]
-        return np.squeeze(x.symbol, short(axes_of(found if gone is None else gone, x.ndim)))
-    if x.shape == lanes.shape:
-        return x.symbol
-    raise Unbatchable("a run-time size")
+    ones = [k for k, size in enumerate(x.shape) if type(size) is int and size == 1]
+    return np.squeeze(x.symbol, short(axes_of(ones if axis is None else axis, x.ndim)))
 
 
 @batching("atleast_1d atleast_2d atleast_3d")
