@@ -29,6 +29,9 @@ from tracer.weak_ints import BRANCHES, keep_static, serves_every_value, with_wea
 load_rules()  # before the first trace, whose hooks must not stand in for names in the rules
 
 
+ATTEMPTS = 30  # traces of one call whose branches depend on what no argument decides
+
+
 def prepare(
     function: TracedFunction, args: tuple, kwargs: dict[str, Any]
 ) -> tuple[Call, list[str]]:
@@ -130,7 +133,7 @@ def _trace_weak(function: TracedFunction, call: Call, names: Sequence[str], titl
 
 def dispatch(
     function: TracedFunction, call: Call, names: Sequence[str],
-    run: Callable[[Leaf, list[Any]], Any],
+    run: Callable[[Leaf, list[Any]], Any], attempts: int = ATTEMPTS,
 ) -> Any:  # fmt: skip
     """Run the leaf whose guards hold, the last used first; trace a new one if none does."""
     plain = function.__tracer_function__
@@ -182,6 +185,13 @@ def dispatch(
         )  # fmt: skip
     try:
         return run(leaf, inputs)
+    except GuardMiss:  # a generator that was seeded afresh: its draws are others than in the trace
+        if not attempts:
+            raise errors.CheckFailed(
+                f"{getattr(function, '__name__', 'f')} takes another way in every run.", None,
+                "branch on numbers from a generator that is passed in, or made with a seed",
+            ) from None  # fmt: skip
+        return dispatch(function, call, names, run, attempts - 1)
     except Exception:
         _forget(function, call, leaf)
         raise

@@ -421,6 +421,23 @@ def test_an_exception_leaves_the_stream_as_plain_numpy_does():
         assert state_of(ours) == state_of(theirs)
 
 
+def test_branches_on_draws_that_no_seed_fixes():
+    def f(x):
+        rng = np.random.default_rng()
+        return x if rng.random() < 0.5 else -x
+
+    traced, differentiate = trace(f), grad(f)
+    assert {traced(2.0) for _ in range(40)} == {2.0, -2.0}
+    assert {float(differentiate(2.0)) for _ in range(40)} == {1.0, -1.0}
+
+    def wild(x):
+        rng = np.random.default_rng()
+        return x + sum(1 for _ in range(40) if rng.random() < 0.5)
+
+    with pytest.raises(errors.CheckFailed, match="another way"):
+        trace(wild)(1.0)
+
+
 def test_a_draw_that_numpy_refuses():
     def f(scale, rng):
         try:
