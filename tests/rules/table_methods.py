@@ -54,8 +54,8 @@ def operator_index(value):
     return value.__index__() % 2
 
 
-OPERATORS = "__add__ __sub__ __mul__ __truediv__ __mod__ __pow__ __divmod__".split()
-REFLECTED = "__radd__ __rsub__ __rmul__ __rtruediv__ __rmod__ __rpow__ __rdivmod__".split()
+OPERATORS = "__add__ __sub__ __mul__ __truediv__ __mod__ __pow__".split()
+REFLECTED = "__radd__ __rsub__ __rmul__ __rtruediv__ __rmod__ __rpow__".split()
 IN_PLACE = "__iadd__ __isub__ __imul__ __itruediv__ __ipow__ __imod__ __ifloordiv__".split()
 COMPARED = "__eq__ __ne__ __lt__ __le__ __gt__ __ge__ __floordiv__ __rfloordiv__".split()
 BITS = "__and__ __or__ __xor__ __lshift__ __rshift__ __rand__ __ror__ __rxor__".split()
@@ -91,6 +91,8 @@ METHODS = [
     *[row(f"ndarray.{name}", D, distinct(3, low=0.5, high=2.2)) for name in COMPARED],
     *[row(f"ndarray.{name}", I, integers(3, low=1)) for name in BITS],
     *[row(f"ndarray.{name}", in_place(name), I, integers(3, low=1)) for name in WRITTEN_BITS],
+    row("ndarray.__divmod__", lambda x, y: x.__divmod__(y), positive(2, 3), positive(3)),
+    row("ndarray.__rdivmod__", lambda x, y: x.__rdivmod__(y), positive(2, 3), positive(3)),
     row("ndarray.__matmul__", A, reals(3, 2)),
     row("ndarray.__rmatmul__", A, reals(4, 2)),
     row("ndarray.__imatmul__", in_place("__imatmul__"), A, reals(3, 3)),
