@@ -290,6 +290,40 @@ def test_a_body_that_writes_outside_is_unrolled():
     assert grad(f)(2.0) == pytest.approx(1 + 4 + 12 + 32)
 
 
+def test_what_an_unrolled_body_captures_is_read_on_every_call():
+    scale = {"w": np.array([1.0, 2.0]), "limit": 3.0}
+
+    @trace
+    def f(x):
+        def body(i, v):
+            return v * scale["w"] if v.sum() < scale["limit"] else v * 0.5
+
+        return fori_loop(0, 3, body, x)
+
+    for w in ([1.0, 2.0], [2.0, 3.0], [0.1, 0.1]):
+        scale["w"] = np.array(w)
+        assert same(f(np.ones(2)), f.__wrapped__(np.ones(2)))
+
+
+def test_random_draws_in_bodies_are_those_of_the_stream():
+    def loop(x, generator):
+        return fori_loop(0, 3, lambda i, v: v * generator.normal(size=3), x)
+
+    def rows(x, generator):
+        return scan(lambda c, e: (c + generator.uniform(), c * e), 0.0, x)[1]
+
+    def branch(x, generator):
+        return cond(x.sum() > 0, lambda v: v * generator.normal(), lambda v: v, x)
+
+    x = np.array([1.0, 2.0, -0.5])
+    for function in (loop, rows, branch):
+        traced = trace(function)
+        one, other = np.random.default_rng(1), np.random.default_rng(1)
+        for sign in (1, -1, 1, 1):
+            assert same(traced(sign * x, one), function(sign * x, other))
+        assert one.bit_generator.state == other.bit_generator.state
+
+
 def test_a_branch_that_cannot_run_is_not_needed():
     def f(x):
         return cond(x.sum() > 0, lambda v: v[0], lambda v: v[5], x)

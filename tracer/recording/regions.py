@@ -27,6 +27,8 @@ from tracer.graph.spec import spec_of
 from tracer.recording import regions_record
 from tracer.recording.active import ACTIVE
 from tracer.recording.eager_state import EagerArray
+from tracer.recording.instrument import instrumented
+from tracer.recording.recorder import Recorder
 from tracer.recording.tensor import TracedTensor
 from tracer.recording.whereabouts import Locator, user_frame
 
@@ -55,6 +57,7 @@ def cond(pred: Any, true_fn: Callable[..., Any], false_fn: Callable[..., Any], *
         found = regions_record.record_cond(recorder, pred, true_fn, false_fn, operands)
         if found is not None:
             return found[0]
+    true_fn, false_fn = _seen(recorder, true_fn), _seen(recorder, false_fn)
     operands = _owned(operands)
     return true_fn(*operands) if pred else false_fn(*operands)
 
@@ -85,6 +88,7 @@ def while_loop(cond_fn: Callable[[Any], Any], body_fn: Callable[[Any], Any], ini
         found = regions_record.record_while(recorder, cond_fn, body_fn, init)
         if found is not None:
             return found[0]
+    cond_fn, body_fn = _seen(recorder, cond_fn), _seen(recorder, body_fn)
     value = _owned(init)
     while cond_fn(value):
         value = _next("while_loop", value, body_fn(value))
@@ -115,6 +119,7 @@ def fori_loop(lower: Any, upper: Any, body_fn: Callable[[Any, Any], Any], init: 
         found = regions_record.record_for(recorder, lower, upper, body_fn, init)
         if found is not None:
             return found[0]
+    body_fn = _seen(recorder, body_fn)
     value = _owned(init)
     for i in range(operator.index(lower), operator.index(upper)):
         value = _next("fori_loop", value, body_fn(i, value))
@@ -157,7 +162,14 @@ def scan(
         found = regions_record.record_scan(recorder, f, init, xs, count, bool(reverse))
         if found is not None:
             return found[0]
-    return _run_scan(f, init, xs, count, bool(reverse))
+    return _run_scan(_seen(recorder, f), init, xs, count, bool(reverse))
+
+
+def _seen(recorder: Recorder | None, function: Any) -> Any:
+    """In a trace a function that is unrolled tells of what it captures, as others do."""
+    if recorder is None or recorder.captures is None:
+        return function
+    return instrumented(function, recorder.captures)
 
 
 # -- as plain Python ------------------------------------------------------------------------------

@@ -23,7 +23,13 @@ from tracer.recording.instrument import instrumented
 from tracer.recording.recorder import Recorder, run_user_function
 from tracer.recording.tensor import TracedTensor
 
+
 NUMBERS = (np.ndarray, np.generic, bool, int, float, complex)
+
+
+def is_pure(node: Node) -> bool:
+    """Whether neither the node nor its regions draw random numbers."""
+    return node.op.is_pure and all(is_pure(n) for body in node.regions for n in body.order)
 
 
 class NoRegion(Exception):
@@ -76,6 +82,7 @@ def trace_body(
     label = getattr(function, "__name__", "body")
     inner = Recorder(root, "body" if label == "<lambda>" else label)
     inner.captures = recorder.captures
+    inner.enclosing = recorder
     fresh = [inner.argument(v.copy() if isinstance(v, np.ndarray) else v, name)
              for v, name in zip(examples, names, strict=True)]  # fmt: skip
     try:
@@ -95,7 +102,8 @@ def trace_body(
         raise
     except Exception as error:
         raise NoRegion from error
-    if graph.guards or not all(spec.is_static for o in graph.outputs for spec in o.specs):
+    draws = not all(map(is_pure, graph.order))
+    if draws or graph.guards or not all(spec.is_static for o in graph.outputs for spec in o.specs):
         raise NoRegion
     captured = [entry[0] for entry in inner.outer.values()]
     return Body(graph.replace(effects=()), captured, structure)
