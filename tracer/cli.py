@@ -258,7 +258,10 @@ def _value(value: str, text: str, generator: np.random.Generator) -> Any:
             raise CliError(f"--arg {text!r}: {error}") from None
     if match := _ARRAY.fullmatch(value):
         shape = tuple([int(size) for size in match[2].split(",") if size.strip()])
-        return _random(_dtype(match[1], text), shape, generator)
+        try:
+            return _random(_dtype(match[1], text), shape, generator)
+        except (ValueError, MemoryError) as error:
+            raise CliError(f"--arg {text!r}: {error}", fix="choose a smaller shape") from None
     try:
         return ast.literal_eval(value)
     except (ValueError, SyntaxError):

@@ -10,6 +10,7 @@ b'<?xml'
 from __future__ import annotations
 
 import html
+import re
 from pathlib import Path
 from typing import Any
 
@@ -118,9 +119,17 @@ def write(picture: Picture, theme: str = "auto") -> CalcDigraph:
     return dot
 
 
+UNPRINTABLE = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def printable(text: str) -> str:
+    """The text without what XML can't hold: control characters and halves of pairs."""
+    return UNPRINTABLE.sub(" ", text)
+
+
 def tip_text(text: str) -> str:
     """A tooltip as a DOT string: no markup, no escapes, lines kept."""
-    lines = [html.escape(line, quote=False) for line in text.split("\n")]
+    lines = [html.escape(printable(line), quote=False) for line in text.split("\n")]
     return "\\n".join(graphviz.escape(line) for line in lines)
 
 

@@ -15,7 +15,6 @@ import traceback
 from tests.fuzz.comparison import Difference, Refusal, compare
 from tests.fuzz.writer import Program, write
 
-
 SECONDS = 10
 
 

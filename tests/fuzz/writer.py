@@ -9,7 +9,6 @@ The one argument chooses among options, so that Hypothesis can draw, and shrink,
 
 from __future__ import annotations
 
-import math
 import re
 import warnings
 from collections.abc import Callable, Sequence

@@ -250,7 +250,20 @@ def may_act(node: Node) -> bool:
         return True
     if node.op.name in ("getitem", "take"):
         return any([spec.dtype.kind in "iu" for n in node.inputs[1:] for spec in n.specs])
+    if node.op.name in ("setitem", "scatter_add"):
+        return _write_may_raise(node)
     return node.op.name in PYTHON_RAISES and node.specs[0].kind == "weak"
+
+
+def _write_may_raise(node: Node) -> bool:
+    """Whether there may be more or fewer values than places."""
+    value = node.params.args[1]
+    if type(value) is not Hole:
+        return False
+    spec = node.inputs[value.slot].specs[0]
+    others = [n for slot, n in enumerate(node.inputs) if slot and slot != value.slot]
+    masked = any([n.specs[0].dtype.kind == "b" for n in others])
+    return not spec.is_static or bool(masked and spec.shape)
 
 
 PYTHON_RAISES = frozenset({"divide", "floor_divide", "remainder", "pow"})

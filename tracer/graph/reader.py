@@ -30,6 +30,8 @@ TOKEN = re.compile(
     re.VERBOSE,
 )
 Token = tuple[str, str]
+# What numbers of too many digits, bad escapes and endless brackets raise.
+BAD_TEXT = (ArithmeticError, LookupError, RecursionError, SyntaxError, TypeError, ValueError)
 
 
 def tokens_of(line: str) -> list[Token]:
@@ -93,6 +95,14 @@ class Reader:
 
     # -- the grammar ------------------------------------------------------------------------
     def read(self) -> CalcGraph:
+        try:
+            return self.graph()
+        except GraphError:
+            raise
+        except BAD_TEXT as error:
+            raise GraphError(f"graph text, line {self.row}: {error}") from error
+
+    def graph(self) -> CalcGraph:
         title = ""
         if self.lines and self.lines[0][0] == ("word", "graph"):
             self.next_line()
@@ -229,6 +239,8 @@ class Reader:
         sizes: list[int | Dim] = []
         while not self.skip("]"):
             token, text = self.take()
+            if text.startswith("-"):
+                raise self.fail("expected a size")
             sizes.append(int(text) if token == "number" else self.dim_of(text))
             self.skip(",")
         return array_spec(tuple(sizes), dtype)

@@ -116,7 +116,7 @@ def op_named(name: str) -> Op:
     found = OPS.get(name)
     if found is None:
         try:
-            found = op_of(_resolve(name))
+            found = op_of(_refuse_class(_resolve(name), name))
         except errors.MissingRule:
             raise KeyError(name) from None
         if found.name != name:
@@ -136,6 +136,12 @@ def _resolve(name: str) -> Any:
         if target is None:
             raise KeyError(name)
     return target
+
+
+def _refuse_class(function: Any, name: str) -> Any:
+    if isinstance(function, type):
+        raise KeyError(name)
+    return function
 
 
 def _public_names() -> dict[Any, str]:
