@@ -508,7 +508,8 @@ SLOPED = {
     "normal": ("loc", "scale"), "laplace": ("loc", "scale"), "logistic": ("loc", "scale"),
     "gumbel": ("loc", "scale"), "uniform": ("low", "high"), "exponential": ("scale",),
     "rayleigh": ("scale",), "gamma": ("scale",), "lognormal": ("mean", "sigma"),
-    "weibull": ("a",), "power": ("a",), "pareto": ("a",),
+    "weibull": ("a",), "power": ("a",), "pareto": ("a",), "vonmises": ("mu",),
+    "triangular": ("left", "mode", "right"),
 }  # fmt: skip
 
 

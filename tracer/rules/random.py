@@ -35,6 +35,19 @@ def of_scale(scale, out):
     return out / scale
 
 
+def triangle(left, mode, right, out):
+    """Slopes by the lower end, the mode and the upper end, where a uniform number is kept.
+
+    Below the mode ``out - left = sqrt(u * (right - left) * (mode - left))``, above it likewise.
+    """
+    below, width = out < mode, right - left
+    side = np.where(below, mode - left, right - mode)
+    half = np.where(below, out - left, right - out) / (2 * width * side)
+    by_left = np.where(below, 1 - half * (side + width), half * side)
+    by_right = np.where(below, half * side, 1 - half * (side + width))
+    return by_left, half * width, by_right
+
+
 # The slope of a draw by each parameter, from the parameters and the draw.
 SLOPES: dict[str, dict[str, Slope]] = {
     "normal": {"loc": one, "scale": standardised},
@@ -56,6 +69,11 @@ SLOPES: dict[str, dict[str, Slope]] = {
     "power": {"a": lambda a, out: -out * np.log(out) / a},
     "pareto": {"a": lambda a, out: -(1 + out) * np.log1p(out) / a},
     "vonmises": {"mu": lambda mu, kappa, out: 1},
+    "triangular": {
+        "left": lambda left, mode, right, out: triangle(left, mode, right, out)[0],
+        "mode": lambda left, mode, right, out: triangle(left, mode, right, out)[1],
+        "right": lambda left, mode, right, out: triangle(left, mode, right, out)[2],
+    },
 }
 NO_FORM = "its parameter {!r}: the draw is not a known function of it and of the stream alone"
 
