@@ -244,3 +244,20 @@ def test_the_methods_are_scipys_own_again_after_a_trace():
     grad(lambda x: stats.norm.logpdf(x))(0.3)
     assert dict(vars(stats.rv_continuous)) == before[0]
     assert stats.norm.logpdf == before[1]
+
+
+@pytest.mark.parametrize("name", ["norm", "logistic"])
+def test_far_tails(name):
+    """Where the distribution function itself is zero, its logarithm still has a slope."""
+    distribution = getattr(stats, name)
+    for method, x in ((distribution.logcdf, -60.0), (distribution.logsf, 60.0)):
+        assert grad(lambda x, f=method: f(x))(x) == pytest.approx(slope(method, x), rel=1e-7)
+
+
+def test_outside_the_support_nothing_moves():
+    x = np.array([-1.0, 0.5, 2.0])
+    for method in (stats.uniform.pdf, stats.beta(2.0, 3.0).logpdf, stats.expon.logpdf):
+        gradient = grad(lambda x, f=method: np.sum(np.where(np.isfinite(f(x)), f(x), 0)))(x)
+        assert gradient[0] == 0
+        assert np.all(np.isfinite(gradient))
+    assert np.isnan(grad(lambda x: stats.gamma.logpdf(x, 2.0))(np.nan))

@@ -127,8 +127,7 @@ def cholesky_cotangent(ct: Any, factor: Any, lower: bool) -> Any:
     grad = turned @ inner @ adjoint(turned)
     whole = 0.5 * (grad + adjoint(grad))
     whole = conj(whole + adjoint(whole))
-    unit = np.eye(factor.shape[-1], dtype=factor.dtype)
-    half = whole - 0.5 * unit * whole
+    half = whole - 0.5 * np.tril(np.triu(whole))
     return np.tril(half) if lower else np.triu(half)
 
 

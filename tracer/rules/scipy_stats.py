@@ -10,6 +10,7 @@ derivative, and values are SciPy's own.
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -39,22 +40,43 @@ def log_of(scale: Any) -> Any:
     return 0.0 if type(scale) is int and scale == 1 else np.log(scale)
 
 
-def continuous(name: str, log_density: Formula, cdf: Formula | None = None) -> None:
-    """Rules of all methods of a distribution; without ``cdf`` of the densities alone."""
+def continuous(
+    name: str,
+    log_density: Formula,
+    cdf: Formula | None = None,
+    log_cdf: Formula | None = None,
+    log_sf: Formula | None = None,
+    bounded: bool = True,
+) -> None:
+    """Rules of all methods of a distribution; without ``cdf`` of the densities alone.
+
+    ``log_cdf`` and ``log_sf`` are for those whose tails have a formula of their own; not
+    ``bounded`` are those on the whole line, where no point is outside.
+    """
     distribution = getattr(stats, name)
     count = distribution.numargs
 
+    def of(formula: Formula, arguments: tuple) -> Any:
+        x, shapes, loc, scale = parted(arguments, count)
+        return formula(scaled(x, loc, scale), *shapes)
+
+    def log_value(arguments: tuple) -> Any:
+        return of(log_density, arguments) - log_of(parted(arguments, count)[3])
+
+    def inside(out: Any, outside: tuple, value: Any) -> Any:
+        """Outside the support and where nothing is left of a tail, nothing moves."""
+        if not bounded:
+            return value
+        places = [np.isneginf(out) if edge is None else out == edge for edge in outside]
+        return np.where(places[0] if len(places) == 1 else places[0] | places[1], 0.0, value)
+
     @composed(distribution.logpdf)
     def _(*arguments: Any, out: Any) -> Any:
-        x, shapes, loc, scale = parted(arguments, count)
-        value = log_density(scaled(x, loc, scale), *shapes) - log_of(scale)
-        return np.where(np.isneginf(out), 0.0, value)
+        return inside(out, (None,), log_value(arguments))
 
     @composed(distribution.pdf)
     def _(*arguments: Any, out: Any) -> Any:
-        x, shapes, loc, scale = parted(arguments, count)
-        value = log_density(scaled(x, loc, scale), *shapes) - log_of(scale)
-        return np.where(out == 0, 0.0, out * value)
+        return inside(out, (0,), out * log_value(arguments))
 
     rest = (distribution.cdf, distribution.sf, distribution.logcdf, distribution.logsf,
             distribution.ppf, distribution.isf)  # fmt: skip
@@ -62,25 +84,25 @@ def continuous(name: str, log_density: Formula, cdf: Formula | None = None) -> N
         no_rule(*rest, because="its distribution function has no closed derivative")
         return
 
-    def below(arguments: tuple) -> Any:
-        x, shapes, loc, scale = parted(arguments, count)
-        return cdf(scaled(x, loc, scale), *shapes)
-
     @composed(distribution.cdf)
     def _(*arguments: Any, out: Any) -> Any:
-        return np.where((out == 0) | (out == 1), 0.0, below(arguments))
+        return inside(out, (0, 1), of(cdf, arguments))
 
     @composed(distribution.sf)
     def _(*arguments: Any, out: Any) -> Any:
-        return np.where((out == 0) | (out == 1), 0.0, -below(arguments))
+        return inside(out, (0, 1), -of(cdf, arguments))
 
     @composed(distribution.logcdf)
     def _(*arguments: Any, out: Any) -> Any:
-        return np.where((out == 0) | np.isneginf(out), 0.0, below(arguments) * np.exp(-out))
+        if log_cdf is not None:
+            return inside(out, (0, None), of(log_cdf, arguments))
+        return inside(out, (0, None), of(cdf, arguments) * np.exp(-out))
 
     @composed(distribution.logsf)
     def _(*arguments: Any, out: Any) -> Any:
-        return np.where((out == 0) | np.isneginf(out), 0.0, -below(arguments) * np.exp(-out))
+        if log_sf is not None:
+            return inside(out, (0, None), of(log_sf, arguments))
+        return inside(out, (0, None), -of(cdf, arguments) * np.exp(-out))
 
     quantile(distribution.ppf, cdf, applied(distribution.pdf), count, 1)
     quantile(distribution.isf, cdf, applied(distribution.pdf), count, -1)
@@ -116,51 +138,73 @@ def log_f_density(z: Any, n: Any, d: Any) -> Any:
     return powers - (n + d) / 2 * np.log(d + n * z) - special.betaln(n / 2, d / 2)
 
 
+on_line = partial(continuous, bounded=False)
+
+
 # -- on the whole line -----------------------------------------------------------------------------
-continuous("norm", log_normal_density, special.ndtr)
-continuous("cauchy", lambda z: -np.log1p(z**2), lambda z: np.arctan(z) / np.pi)
-continuous("laplace", lambda z: -np.abs(z), lambda z: -np.sign(z) * np.expm1(-np.abs(z)) / 2)
-continuous("logistic", lambda z: special.log_expit(z) + special.log_expit(-z), special.expit)
-continuous("gumbel_r", lambda z: -z - np.exp(-z), lambda z: np.exp(-np.exp(-z)))
-continuous("gumbel_l", lambda z: z - np.exp(z), lambda z: -np.exp(-np.exp(z)))
-continuous("hypsecant", lambda z: -np.logaddexp(z, -z), lambda z: 2 / np.pi * np.arctan(np.exp(z)))
-continuous(
-    "moyal", lambda z: -(z + np.exp(-z)) / 2, lambda z: special.erfc(np.exp(-z / 2) / 2**0.5)
+on_line("norm", log_normal_density, special.ndtr, special.log_ndtr, lambda z: special.log_ndtr(-z))
+on_line("cauchy", lambda z: -np.log1p(z**2), lambda z: np.arctan(z) / np.pi)
+on_line("laplace", lambda z: -np.abs(z), lambda z: -np.sign(z) * np.expm1(-np.abs(z)) / 2)
+on_line(
+    "logistic",
+    lambda z: special.log_expit(z) + special.log_expit(-z),
+    special.expit,
+    special.log_expit,
+    lambda z: special.log_expit(-z),
 )
-continuous("t", log_t_density, lambda z, df: special.stdtr(df, z))
-continuous(
+on_line(
+    "gumbel_r",
+    lambda z: -z - np.exp(-z),
+    lambda z: np.exp(-np.exp(-z)),
+    log_cdf=lambda z: -np.exp(-z),
+)
+on_line(
+    "gumbel_l",
+    lambda z: z - np.exp(z),
+    lambda z: -np.exp(-np.exp(z)),
+    log_sf=lambda z: -np.exp(z),
+)
+on_line("hypsecant", lambda z: -np.logaddexp(z, -z), lambda z: 2 / np.pi * np.arctan(np.exp(z)))
+on_line("moyal", lambda z: -(z + np.exp(-z)) / 2, lambda z: special.erfc(np.exp(-z / 2) / 2**0.5))
+on_line("t", log_t_density, lambda z, df: special.stdtr(df, z))
+on_line(
     "skewnorm",
     lambda z, a: log_normal_density(z) + special.log_ndtr(a * z),
     lambda z, a: special.ndtr(z) - 2 * special.owens_t(z, a),
 )
-continuous("gennorm", lambda z, beta: np.log(beta) - special.gammaln(1 / beta) - np.abs(z) ** beta)
-continuous(
+on_line("gennorm", lambda z, beta: np.log(beta) - special.gammaln(1 / beta) - np.abs(z) ** beta)
+on_line(
     "genlogistic",
     lambda z, c: np.log(c) - z - (c + 1) * np.log1p(np.exp(-z)),
     lambda z, c: special.expit(z) ** c,
 )
-continuous(
+on_line(
     "johnsonsu",
     lambda z, a, b: np.log(b) - np.log1p(z**2) / 2 - (a + b * np.arcsinh(z)) ** 2 / 2,
     lambda z, a, b: special.ndtr(a + b * np.arcsinh(z)),
 )
-continuous("vonmises", lambda z, kappa: kappa * np.cos(z) - kappa - np.log(special.i0e(kappa)))
-continuous(
+on_line("vonmises", lambda z, kappa: kappa * np.cos(z) - kappa - np.log(special.i0e(kappa)))
+on_line(
     "loggamma",
     lambda z, c: c * z - np.exp(z) - special.gammaln(c),
     lambda z, c: special.gammainc(c, np.exp(z)),
 )
-continuous(
+on_line(
     "exponnorm",
     lambda z, K: (1 / (2 * K) - z) / K - np.log(K) + special.log_ndtr(z - 1 / K),
 )
 
 # -- on the half line ------------------------------------------------------------------------------
-continuous("expon", lambda z: -z, lambda z: -np.expm1(-z))
+continuous("expon", lambda z: -z, lambda z: -np.expm1(-z), log_sf=lambda z: -z)
 continuous("halfnorm", log_normal_density, lambda z: 2 * special.ndtr(z))
 continuous("halfcauchy", lambda z: -np.log1p(z**2), lambda z: 2 / np.pi * np.arctan(z))
 continuous("halflogistic", lambda z: -z - 2 * np.log1p(np.exp(-z)), lambda z: np.tanh(z / 2))
-continuous("rayleigh", lambda z: np.log(z) - z**2 / 2, lambda z: -np.expm1(-(z**2) / 2))
+continuous(
+    "rayleigh",
+    lambda z: np.log(z) - z**2 / 2,
+    lambda z: -np.expm1(-(z**2) / 2),
+    log_sf=lambda z: -(z**2) / 2,
+)
 continuous("maxwell", lambda z: 2 * np.log(z) - z**2 / 2, lambda z: special.gammainc(1.5, z**2 / 2))
 continuous(
     "levy", lambda z: -1.5 * np.log(z) - 1 / (2 * z), lambda z: special.erfc((2 * z) ** -0.5)
@@ -197,6 +241,7 @@ continuous(
     "weibull_min",
     lambda z, c: np.log(c) + special.xlogy(c - 1, z) - z**c,
     lambda z, c: -np.expm1(-(z**c)),
+    log_sf=lambda z, c: -(z**c),
 )
 continuous(
     "weibull_max",
@@ -209,7 +254,12 @@ continuous(
     + special.xlogy(c - 1, z) - z**c,
     lambda z, a, c: (-np.expm1(-(z**c))) ** a,
 )  # fmt: skip
-continuous("pareto", lambda z, b: np.log(b) - (b + 1) * np.log(z), lambda z, b: -(z**-b))
+continuous(
+    "pareto",
+    lambda z, b: np.log(b) - (b + 1) * np.log(z),
+    lambda z, b: -(z**-b),
+    log_sf=lambda z, b: -b * np.log(z),
+)
 continuous("lomax", lambda z, c: np.log(c) - (c + 1) * np.log1p(z), lambda z, c: -((1 + z) ** -c))
 continuous(
     "fisk",
