@@ -76,6 +76,9 @@ class Leaf:
         return found
 
     def _make_graph(self, kind: str, wrt: tuple[int, ...]) -> CalcGraph:
+        if self.interpreted and kind in ("value_and_grad", "vjp"):
+            seed = "ones" if kind == "value_and_grad" else "input"
+            return lower(reverse(self.trace.graph, wrt, seed, recorded=False))
         if self.interpreted:
             return self._transformed(kind, wrt)
         numerics = "exact" if kind == "forward" else self.numerics

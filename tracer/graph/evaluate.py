@@ -10,7 +10,6 @@ programs may be kept for.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -33,7 +32,9 @@ def run_node(node: Node, operands: Sequence[Any]) -> Any:
     if node.regions:
         return node.op.evaluate(node, operands)
     args, kwargs = node.params.fill(operands)
-    with np.errstate(**dict(node.context)) if node.context else nullcontext():
+    if not node.context:
+        return node.call_function()(*args, **kwargs)
+    with np.errstate(**dict(node.context)):
         return node.call_function()(*args, **kwargs)
 
 
@@ -50,9 +51,13 @@ def evaluate(graph: CalcGraph, arguments: Sequence[Any]) -> list[Any]:
     for position, guard in enumerate(graph.guards):
         guards.setdefault(guard.node, []).append(position)
     for node in graph.order:
+        checked = guards.get(node, ())
         if node not in values:
-            values[node] = _guarded(graph, node, [values[i] for i in node.inputs], guards)
-        for position in guards.get(node, ()):
+            operands = [values[i] for i in node.inputs]
+            values[node] = (
+                _guarded(graph, node, operands, guards) if checked else run_node(node, operands)
+            )
+        for position in checked:
             guard = graph.guards[position]
             if guard.kind == "equals" and values[node] != guard.outcome:
                 raise GuardMiss(position, values[node])

@@ -36,7 +36,9 @@ VIEWS = frozenset(
 )
 
 
-def reverse(graph: CalcGraph, wrt: Sequence[Node | int], seed: str = "input") -> CalcGraph:
+def reverse(
+    graph: CalcGraph, wrt: Sequence[Node | int], seed: str = "input", recorded: bool = True
+) -> CalcGraph:
     """The joint graph: values and gradients.
 
     Parameters
@@ -47,6 +49,8 @@ def reverse(graph: CalcGraph, wrt: Sequence[Node | int], seed: str = "input") ->
     seed : {"input", "ones"}
         ``"input"`` adds one input ``g_<name>`` per inexact output, the cotangent of that output.
         ``"ones"`` starts from the constant 1.0, for a graph with one scalar output.
+    recorded : bool
+        Whether the graph keeps how each pullback was made; what is run once needs no records.
 
     Returns
     -------
@@ -61,16 +65,17 @@ def reverse(graph: CalcGraph, wrt: Sequence[Node | int], seed: str = "input") ->
     """
     leaves = [graph.inputs[entry] if isinstance(entry, int) else entry for entry in wrt]
     graph, plans = expose(graph, leaves)
-    return differentiate(graph, plans, leaves, seed)
+    return differentiate(graph, plans, leaves, seed, recorded)
 
 
 def differentiate(
-    graph: CalcGraph, plans: dict[Node, Plan], leaves: Sequence[Node], seed: str
-) -> CalcGraph:
+    graph: CalcGraph, plans: dict[Node, Plan], leaves: Sequence[Node], seed: str,
+    recorded: bool = True,
+) -> CalcGraph:  # fmt: skip
     """``reverse`` of a graph whose loops keep what their ``plans`` need."""
     builder = Builder(graph.order)
     builder.plans = plans
-    records = Records(builder, graph.order)
+    records = Records(builder, graph.order) if recorded else None
     active = active_nodes(graph.order, leaves) - inert_shifts(graph)
     cotangents: dict[Node, list[Cotangent]] = {}
     seeds = _seed(builder, graph, seed, cotangents)
@@ -228,8 +233,9 @@ def _is_result(node: Node) -> bool:
 
 
 def _assemble(
-    graph: CalcGraph, builder: Builder, seeds: list[Node], gradients: list[Symbol], records: Records
-) -> CalcGraph:
+    graph: CalcGraph, builder: Builder, seeds: list[Node], gradients: list[Symbol],
+    records: Records | None,
+) -> CalcGraph:  # fmt: skip
     """The joint graph, without what no gradient needs."""
     ends = [symbol.node for symbol in gradients]
     first = len(graph.order)
@@ -242,7 +248,7 @@ def _assemble(
         inputs=inputs,
         order=order,
         outputs=(*graph.outputs, *ends),
-        records=records.finish(frozenset(order)),
+        records=records.finish(frozenset(order)) if records is not None else (),
         roles={"value": len(graph.outputs), "gradient": len(ends)},
     )
 
