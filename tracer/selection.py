@@ -81,9 +81,11 @@ def _refuse_integers(leaf: Any, what: str, names: Sequence[str], positions: Sequ
         return
     label = ", ".join([names[p] for p in positions])
     kind = str(leaf.dtype) if isinstance(leaf, (np.ndarray, np.generic)) else type(leaf).__name__
+    fix = "cast it to floating point first: x.astype(float), or float(x)"
+    if kind in ("Generator", "RandomState"):
+        fix = "leave the random stream out: differentiate lambda x: f(x, rng)"
     raise errors.IntegerArgument(
-        f"{what} with respect to {label}: a value of type {kind} has no derivative.", None,
-        "cast it to floating point first: x.astype(float), or float(x)",
+        f"{what} with respect to {label}: a value of type {kind} has no derivative.", None, fix
     )  # fmt: skip
 
 

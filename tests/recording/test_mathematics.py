@@ -240,6 +240,18 @@ def test_exact_arithmetic_is_refused(f):
         trace(f)(0.5)
 
 
+def test_builtins_as_traced_functions():
+    x = np.array([0.3, 2.0, -0.5])
+    for f in (sum, max, min, abs, sorted, list, len, math.fsum, math.prod):
+        agree(f, x)
+    for f in (float, complex, abs, round, math.exp):
+        agree(f, 0.5)
+        agree(f, np.float32(0.5))
+    assert grad(float)(np.float32(2.0)) == 1.0
+    np.testing.assert_array_equal(grad(max)(x), [0.0, 1.0, 0.0])
+    assert grad(pow)(2.0, 3.0) == 12.0
+
+
 def test_plain_numbers_are_left_alone():
     def f(x):
         return x * math.sin(0.5) + sum([1, 2]) + max(3, 4) + statistics.mean([1, 2])

@@ -269,6 +269,27 @@ def test_loops_branches_and_checkpoints():
     np.testing.assert_allclose(g, np.prod([rng.normal(size=4) for _ in range(3)], axis=0))
 
 
+def test_streams_as_results_and_methods_as_functions():
+    def f(x, rng):
+        own = np.random.default_rng(3)
+        return x * rng.normal() + own.random(), rng, own
+
+    ours, theirs = np.random.default_rng(0), np.random.default_rng(0)
+    for _ in range(2):
+        value, stream, own = trace(f)(2.0, ours)
+        expected, _, other = f(2.0, theirs)
+        assert value == expected and stream is ours
+        assert state_of(own) == state_of(other)
+    for method in ("normal", "permutation", "exponential"):
+        ours, theirs = np.random.default_rng(0), np.random.default_rng(0)
+        traced = trace(getattr(ours, method))
+        for _ in range(2):
+            same(traced(abs(X)), getattr(theirs, method)(abs(X)))
+    assert grad(np.random.default_rng(0).normal)(0.5) == 1.0
+    with pytest.raises(errors.IntegerArgument, match="leave the random stream out"):
+        vjp(f, 2.0, ours)
+
+
 def test_threads_with_streams_of_their_own():
     found = []
 

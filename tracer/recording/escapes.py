@@ -40,7 +40,7 @@ def refuse_untraced(leaves: Sequence[Any]) -> None:
 def _looks_inside(leaf: Any) -> bool:
     if isinstance(leaf, (Poison, memoryview, TracedText)):
         return True
-    if not isinstance(leaf, np.ndarray) or leaf.dtype != object:
+    if not isinstance(leaf, np.ndarray) or isinstance(leaf, TracedTensor) or leaf.dtype != object:
         return False
     return any([isinstance(item, (Poison, TracedTensor)) for item in leaf.ravel().tolist()])
 

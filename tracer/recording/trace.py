@@ -26,6 +26,7 @@ from tracer.recording.floating import report
 from tracer.recording.instrument import instrumented
 from tracer.recording.recorder import Recorder, run_user_function
 from tracer.recording.streams import STREAMS
+from tracer.recording.substitutes import substitute
 from tracer.recording.tensor import TracedTensor
 
 Static = tuple[int, Any]
@@ -172,7 +173,7 @@ def trace_function(
     args, kwargs = trees.unflatten(structure, placed)
     try:
         with recorder.recording():
-            result = run_user_function(instrumented(function, captures), args, kwargs)
+            result = run_user_function(substitute(instrumented(function, captures)), args, kwargs)
             refuse_coroutine(result)
             flat, out_structure = trees.flatten(result)
             refuse_untraced(flat)
@@ -250,7 +251,8 @@ def _private_copy(value: Any) -> Any:
 
 def refuse_generators(function: Any) -> None:
     """Generators and async functions run after the trace is over."""
-    if inspect.isgeneratorfunction(function) or inspect.iscoroutinefunction(function):
+    kinds = inspect.isgeneratorfunction, inspect.iscoroutinefunction, inspect.isasyncgenfunction
+    if any([kind(function) for kind in kinds]):
         raise errors.UnsupportedType(
             f"{function.__name__} is a generator or async function, which can't be traced.", None,
             "trace a plain function that returns its result",
@@ -259,7 +261,9 @@ def refuse_generators(function: Any) -> None:
 
 def refuse_coroutine(result: Any) -> None:
     """A generator as the result would run after the trace."""
-    if inspect.isgenerator(result) or inspect.iscoroutine(result):
+    if inspect.isgenerator(result) or inspect.iscoroutine(result) or inspect.isasyncgen(result):
+        if inspect.iscoroutine(result):
+            result.close()  # it will never be awaited
         raise errors.UnsupportedType(
             "The traced function returned a generator, which would run after the trace.", None,
             "return a list instead",
