@@ -31,6 +31,20 @@ def test_the_message_names_the_line_and_the_fix():
     assert (error.message, error.place, error.fix) == (error.args[0], place, "use stop_gradient")
 
 
+def test_of_a_long_statement_the_part_around_the_expression_is_shown():
+    before = "total = " + " + ".join(f"weight_{k} * value_{k}" for k in range(12))
+    statement = f"{before} + np.unwrap(angle) + " + "x" * 80
+    place = Origin(
+        "model.py", 3, len(before) + 3, len(before) + 19, "np.unwrap(angle)", statement, 3, "f"
+    )
+    _, shown, carets = errors.locate(place).splitlines()
+    assert len(shown) <= 4 + errors.WIDTH and shown[4] == shown[-1] == "…"
+    assert shown[carets.index("^") : carets.rindex("^") + 1] == "np.unwrap(angle)"
+    first = Origin("model.py", 3, 0, 8, "weight_0", statement, 3, "f")
+    _, shown, carets = errors.locate(first).splitlines()
+    assert shown[carets.index("^") : carets.rindex("^") + 1] == "weight_0"
+
+
 def test_without_a_place_only_the_message():
     assert str(errors.GraphError("inputs come first")) == "inputs come first"
 

@@ -15,6 +15,9 @@ from __future__ import annotations
 from typing import Protocol
 
 
+WIDTH = 92  # of the user's statement in a message
+
+
 class Place(Protocol):
     """What an error needs to know of an Origin."""
 
@@ -70,11 +73,26 @@ def locate(place: Place) -> str:
     text = [f'  File "{place.file}", line {place.line}, in {place.function}']
     statement = place.statement.strip()
     if statement:
-        text.append(f"    {statement}")
         start = statement.find(place.expression) if place.expression else -1
+        statement, start = _window(statement, start, len(place.expression))
+        text.append(f"    {statement}")
         if start >= 0:
-            text.append("    " + " " * start + "^" * max(len(place.expression), 1))
+            marks = min(max(len(place.expression), 1), len(statement) - start)
+            text.append("    " + " " * start + "^" * marks)
     return "\n".join(text)
+
+
+def _window(statement: str, start: int, length: int) -> tuple[str, int]:
+    """The part of a long statement around an expression, and where the expression starts in it."""
+    if len(statement) <= WIDTH:
+        return statement, start
+    first = max(0, min(start - 20, len(statement) - WIDTH)) if start + length > WIDTH else 0
+    part = statement[first : first + WIDTH]
+    if first:
+        part = "…" + part[1:]
+    if first + WIDTH < len(statement):
+        part = part[:-1] + "…"
+    return part, start - first if start >= 0 else start
 
 
 class LeakError(TracerError, TypeError):
