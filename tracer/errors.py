@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from typing import Protocol
 
-
 WIDTH = 92  # of the user's statement in a message
 
 
