@@ -46,7 +46,7 @@ COMPARISONS = {
     "lt": (operator.lt, "__lt__", "__gt__"), "gt": (operator.gt, "__gt__", "__lt__"),
     "le": (operator.le, "__le__", "__ge__"), "ge": (operator.ge, "__ge__", "__le__"),
 }  # fmt: skip
-UNARY = {
+UNARY: dict[str, tuple[Callable[[Any], Any], str]] = {
     "neg": (operator.neg, "__neg__"), "pos": (operator.pos, "__pos__"),
     "invert": (operator.invert, "__invert__"),
 }  # fmt: skip
@@ -63,6 +63,9 @@ ITERATING = frozenset(
     {list, tuple, set, frozenset, dict, sum, max, min, sorted, any, all, enumerate, zip, map}
     | {filter, reversed, iter, functools.reduce}
 )
+
+# Packages whose functions do nothing with a callable object but call it.
+CALLING = frozenset({"itertools", "functools", "numpy", "scipy"})
 
 
 def users_method(owner: Any, name: str) -> FunctionType | None:
@@ -260,6 +263,7 @@ def builtin(monitor: Monitor, function: Any, seen: Any = None) -> Any:
         return functools.partial(special, monitor)
     asking = ASKING.get(function) if _is_hashable(function) else None
     iterating = goes_through(function)
+    calling = iterating or _root(function) in CALLING
     captures = monitor.captures
 
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -270,21 +274,33 @@ def builtin(monitor: Monitor, function: Any, seen: Any = None) -> Any:
                     return function(answer) if isinstance(function, type) else answer
         if iterating:
             args = tuple([monitor.iterated(argument) for argument in args])
-        args = tuple([handed(captures, argument) for argument in args])
-        kwargs = {name: handed(captures, argument) for name, argument in kwargs.items()}
+        args = tuple([handed(captures, argument, calling) for argument in args])
+        kwargs = {
+            name: handed(captures, argument, calling or name == "key")
+            for name, argument in kwargs.items()
+        }
         return run(*args, **kwargs)
 
     return call
 
 
-def handed(captures: Captures, argument: Any) -> Any:
-    """What code that can't be seen is given: callable objects of the user's run instrumented."""
+def _root(function: Any) -> str:
+    """The package that a function comes from."""
+    return (getattr(function, "__module__", None) or "").partition(".")[0]
+
+
+def handed(captures: Captures, argument: Any, calling: bool) -> Any:
+    """What code that can't be seen is given.
+
+    Code that only calls it gets a callable object's method, instrumented; all other code, such as
+    ``isinstance`` and ``list.append``, the object itself.
+    """
     from tracer.recording.instrument import instrumented
 
     if type(argument) in PLAIN:
         return argument
     unseen(captures, argument)
-    called = users_method(argument, "__call__") is not None
+    called = calling and users_method(argument, "__call__") is not None
     return instrumented(argument, captures) if called else argument
 
 

@@ -89,7 +89,7 @@ def _ndenumerate(array: Any) -> Iterator[tuple[tuple[int, ...], Any]]:
 
 def _fromiter(iterable: Iterable[Any], dtype: Any, count: int = -1, **kwargs: Any) -> Any:
     recorder = ACTIVE.get()
-    items = []
+    items: list[Any] = []
     for item in iterable:
         if count >= 0 and len(items) == count:
             break
@@ -123,14 +123,9 @@ class _NdIter:
         ):  # fmt: skip
             raise leak("This np.nditer is not traced.", "loop over np.ndindex(x.shape) instead")
         self.shape = np.broadcast_shapes(*[np.shape(o) for o in self.operands])
-        self.written = "readwrite" in str(op_flags) or "writeonly" in str(op_flags)
-        plain = [np.broadcast_to(np.empty(0), (0,))] if 0 in self.shape else [
-            np.lib.stride_tricks.as_strided(
-                o._value, self.shape, _strides(o._value, self.shape), writeable=False
-            ) for o in self.operands
-        ]  # fmt: skip
-        order_of = np.nditer(plain, ["multi_index", "zerosize_ok"], order=order)
-        self.order = [order_of.multi_index for _ in order_of] if 0 not in self.shape else []
+        rows: list[Any] = [np.broadcast_to(o._value, self.shape) for o in self.operands]
+        walk: Any = np.nditer(rows, ["multi_index", "zerosize_ok"], order=order)  # type: ignore
+        self.order = [walk.multi_index for _ in walk] if 0 not in self.shape else []
         self.multi_index: tuple[int, ...] = ()
 
     @property
@@ -163,10 +158,6 @@ class _NdIter:
         lead = len(self.shape) - len(shape)
         own = [0 if n == 1 else i for i, n in zip(self.multi_index[lead:], shape, strict=True)]
         return (*own, ...)
-
-
-def _strides(value: np.ndarray, shape: tuple[int, ...]) -> tuple[int, ...]:
-    return np.broadcast_to(value, shape).strides
 
 
 # -- functions of functions -----------------------------------------------------------------------

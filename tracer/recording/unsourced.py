@@ -11,6 +11,7 @@ from __future__ import annotations
 import dis
 import functools
 import types
+from collections.abc import Callable
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +45,7 @@ def _count(monitor: Monitor, value: Any) -> None:
         monitor.captures.whole(value)
 
 
-def watch(function: FunctionType, monitor: Monitor) -> FunctionType:
+def watch(function: FunctionType, monitor: Monitor) -> Callable[..., Any]:
     """A function without source, with its globals and closure variables seen as they are loaded.
 
     Raises

@@ -223,7 +223,8 @@ class Writes(Calls):
                 )
         results = self.call(op, args, kwargs, spelling)
         many = isinstance(results, tuple)
-        if any([o is not None and _differs(o, r) for o, r in zip(outs, results if many else (results,))]):
+        pairs = zip(outs, results if many else (results,), strict=False)
+        if any([out is not None and _differs(out, result) for out, result in pairs]):
             self._try_out(op, args, {**kwargs, "where": where}, outs)
         for out, result in zip(outs, results if many else (results,), strict=False):
             if out is None:
