@@ -257,6 +257,23 @@ def test_stopped_gradients_in_a_body():
     assert trace(f)(2.0) == 16.0 and grad(f)(2.0) == 8.0
 
 
+def test_work_on_captured_values_is_done_once():
+    def f(w, x):
+        return fori_loop(0, 4, lambda i, v: np.tanh(np.exp(w) @ v) + w.sum(), x).sum()
+
+    w, x = np.random.default_rng(0).normal(size=(2, 2)), np.ones(2)
+    graph = trace(f).graph(w, x, mode="forward")
+    loop = next(node for node in graph.order if node.op.name == "loop")
+    assert "exp" in {node.op.name for node in graph.order}
+    assert {node.op.name for node in loop.regions[0].order} == {"input", "matmul", "tanh", "add"}
+    assert trace(f)(w, x) == f(w, x)
+    direction = np.random.default_rng(1).normal(size=(2, 2))
+    expected = slope(lambda w: f(w, x), w, direction)
+    assert np.sum(grad(f)(w, x) * direction) == pytest.approx(expected)
+    never = trace(lambda w, x: fori_loop(0, 0, lambda i, v: np.linalg.inv(w) @ v, x))
+    assert never(np.zeros((2, 2)), x).tolist() == [1.0, 1.0]
+
+
 # -- unrolled where a region can't be -------------------------------------------------------------
 def test_a_body_that_branches_in_python_is_unrolled():
     def f(x):

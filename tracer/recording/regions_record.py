@@ -25,6 +25,7 @@ from tracer.ops import registry
 from tracer.recording import active
 from tracer.recording.active import ACTIVE
 from tracer.recording.recorder import Recorder
+from tracer.recording.regions_hoist import hoist
 from tracer.recording.regions_trace import (
     NUMBERS,
     Body,
@@ -230,6 +231,8 @@ def _record(
     pairs = [(node, Given(value, t)) for node, value, t in zip(nodes, values, carry, strict=True)]
     same = _unchanged(bodies, carry)
     pairs = [pair for k, pair in enumerate(pairs) if k not in same]
+    if type(start) is int and type(stop) is int and start < stop:
+        hoist(recorder, body, 1 + len(pairs) + len(sequences))
     places = [k for k in range(made.leaves) if k not in same]
     results = dict(zip(places, _assemble(
         recorder, bodies, pairs, sequences, start, stop, reverse, made, places
