@@ -43,8 +43,12 @@ DRAWS = ["rvs"]
 
 
 def loaded_chapters() -> list[str]:
-    """The subpackages that are imported by now."""
-    return [name for name in CHAPTERS if f"scipy.{name}" in sys.modules]
+    """The subpackages that are imported by now, not those that are just being imported."""
+    return [name for name in CHAPTERS if _is_loaded(sys.modules.get(f"scipy.{name}"))]
+
+
+def _is_loaded(module: ModuleType | None) -> bool:
+    return module is not None and not getattr(module.__spec__, "_initializing", False)
 
 
 def rows_of(chapter: str) -> list[Row]:
@@ -251,8 +255,19 @@ def hooked(value: Any) -> Any:
     """What stands in for a callable of SciPy's that was bound before the trace was opened."""
     if not callable(value) or isinstance(value, (type, np.ufunc)) or not chapter_of(value):
         return value
+    found = _stand_in(value)
+    if not hasattr(found, "__tracer_original__") and ACTIVE.get() is not None:
+        from tracer.recording.hooks import HOOKS
+
+        HOOKS.catch_up()  # its subpackage may have been imported a moment ago
+        found = _stand_in(value)
+    return found
+
+
+def _stand_in(value: Any) -> Any:
+    name = getattr(value, "__name__", "")
     if isinstance(value, MethodType):
-        return getattr(value.__self__, value.__name__, value)
+        return getattr(value.__self__, name, value)
     module = sys.modules[f"scipy.{chapter_of(value)}"]
-    found = vars(module).get(getattr(value, "__name__", ""))
+    found = vars(module).get(name)
     return found if getattr(found, "__tracer_original__", None) is value else value
