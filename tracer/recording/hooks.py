@@ -68,6 +68,14 @@ class Hooks:
                 for owner, name, original, _ in self.table:
                     setattr(owner, name, original)
 
+    def catch_up(self) -> None:
+        """Hook what was imported while a trace was open."""
+        with self.lock:
+            fresh = [row for chapter in self._new_chapters() for row in rows_of(chapter)]
+            self.table += fresh
+            for owner, name, _, wrapper in fresh if self.count else ():
+                setattr(owner, name, wrapper)
+
     def _new_chapters(self) -> list[str]:
         """SciPy's subpackages that somebody has imported since the last trace."""
         new = [name for name in loaded_chapters() if name not in self.chapters]
