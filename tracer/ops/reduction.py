@@ -43,9 +43,9 @@ def shape_of(argument: Any, specs: Specs) -> Shape | None:
 
 def reduction(params: Params, specs: Specs) -> Shapes | None:
     shape = shape_of(params.args[0], specs) if len(params.args) == 1 else None
-    if shape is None:
-        return None
     kwargs = params.kwargs
+    if shape is None or isinstance(kwargs.get("where"), (list, tuple)):
+        return None  # a mask given as a list has a shape that NumPy must see
     return (reduced_shape(shape, kwargs.get("axis"), bool(kwargs.get("keepdims"))),)
 
 

@@ -233,6 +233,16 @@ def view(self: TracedTensor, *args: Any, **kwargs: Any) -> Any:
 
 
 @_method
+def __divmod__(self: TracedTensor, other: Any) -> Any:
+    return np.divmod(self, other)
+
+
+@_method
+def __rdivmod__(self: TracedTensor, other: Any) -> Any:
+    return np.divmod(other, self)
+
+
+@_method
 def compress(self: TracedTensor, condition: Any, axis: Any = None, out: Any = None) -> Any:
     return np.compress(condition, self, axis=axis, out=out)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tracer.ops.builder import Symbol
+from tracer.ops.builder import Symbol, find_builder
 from tracer.rules.declare import ZERO, By, Mask, composed, elementwise, pushforward, zero_gradient
 
 
@@ -45,11 +45,20 @@ def chosen(x: Any, y: Any, out: Any, sign: int) -> Any:
 
 
 # -- where and clip -----------------------------------------------------------------------------
+def as_mask(condition: Any, *operands: Any) -> Any:
+    """The condition as a value of the graph: lists and literal truth values become constants."""
+    if isinstance(condition, Symbol):
+        return condition
+    builder = find_builder(operands)
+    assert builder is not None
+    return builder.constant(np.asarray(condition))
+
+
 elementwise(
     np.where,
     None,
-    lambda condition, x, y: Mask(condition),
-    lambda condition, x, y: Mask(condition, keep=False),
+    lambda condition, x, y: Mask(as_mask(condition, x, y)),
+    lambda condition, x, y: Mask(as_mask(condition, x, y), keep=False),
 )
 
 
