@@ -24,7 +24,7 @@ import numpy as np
 from tracer import trees
 from tracer.errors import CarryMismatch
 from tracer.graph.spec import spec_of
-from tracer.recording import regions_record
+from tracer.recording import regions_cond, regions_record
 from tracer.recording.active import ACTIVE
 from tracer.recording.eager_state import EagerArray
 from tracer.recording.instrument import instrumented
@@ -54,7 +54,7 @@ def cond(pred: Any, true_fn: Callable[..., Any], false_fn: Callable[..., Any], *
     """
     recorder = ACTIVE.get()
     if recorder is not None and isinstance(pred, TracedTensor) and not pred._known:
-        found = regions_record.record_cond(recorder, pred, true_fn, false_fn, operands)
+        found = regions_cond.record_cond(recorder, pred, true_fn, false_fn, operands)
         if found is not None:
             return found[0]
     true_fn, false_fn = _seen(recorder, true_fn), _seen(recorder, false_fn)

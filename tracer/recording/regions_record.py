@@ -1,4 +1,4 @@
-"""Loops and branches as nodes: what their bodies capture is made an operand.
+"""Loops as nodes: what their bodies capture is made an operand.
 
 >>> record_for(recorder, 0, 10, lambda i, x: w @ x, x)        # w and x are Tensors
 (Traced(array([...])),)
@@ -9,22 +9,19 @@ own: they ask for a traced value, write to an array outside, or raise for the va
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from tracer import trees
-from tracer.errors import BranchMismatch, CarryMismatch
-from tracer.graph.calcgraph import CalcGraph
-from tracer.graph.control import cond_params, loop_parts, stacked_spec
-from tracer.graph.node import HOLES, Node, Params
+from tracer.errors import CarryMismatch
+from tracer.graph.control import loop_parts, stacked_spec
+from tracer.graph.node import Node
 from tracer.graph.spec import ArraySpec, Dim, Size, spec_of
 from tracer.ops import registry
-from tracer.recording import active
-from tracer.recording.active import ACTIVE
 from tracer.recording.recorder import Recorder
+from tracer.recording.regions_emit import Given, emit, on_common_inputs
 from tracer.recording.regions_hoist import hoist
 from tracer.recording.regions_trace import (
     NUMBERS,
@@ -33,11 +30,9 @@ from tracer.recording.regions_trace import (
     as_kind,
     conversion,
     converted,
-    input_like,
     joined,
     leaf_names,
     parameter_names,
-    replaced,
     trace_body,
     with_inputs,
 )
@@ -46,101 +41,6 @@ from tracer.recording.tensor import TracedTensor
 ROUNDS = 4  # of widening the kinds of a carry: weak int, weak float, scalar
 
 
-# -- cond -----------------------------------------------------------------------------------------
-def record_cond(
-    recorder: Recorder, pred: TracedTensor, true_fn: Any, false_fn: Any, operands: tuple
-) -> tuple | None:  # fmt: skip
-    """One ``cond`` node."""
-    if np.ndim(pred._value):
-        if np.size(pred._value) != 1:
-            return None
-        pred = pred.reshape(())[()]
-    leaves, structure = trees.flatten(operands)
-    places = [k for k, leaf in enumerate(leaves) if isinstance(leaf, TracedTensor)]
-    given = [leaves[k] for k in places]
-
-    def build(fresh: list[Any]) -> tuple:
-        flat = list(leaves)
-        for place, tensor in zip(places, fresh, strict=True):
-            flat[place] = tensor
-        return trees.unflatten(structure, flat)
-
-    examples, bodies = [tensor._value for tensor in given], []
-    chosen = bool(pred._value)
-    try:
-        for number, function in enumerate((true_fn, false_fn)):
-            names = [tensor._node.name for tensor in given]
-            with warnings.catch_warnings():
-                if chosen != (number == 0):  # what it computes now is of no consequence
-                    warnings.simplefilter("ignore")
-                body = trace_body(recorder, function, build, examples, names)
-                bodies.append(body)
-    except NoRegion:
-        return None
-    _same_results(recorder, bodies)
-    regions, captured = _on_common_inputs(recorder, bodies, [len(given)] * 2, len(given))
-    operands_of = [(recorder.node_of(t), t) for t in (pred, *given)] + list(captured.items())
-    specs = tuple(bodies[0].specs())
-    if not specs:
-        return None
-    made = Node(
-        registry.COND, tuple([node for node, _ in operands_of]),
-        cond_params(len(operands_of) - 1), specs, regions=regions,
-    )  # fmt: skip
-    results = emit(recorder, made, [t for _, t in operands_of], bodies[0].structure)
-    return (trees.unflatten(bodies[0].structure, results),)
-
-
-def _same_results(recorder: Recorder, bodies: list[Body]) -> None:
-    """Both branches make the same; a Python number becomes a NumPy one where it must.
-
-    Raises
-    ------
-    BranchMismatch
-    """
-    first, second = bodies
-    fix = "let both functions return the same structure, shapes and dtypes"
-    if first.structure != second.structure:
-        raise BranchMismatch(
-            f"cond: one branch returns {first.structure}, the other {second.structure}.",
-            recorder.where(), fix,
-        )  # fmt: skip
-    wanted: list[ArraySpec] = []
-    for one, other in zip(first.specs(), second.specs(), strict=True):
-        spec = joined(one, other)
-        if spec is None:
-            raise BranchMismatch(
-                f"cond: one branch returns {one!r}, the other {other!r}.", recorder.where(), fix
-            )
-        wanted.append(spec)
-    for body in bodies:
-        body.graph = converted(body.graph, wanted)
-
-
-def _on_common_inputs(
-    recorder: Recorder, bodies: list[Body], counts: list[int], before: int
-) -> tuple[tuple[CalcGraph, ...], dict[Node, TracedTensor]]:
-    """The bodies on the same captured operands, put behind their first ``before`` inputs."""
-    captured: dict[Node, TracedTensor] = {}
-    for body in bodies:
-        for tensor in body.captured:
-            captured.setdefault(recorder.node_of(tensor), tensor)
-    regions = []
-    for body, count in zip(bodies, counts, strict=True):
-        own: dict[Node, Node] = {}
-        twice: dict[Node, Node] = {}
-        for tensor, node in zip(body.captured, body.graph.inputs[count:], strict=True):
-            first = own.setdefault(recorder.node_of(tensor), node)
-            if first is not node:
-                twice[node] = first
-        graph = replaced(body.graph, twice) if twice else body.graph
-        added = [own.get(node) or input_like(node) for node in captured]
-        given = body.graph.inputs[:count]
-        regions.append(with_inputs(graph, [*given[:before], *added, *given[before:]]))
-    return tuple(regions), captured
-
-
-# -- loops ----------------------------------------------------------------------------------------
 def record_for(
     recorder: Recorder, lower: Any, upper: Any, body_fn: Any, init: Any
 ) -> tuple | None:
@@ -344,7 +244,7 @@ def _assemble(
 ) -> list[Any]:  # fmt: skip
     """Append the ``loop`` node; its results."""
     counts = [1 + len(carry) + len(sequences), 1 + len(carry)][: len(bodies)]
-    regions, captured = _on_common_inputs(recorder, bodies, counts, 1)
+    regions, captured = on_common_inputs(recorder, bodies, counts, 1)
     ends = [recorder.node_of(b) if isinstance(b, TracedTensor) else b for b in (start, stop)]
     inputs, params = loop_parts(
         list(captured), [node for node, _ in carry], [recorder.node_of(t) for t in sequences],
@@ -376,83 +276,3 @@ def _carried(recorder: Recorder, tensor: TracedTensor, spec: ArraySpec) -> Node:
     made = conversion(node, spec)
     recorder.nodes.append(made)
     return made
-
-
-
-
-class Given:
-    """The value of an operand, maybe as another kind of number than its Tensor has."""
-
-    def __init__(self, value: Any, tensor: TracedTensor):
-        self._value = value
-        self._known = tensor._known
-        self._captured = tensor._captured
-
-
-def emit(
-    recorder: Recorder, node: Node, operands: Sequence[Any], structure: Any,
-    places: Sequence[int] | None = None,
-) -> list[Any]:  # fmt: skip
-    """Run a ``loop`` or ``cond`` on the values at hand, append it, and wrap its results.
-
-    The results are the leaves of ``structure``, or those of them that ``places`` counts.
-
-    Raises
-    ------
-    NoRegion
-        If it raises: the user's code, run as Python, says where.
-    """
-    place = recorder.place(3)
-    node.origin = place.origin if place is not None else None
-    node.context = recorder._context()
-    token, computing = ACTIVE.set(None), active.COMPUTING.set(recorder)
-    try:
-        results = node.op.evaluate(node, [operand._value for operand in operands])
-    except Exception as error:
-        raise NoRegion from error
-    finally:
-        active.COMPUTING.reset(computing)
-        ACTIVE.reset(token)
-    recorder.nodes.append(node)
-    known = all([operand._known for operand in operands])
-    several = len(node.specs) > 1
-    names = _result_names(place.target if place is not None else "", structure)
-    names = names if places is None else [names[k] for k in places]
-    wrapped = []
-    for k, value in enumerate(results if several else [results]):
-        made = node
-        if several:
-            params = Params((HOLES[0], k))
-            made = Node(registry.ITEM, (node,), params, (node.specs[k],), node.origin)
-            recorder.nodes.append(made)
-        made.name = names[k]
-        if isinstance(value, np.ndarray):
-            tensor = recorder.array(made, value.copy(), known=known)
-        else:
-            tensor = recorder.scalar(made, value, known)
-        tensor._captured = known or all([operand._captured for operand in operands])
-        wrapped.append(tensor)
-    return wrapped
-
-
-def _result_names(target: Any, structure: Any) -> list[str]:
-    """What the user calls the results: ``total, rows = scan(…)``."""
-    shown = trees.unflatten(structure, list(range(structure.leaves)))
-    if not isinstance(target, tuple):
-        return leaf_names(shown, target) if target else [""] * structure.leaves
-    if not isinstance(shown, (tuple, list)) or len(shown) != len(target):
-        return [""] * structure.leaves
-    names: list[str] = []
-    for part, root in zip(shown, target, strict=True):
-        found = leaf_names(part, root)
-        names += found if root else [""] * len(found)
-    return names
-
-
-def replay_region(recorder: Recorder, node: Node, operands: Sequence[Any]) -> Any:
-    """A ``loop`` or ``cond`` of another graph, recorded here on other operands."""
-    tensors = [recorder.tensor(operand) for operand in operands]
-    inputs = tuple([recorder.node_of(tensor) for tensor in tensors])
-    again = node.replace(inputs=inputs)
-    results = emit(recorder, again, tensors, trees.flatten([0] * len(node.specs))[1])
-    return tuple(results) if len(node.specs) > 1 else results[0]

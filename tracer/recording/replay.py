@@ -10,8 +10,8 @@ import numpy as np
 from tracer.graph.calcgraph import CalcGraph, Guard
 from tracer.graph.node import Node, Ref
 from tracer.ops import registry
+from tracer.recording import regions_emit
 from tracer.recording.randomness import is_random, replay_random
-from tracer.recording import regions_record
 from tracer.recording.recorder import Recorder
 from tracer.recording.tensor import TracedTensor
 from tracer.recording.whereabouts import Place
@@ -84,7 +84,7 @@ def _record(recorder: Recorder, node: Node, operands: list[Any]) -> Any:
     if node.op is registry.ITEM:
         return operands[0][node.params.args[1]]
     if node.regions:
-        return regions_record.replay_region(recorder, node, operands)
+        return regions_emit.replay_region(recorder, node, operands)
     if node.op in MARKS and isinstance(operands[0], TracedTensor):
         return _mark(recorder, node, operands[0])
     args, kwargs = node.params.fill(operands)

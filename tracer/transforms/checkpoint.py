@@ -21,7 +21,7 @@ from tracer.recording.active import ACTIVE
 from tracer.recording.eager_regions import call_traced, has_tensor
 from tracer.recording.instrument import instrumented
 from tracer.recording.recorder import Recorder
-from tracer.recording.regions_record import emit
+from tracer.recording.regions_emit import emit
 from tracer.recording.regions_trace import NoRegion
 from tracer.recording.tensor import TracedTensor
 from tracer.recording.trace import Trace, trace_function
