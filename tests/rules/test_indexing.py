@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tests.rules.agreement import agree, reals
+from tracer import grad
 from tracer.ops import registry
 from tracer.ops.builder import apply
 
@@ -69,3 +70,28 @@ def test_repeated_columns_are_added_up():
     np.testing.assert_array_equal(gradient, np.array([1.0, 0.0, 1.0]) * 2 * x)
     gradient = grad(lambda x: np.sum(x[..., np.array([1, 1])]))(x)
     np.testing.assert_array_equal(gradient, np.array([0.0, 2.0, 0.0]) * np.ones((3, 3)))
+
+
+def chosen(x):
+    return np.where(x > 0, np.sqrt(x), 0.0)
+
+
+def copied(x):
+    z = x * 0.0
+    np.copyto(z, np.sqrt(x), where=x > 0)
+    return z
+
+
+def computed(x):
+    return np.sqrt(x, out=np.zeros_like(x), where=x > 0)
+
+
+@pytest.mark.parametrize("root", [chosen, copied, computed])
+def test_what_a_mask_drops_spoils_no_second_derivative(root):
+    x = np.array([-1.0, 2.0, 3.0])
+
+    with np.errstate(invalid="ignore"):
+        slope = grad(lambda x: np.sum(root(x) ** 3 + root(x)))
+        curvature = grad(lambda x: np.sum(slope(x)))(x)
+    expected = 0.75 / np.sqrt(x[1:]) - 0.25 * x[1:] ** -1.5
+    np.testing.assert_allclose(curvature, [0.0, *expected])

@@ -137,6 +137,9 @@ def combine(builder: Builder, node: Node, contributions: Sequence[Cotangent]) ->
     """The sum of all contributions to the cotangent of ``node``."""
     if len(contributions) == 1:
         return contributions[0]
+    shared = _under_one_mask(builder, contributions)
+    if shared is not None:
+        return shared
     total: Symbol | None = None
     buffer: Buffer | None = None
     for value in _pair(contributions):
@@ -152,6 +155,24 @@ def combine(builder: Builder, node: Node, contributions: Sequence[Cotangent]) ->
     if total is not None:
         buffer.add_dense(builder, dense(builder, total, node))
     return buffer
+
+
+def _under_one_mask(builder: Builder, contributions: Sequence[Cotangent]) -> Masked | None:
+    """The sum, with the masks that all have in common outermost; None if there are none."""
+    if any([type(value) is not Masked for value in contributions]):
+        return None
+    masked: list[Any] = list(contributions)
+    keys = [{(condition.node, keep) for condition, keep in value.masks} for value in masked]
+    common = set.intersection(*keys)
+    if not common:
+        return None
+    total: Any = None
+    for value in masked:
+        rest = tuple([mask for mask in value.masks if (mask[0].node, mask[1]) not in common])
+        inner = Masked(value.value, rest).apply(builder) if rest else value.value
+        total = inner if total is None else add(builder, total, inner)
+    outer = {(c.node, keep): (c, keep) for c, keep in masked[0].masks if (c.node, keep) in common}
+    return Masked(total, tuple(outer.values()), any([value.loud for value in masked]))
 
 
 def _pair(contributions: Sequence[Cotangent]) -> list[Cotangent]:
