@@ -43,6 +43,8 @@ SETTINGS = {"rng": np.random.default_rng(12)}
 
 
 class Model:
+    shared = np.random.default_rng(13)
+
     def __init__(self, seed):
         self.rng = np.random.default_rng(seed)
         self.legacy = np.random.RandomState(seed)
@@ -227,6 +229,24 @@ def test_streams_in_containers_defaults_and_bound_methods():
 
     traced, expected = trace(default), make(4)
     assert [traced(1.0), traced(1.0)] == [expected.normal(), expected.normal()]
+
+
+def read_twice(x):
+    def inner(y):
+        rng = SETTINGS["rng"]
+        return y * rng.normal(size=4)
+
+    return inner(x) + inner(x) * CAPTURED.random() + Model.shared.random() + Model.shared.random()
+
+
+def test_one_path_read_twice():
+    traced, streams = trace(read_twice), [SETTINGS["rng"], CAPTURED, Model.shared]
+    for _ in range(3):
+        states = [s.bit_generator.state for s in streams]
+        got = traced(X)
+        for stream, state in zip(streams, states, strict=True):
+            stream.bit_generator.state = state
+        same(got, read_twice(X))
 
 
 def test_what_code_asks_of_a_generator():

@@ -20,8 +20,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tracer import errors
 from tracer.graph.node import Node
 from tracer.ops.scipy_names import chapter_of
+from tracer.recording.active import leak
 from tracer.recording.calls import contains_tensor
 from tracer.recording.contents import ROWS, TABLES
 from tracer.recording.contents import contents as all_contents
@@ -275,6 +277,7 @@ class Captures:
         self.lifted: dict[tuple, tuple[Path, TracedTensor, Node]] = {}
         self.conditions: dict[tuple, Condition] = {}
         self.paths: dict[int, tuple[Any, Path]] = {}
+        self.before: dict[tuple, Condition] = {}  # what stood where the function has counted
         self.rebuilt: dict[int, tuple[Any, Any]] = {}  # by id: callables made anew for the trace
 
     def path_of(self, value: Any) -> Path | None:
@@ -293,9 +296,12 @@ class Captures:
         """
         if path is None or isinstance(value, TracedTensor) or not self._is_open():
             return value
+        key = path.key()
+        if key in self.before:
+            self.conditions.setdefault(key, self.before[key])
+            return value
         if isinstance(value, (*NUMERIC, *STREAMS)):
             return self._lift(getattr(value, "__tracer_plain__", value), path)
-        key = path.key()
         deep = deep and isinstance(value, CONTAINERS)
         known = self.conditions.get(key)
         if known is None or (deep and not known.deep):
@@ -303,6 +309,13 @@ class Captures:
             self.conditions[key] = Condition(path, expected, deep)
         self.paths.setdefault(id(value), (value, path))
         return value
+
+    def overwritten(self, path: Path, value: Any) -> None:
+        """The function puts another value where this one was: to read it there is state."""
+        key = path.key()
+        held = self.before.setdefault(key, Condition(path, fingerprint(value)))
+        if key in self.lifted:
+            self.conditions.setdefault(key, held)
 
     def _is_open(self) -> bool:
         return not self.recorder.closed
@@ -315,6 +328,13 @@ class Captures:
         key = path.key()
         found = self.lifted.get(key)
         if found is not None:
+            if isinstance(value, STREAMS):
+                value = self.recorder.streams.private(value)
+            if not _is_still(found[1]._value, value):
+                raise leak(
+                    f"The function put another value where it had read {path}.",
+                    "use a local variable, and return it", errors.CaptureMutationError,
+                )  # fmt: skip
             return found[1]
         name = _last_name(path)
         tensor = self.recorder.argument(value, name, capture=str(path) or "a captured array")
@@ -373,6 +393,13 @@ class Captures:
         if path is not None and self._is_open():
             key = Path("whole", None, (("whole", id(value)),)).key()
             self.conditions.setdefault(key, Condition(path, contents(value), True))
+
+
+def _is_still(known: Any, value: Any) -> bool:
+    """Whether a path leads to what it led to when it was first read."""
+    if isinstance(value, np.ndarray):
+        return known is value or bool(np.may_share_memory(known, value))
+    return known is value or repr(known) == repr(value)
 
 
 def _last_name(path: Path) -> str:
