@@ -931,6 +931,40 @@ def test_changes_are_seen(make):
                     np.testing.assert_allclose(gradient[i], numeric, rtol=1e-5, atol=1e-6)
 
 
+def test_numbers_that_change_are_inputs_of_one_program():
+    class Model:
+        names = ("a", "b")
+
+        def __init__(self):
+            self.w, self.table, self.rows = np.ones(3), {"k": 1.0}, [2.0, {"v": X.copy()}]
+
+        def __call__(self, x):
+            assert isinstance(self, Model) and type(self) is Model and callable(self)
+            total = x * self.w + self.table["k"]
+            for row in self.rows:
+                total = total * (row["v"] if isinstance(row, dict) else row)
+            for name, value in self.table.items():
+                total = total + len(name) * value
+            return total if self.names else x
+
+        def __mul__(self, x):
+            return self(x) * self.w
+
+    model = Model()
+    helper = functools.partial(lambda m, x: m(x), model)
+
+    def program(x):
+        return model * x + helper(x) + functools.partial(model)(x) + max(model.rows[0], 0.0)
+
+    traced = trace(program)
+    for k in range(5):
+        model.w = model.w + k
+        model.table["k"] = 1.5 * k
+        model.rows[0], model.rows[1]["v"] = 2.0 + k, X * k
+        same(traced(X), program(X))
+    assert traced.explain().count("nodes,") == 1
+
+
 # -- code without source ------------------------------------------------------------------------------
 SOURCELESS = {
     "global": ("def program(x):\n    return x * K + f(x)", dict(K=2.0, f=np.sin), dict(K=3.0, f=np.cos)),

@@ -198,8 +198,8 @@ def fingerprint(value: Any) -> Any:
         return FunctionType, id(inner.__code__), *held, *_made_by_library(inner)
     if isinstance(value, IDENTICAL):
         return kind, id(value)
-    if kind is functools.partial:  # what it holds is read by no code of the user's
-        return kind, fingerprint(value.func), contents(value.args), contents(value.keywords)
+    if kind is functools.partial:  # where it is called, what it holds has paths of its own
+        return kind, fingerprint(value.func), len(value.args), tuple(value.keywords)
     if kind is slice:
         return kind, contents((value.start, value.stop, value.step))
     if kind.__hash__ in (None, object.__hash__):

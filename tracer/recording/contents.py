@@ -9,6 +9,7 @@ False
 from __future__ import annotations
 
 import array
+import functools
 import types
 from collections import UserDict, UserList, deque
 from collections.abc import Callable
@@ -47,6 +48,9 @@ def contents(value: Any, fingerprint: Callable[[Any], Any], above: tuple[int, ..
     if id(value) in above or len(above) > DEPTH:
         return (kind,)
     inner = (*above, id(value))
+    if kind is functools.partial:
+        parts = (value.func, value.args, value.keywords)
+        return kind, tuple([contents(part, fingerprint, inner) for part in parts])
     own: Any = ()
     if kind not in (list, tuple, dict):
         own = _attributes(value, fingerprint, inner)

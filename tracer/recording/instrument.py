@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import functools
 import inspect
+import operator
 import os
 import sys
 import types
 from collections import OrderedDict, deque
+from collections.abc import Callable
 from types import FunctionType, MethodType
 from typing import Any
 
@@ -32,6 +34,10 @@ from tracer.recording.tensor import TracedTensor
 from tracer.recording.text import text_of
 from tracer.recording.unsourced import watch
 from tracer.recording.whereabouts import is_users
+
+
+COUNTERS = frozenset({int, float, complex, bool, str, bytes, tuple, type(None)})
+READ: dict[str, Any] = {"attr": getattr, "item": operator.getitem}
 
 
 class Monitor:
@@ -68,11 +74,7 @@ class Monitor:
             return value
         if is_library_module(value):
             return value
-        path: Path | None = Path("globals", self.globals, (("name", name),))
-        if name in self.cells:
-            path = Path("cell", self.cells[name])
-            if self.path is not None:
-                path = self.path.then("cell", name)
+        path = self._path(name)
         taken = self.captures.take(value, path, deep)
         hook = _names_beside(value).get(getattr(value, "__name__", ""))
         if hook is not None and getattr(hook, "__tracer_original__", None) is value:
@@ -166,15 +168,37 @@ class Monitor:
         """``left + right``."""
         return protocols.binary(self, protocols.BINARY, name, left, right)
 
+    def augmented(self, name: str, kind: str, owner: Any, key: Any, value: Any) -> Any:
+        """``owner.key += value``, of what may live outside of the function.
+
+        A counter may count; who reads it later in the trace depends on how often it ran.
+        """
+        operate = getattr(operator, f"i{name}")
+        now = owner if kind == "name" else READ[kind](owner, key)
+        if type(now) not in COUNTERS:
+            return operate(getattr(self, kind)(owner, key), value)
+        path = self._path(key) if kind == "name" else self.captures.path_of(owner)
+        if path is not None:
+            self.captures.overwritten(path if kind == "name" else path.then(kind, key), now)
+        return operate(now, value)
+
+    def _path(self, name: str) -> Path:
+        """Where a global or closure variable is found again."""
+        if name not in self.cells:
+            return Path("globals", self.globals, (("name", name),))
+        if self.path is not None:
+            return self.path.then("cell", name)
+        return Path("cell", self.cells[name])
+
     def compare(self, name: str, left: Any, right: Any) -> Any:
         """``left < right``."""
         return protocols.binary(self, protocols.COMPARISONS, name, left, right)
 
     def unary(self, name: str, operand: Any) -> Any:
         """``-operand``."""
-        plain, method = protocols.UNARY[name]
+        method = protocols.UNARY[name][1]
         answer = protocols.ask(self.captures, operand, method)
-        return plain(operand) if answer is NotImplemented else answer
+        return protocols.UNARY[name][0](operand) if answer is NotImplemented else answer
 
     def contains(self, item: Any, container: Any) -> Any:
         """``item in container``."""
@@ -252,7 +276,9 @@ def instrumented(function: Any, captures: Captures) -> Any:
     if isinstance(function, FunctionType):
         if not _is_watchable(function):
             _know_wrapped(function, path, captures)
-            return protocols.with_seen_parts(captures, function) if _is_foreign(function) else function
+            if _is_foreign(function):
+                return protocols.with_seen_parts(captures, function)
+            return function
         return instrument(function, Monitor(captures, function, path))
     if isinstance(function, functools._lru_cache_wrapper):
         return protocols.cached(captures, function)
@@ -303,7 +329,7 @@ def _partial(function: Any, path: Path | None, captures: Captures) -> Any:
     return functools.partial(instrumented(function.func, captures), *args, **keywords)
 
 
-def instrument(function: FunctionType, monitor: Monitor) -> FunctionType:
+def instrument(function: FunctionType, monitor: Monitor) -> Callable[..., Any]:
     """The function with its loads going through ``monitor``."""
     code = watched_code(function)
     if code is None:

@@ -213,6 +213,37 @@ class _Loads(ast.NodeTransformer):
             return self._call(argument, "values", self._shallow(argument))
         return argument
 
+    def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
+        """``self.n += 1`` becomes ``self.n = monitor.augmented("add", "attr", self, "n", 1)``."""
+        target = node.target
+        if not self._is_outside(target):
+            return self.generic_visit(node)
+        store = self.visit(copy.deepcopy(target))
+        if isinstance(target, ast.Name):
+            target.ctx = ast.Load()
+            target.id = self._mangled(target.id)
+            found: list[ast.expr] = [ast.Constant("name"), target, ast.Constant(target.id)]
+        elif isinstance(target, ast.Attribute):
+            key = ast.Constant(self._mangled(target.attr))
+            found = [ast.Constant("attr"), self._shallow(self.visit(target.value)), key]
+        else:
+            owner = self._shallow(self.visit(target.value))
+            found = [ast.Constant("item"), owner, self.visit(target.slice)]
+        name = ast.Constant(OPERATORS[type(node.op)])
+        made = self._call(node, "augmented", name, *found, self.visit(node.value))
+        return ast.copy_location(ast.Assign([store], made), node)
+
+    def _is_outside(self, target: ast.expr) -> bool:
+        """Whether a target may be no local variable, and can be read twice."""
+        if isinstance(target, ast.Subscript):
+            simple = isinstance(target.slice, (ast.Constant, ast.Name))
+            return simple and self._is_outside(target.value)
+        if isinstance(target, ast.Attribute):
+            return isinstance(target.value, ast.Name) or self._is_outside(target.value)
+        if isinstance(target, ast.Name):
+            return not any(self._mangled(target.id) in names for names in self.bound)
+        return False
+
     def visit_For(self, node: ast.For) -> ast.AST:
         self.generic_visit(node)
         node.iter = self._call(node.iter, "iterated", self._shallow(node.iter))

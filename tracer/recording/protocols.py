@@ -9,10 +9,12 @@ contents count.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import operator
 import os
 import types
+import weakref
 from collections.abc import Callable, Iterator
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any
@@ -66,6 +68,13 @@ ITERATING = frozenset(
 
 # Packages whose functions do nothing with a callable object but call it.
 CALLING = frozenset({"itertools", "functools", "numpy", "scipy"})
+
+
+# What only looks at types, or keeps what it is given.
+QUIET = frozenset(
+    {isinstance, issubclass, type, id, callable, super, object, print, property, setattr, delattr}
+    | {functools.partial, types.SimpleNamespace, contextlib.nullcontext, weakref.ref}
+)
 
 
 def users_method(owner: Any, name: str) -> FunctionType | None:
@@ -258,6 +267,8 @@ def builtin(monitor: Monitor, function: Any, seen: Any = None) -> Any:
         isinstance(plain, FunctionType) and is_users(plain.__code__.co_filename)
     ):  # fmt: skip
         return function
+    if _is_hashable(function) and function in QUIET:
+        return run
     special = SPECIAL.get(function) if _is_hashable(function) else None
     if special is not None:
         return functools.partial(special, monitor)
