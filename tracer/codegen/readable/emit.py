@@ -324,7 +324,8 @@ class Function:
         base = self._lookup(self.draft.real(node.inputs[node.params.args[0].slot]))
         value, index = node.params.args[1:3]
         right = self.speller.argument(value, node, self._lookup)
-        return f"np.copy({base.text})[{self.speller.index(index, node, self._lookup)}] = {right.text}"
+        where = self.speller.index(index, node, self._lookup)
+        return f"np.copy({base.text})[{where}] = {right.text}"
 
     def _guard(self, position: int, guard: Guard) -> None:
         if guard.kind == "raises":

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tracer.codegen.literals import Constants
 from tracer.codegen.namespace import Namespace, cotangent_noun
-from tracer.codegen.readable import regions  # noqa: F401 - teaches the emitter loops, branches
+from tracer.codegen.readable import loops  # noqa: F401 - the emitter learns loops, branches
 from tracer.codegen.readable.comments import harmless
 from tracer.codegen.readable.emit import Function
 from tracer.codegen.readable.schedule import Draft, schedule
