@@ -137,23 +137,24 @@ def warn_at(message: str, category: type[Warning], origin: Any) -> None:
     )  # fmt: skip
 
 
-_MODULES: dict[str, dict[str, Any]] = {}
+_NAMES: dict[str, str] = {}  # of modules, by their files
+_ELSEWHERE: dict[str, dict[str, Any]] = {}  # what stands in for the globals of other files
 
 
 def _module_of(file: str) -> dict[str, Any]:
     """The globals of the module that was loaded from a file."""
-    found = _MODULES.get(file)
-    if found is None or sys.modules.get(found.get("__name__", "")) is None:
+    module = sys.modules.get(_NAMES.get(file, ""))
+    if module is None:
         path = os.path.abspath(file)
-        for module in list(sys.modules.values()):
+        for name, module in list(sys.modules.items()):
             where = getattr(module, "__file__", None)
             if isinstance(where, str) and os.path.abspath(where) == path:
-                found = vars(module)
-                break
-        else:
-            found = found or {"__name__": os.path.basename(file).removesuffix(".py")}
-        _MODULES[file] = found
-    return found
+                _NAMES[file] = name
+                return vars(module)
+        if len(_ELSEWHERE) > 1000:
+            _ELSEWHERE.clear()
+        return _ELSEWHERE.setdefault(file, {"__name__": os.path.basename(file).removesuffix(".py")})
+    return vars(module)
 
 
 # -- what the user's filters say ---------------------------------------------------------------
