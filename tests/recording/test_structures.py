@@ -362,3 +362,20 @@ def test_errstate_inside():
         warnings.simplefilter("error")
         for _ in range(3):
             same(f(X), np.full_like(X, -np.inf))
+
+
+def test_callable_objects_stay_what_they_are_for_builtins():
+    class Layer:
+        def __init__(self, weight):
+            self.weight = weight
+
+        def __call__(self, x):
+            return x * self.weight
+
+    def loss(x):
+        layers = []
+        layers.append(Layer(x))
+        assert type(layers[0]) is Layer
+        return sum(np.sum(layer(x)) for layer in layers if isinstance(layer, Layer))
+
+    assert trace(loss)(np.full(2, 3.0)) == 18
