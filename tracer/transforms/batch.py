@@ -33,6 +33,12 @@ for _chapter in "elementwise reduction shape joining products indexing".split():
 REFUSALS = (Unbatchable, TypeError, ValueError, IndexError, KeyError, AttributeError)
 
 
+# Ops whose value is a list, however many arrays it has, and those that take one of them.
+LISTS = frozenset(
+    "split array_split hsplit vsplit dsplit unstack meshgrid broadcast_arrays".split()
+)
+ITEMS = (registry.ITEM, registry.GETITEM)
+
 Fill = dict[Node, Callable[[Builder], Symbol]]
 
 
@@ -85,7 +91,7 @@ class _Run:
         self.size = size
         self.values: dict[Node, Any] = {}  # Symbol or Mapped, or a tuple of them
         # Nodes whose value is a list, even if it has one element: np.split(x, 1).
-        self.lists = {node.inputs[0] for node in graph.order if node.op is registry.ITEM}
+        self.lists = {node for node in graph.order if node.op.name in LISTS or len(node.specs) > 1}
         self.guards: dict[Guard, Guard] = {}
         self.guarded: dict[Node, list[Guard]] = {}
         for guard in graph.guards:
@@ -107,7 +113,7 @@ class _Run:
     def step(self, node: Node) -> None:
         """Append what computes the node for all examples."""
         operands = [self.values[operand] for operand in node.inputs]
-        if node.op is registry.ITEM:
+        if node.inputs and node.inputs[0] in self.lists and node.op in ITEMS:
             self.values[node] = operands[0][node.params.args[1]]
             return
         if not any(_is_mapped(x) for x in operands):
