@@ -11,7 +11,7 @@ import operator
 import statistics
 from functools import reduce
 from math import exp as exponential
-from math import sin
+from math import hypot, sin
 
 import numpy as np
 import pytest
@@ -238,6 +238,17 @@ def test_complex_numbers():
 def test_exact_arithmetic_is_refused(f):
     with pytest.raises(errors.LeakError, match="NumPy"):
         trace(f)(0.5)
+
+
+def test_functions_that_are_handed_on():
+    x = np.array([0.3, 2.0, 0.5])
+    agree(lambda v: list(map(float, v)), x)
+    agree(lambda v: list(map(sin, v)), x)
+    agree(lambda v: reduce(hypot, v), x)
+    agree(lambda v: list(itertools.starmap(hypot, [(v[0], v[1]), (v[1], 1.0)])), x)
+    agree(lambda v: np.zeros(2, float) + sum(map(exponential, v)), x)
+    agree(lambda v: max(v, key=sin), x)
+    np.testing.assert_allclose(grad(lambda v: reduce(hypot, v))(x), x / np.sqrt(np.sum(x**2)))
 
 
 def test_builtins_as_traced_functions():

@@ -21,7 +21,7 @@ from typing import Any
 from tracer.ops.mathematics import OPS
 from tracer.recording.active import ACTIVE, leak
 from tracer.recording.calls import contains_tensor
-from tracer.recording.substitutes import substitute
+from tracer.recording.substitutes import hand_on, substitute
 from tracer.recording.tensor import TracedTensor
 
 Hook = Callable[..., Any]
@@ -125,14 +125,22 @@ def _complex(*args: Any, **kwargs: Any) -> Any:
     return recorder.call(OPS[complex], args, {}, "")
 
 
+def _map(function: Any, *iterables: Any) -> Any:
+    """``map(float, x)``: the function is called by C code, which sees no Tensor."""
+    return map(math_call(function) or substitute(function), *iterables)
+
+
 # -- what stands in for what -----------------------------------------------------------------
 HOOKS: dict[Any, Hook] = {
     function: _wrapper(function) for function, op in OPS.items() if not op.name.startswith("built")
 } | {
     builtins.sum: _sum, builtins.max: _extreme(builtins.max), builtins.min: _extreme(builtins.min),
     builtins.round: _round, builtins.pow: _pow, builtins.complex: _complex,
+    builtins.map: _map,
 }  # fmt: skip
 _BY_ID = {id(function): hook for function, hook in HOOKS.items()}
+# A name bound before the trace may be handed on instead of called: reduce(hypot, x).
+hand_on({f: hook for f, hook in HOOKS.items() if f.__module__ in ("math", "cmath")})
 
 
 def math_call(function: Any) -> Any:

@@ -26,6 +26,8 @@ def substitute(function: Any) -> Any:
         return found
     if isinstance(function, np.ufunc):
         return _Ufunc(function)
+    if isinstance(function, np.vectorize):
+        return _vectorized_before(function)
     owner = getattr(function, "__self__", None)
     return _Ufunc(owner, function.__name__) if isinstance(owner, np.ufunc) else function
 
@@ -181,16 +183,28 @@ class _Vectorized:
         self.excluded = excluded or ()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self.excluded or kwargs or not contains_tensor(args):
-            return np.vectorize(self.function, self.otypes, excluded=self.excluded)(*args, **kwargs)
-        arrays = np.broadcast_arrays(*[np.asarray(a) for a in args])
+        if not contains_tensor((args, kwargs)):
+            plain = np.vectorize(self.function, self.otypes, excluded=self.excluded or None)
+            return plain(*args, **kwargs)
+        places = [k for k in range(len(args)) if k not in self.excluded]
+        names = [name for name in kwargs if name not in self.excluded]
+        varied = [args[k] for k in places] + [kwargs[name] for name in names]
+        arrays = np.broadcast_arrays(*[np.asarray(a) for a in varied])
         shape = np.shape(arrays[0])
         indices = list(np.ndindex(*shape))
         if not indices:
             raise ValueError("cannot call `vectorize` on size 0 inputs unless `otypes` is set")
+
+        def call(items: list[Any]) -> Any:
+            given, named = list(args), dict(kwargs)
+            for k, item in zip(places, items, strict=False):
+                given[k] = item
+            named.update(zip(names, items[len(places) :], strict=True))
+            return self.function(*given, **named)
+
         # The dtype is that of the result for NumPy scalars; then Python numbers are handed on.
-        first = self.function(*[a[indices[0]] for a in arrays])
-        items = [self.function(*[a[index].item() for a in arrays]) for index in indices]
+        first = call([a[indices[0]] for a in arrays])
+        items = [call([a[index].item() for a in arrays]) for index in indices]
         if isinstance(first, tuple):
             parts = [list(part) for part in zip(*items, strict=True)]
             return tuple([self._joined(p, first[k], shape, k) for k, p in enumerate(parts)])
@@ -200,6 +214,23 @@ class _Vectorized:
         dtype = np.asarray(first).dtype if self.otypes is None else self.otypes[number]
         joined = np.reshape(np.array(items), shape)
         return joined if joined.dtype == dtype else joined.astype(dtype)
+
+
+def _vectorized_before(function: np.vectorize) -> Any:
+    """A ``np.vectorize`` made before the trace, with what its function reads seen."""
+    from tracer.recording.instrument import instrumented
+
+    recorder = ACTIVE.get()
+    if recorder is None or function.cache:
+        return function
+    captures, inner = recorder.captures, function.pyfunc
+    path = captures.path_of(function)
+    if path is not None:
+        captures.take(inner, path.then("attr", "pyfunc"))
+    seen, otypes = instrumented(inner, captures), list(function.otypes or "") or None
+    if function.signature is not None:
+        return np.vectorize(seen, otypes, excluded=function.excluded, signature=function.signature)
+    return _Vectorized(seen, otypes, excluded=function.excluded)
 
 
 def _piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> Any:
@@ -318,6 +349,11 @@ _PAIRS: list[tuple[Any, Any]] = [
 ]  # fmt: skip
 _TABLE = {id(old): new for old, new in _PAIRS}
 _LOADED = {id(np.r_): _R, id(np.c_): _C}
+
+
+def hand_on(table: dict[Any, Any]) -> None:
+    """Enter functions that are replaced where they are loaded, called or not."""
+    _LOADED.update({id(old): new for old, new in table.items()})
 
 
 def loaded(value: Any) -> Any:
