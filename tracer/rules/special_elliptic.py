@@ -12,7 +12,7 @@ import numpy as np
 from scipy import special
 
 from tracer.rules.declare import elementwise
-from tracer.rules.special_helpers import outputs
+from tracer.rules.special_helpers import is_complex, outputs
 
 rf, rd, rc = special.elliprf, special.elliprd, special.elliprc
 
@@ -75,11 +75,17 @@ elementwise(
 
 # R_C(x, y) = R_F(x, y, y); for y < 0, where R_D is not defined, by homogeneity.
 def _rc_by_x(x, y, out):
-    return np.where(y > 0, -rd(np.abs(y), np.abs(y), x) / 6, (out - 1 / np.sqrt(x)) / (2 * (y - x)))
+    apart = (out - 1 / np.sqrt(x)) / (2 * (y - x))
+    if is_complex(x, y):
+        return apart
+    return np.where(y > 0, -rd(np.abs(y), np.abs(y), x) / 6, apart)
 
 
 def _rc_by_y(x, y, out):
-    return np.where(y > 0, -rd(x, np.abs(y), np.abs(y)) / 3, (np.sqrt(x) / y - out) / (2 * (y - x)))
+    apart = (np.sqrt(x) / y - out) / (2 * (y - x))
+    if is_complex(x, y):
+        return apart
+    return np.where(y > 0, -rd(x, np.abs(y), np.abs(y)) / 3, apart)
 
 
 elementwise(rc, _rc_by_x, _rc_by_y)

@@ -38,6 +38,8 @@ def outputs(function: Any, operand: int, slopes: Callable[..., tuple]) -> None:
         total: Any = ZERO
         for ct, slope in zip(cts, found, strict=True):
             if ct is not ZERO:
+                if isinstance(slope, Missing):
+                    return slope
                 total = ct * slope if total is ZERO else total + ct * slope
         return sum_to(total, args[operand])
 
