@@ -78,7 +78,7 @@ class _Tree:
             draws += not node.op.is_pure
             key = (
                 node.op.name, node.params.key(), operands, node.specs, node.spelling, node.context,
-                draws if not node.op.is_pure else 0, tuple(map(id, node.regions)),
+                draws if not node.op.is_pure else 0, tuple([r.key() for r in node.regions]),
             )  # fmt: skip
             new = node if operands == node.inputs else node.replace(inputs=operands)
             here[node] = self.known.setdefault(key, new)

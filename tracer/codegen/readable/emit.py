@@ -267,7 +267,7 @@ class Function:
 
     def _line(self, node: Node, text: str, comment: str = "") -> None:
         self.line_of[node] = len(self.lines) + 1
-        if len(text) > WIDTH:
+        if len(text) > WIDTH and "\n" not in text:
             text = fold(text, self.indent)
         self._put(text if "\n" in text else with_comment(text, comment))
 

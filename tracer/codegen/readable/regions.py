@@ -16,7 +16,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from tracer.codegen.readable.emit import REGION_WRITERS, STEP, Function
+from tracer.codegen.readable.comments import WIDTH
+from tracer.codegen.readable.emit import REGION_WRITERS, STEP, Function, wrap
 from tracer.codegen.readable.expressions import Text, shape_comment
 from tracer.codegen.readable.schedule import LOWER, Draft
 from tracer.graph.calcgraph import CalcGraph
@@ -151,11 +152,26 @@ def assigns(
         left = ", ".join([names[k] for k in kept])
         values = [function._lookup(end.inputs[k]) for k in kept]
         text = ", ".join([value.text for value in values])
-        if left != text:
-            specs = tuple([end.inputs[k].specs[0] for k in kept])
-            function._line(end, f"{function.indent}{left} = {text}", shape_comment(specs))
+        if left == text:
+            return
+        specs = tuple([end.inputs[k].specs[0] for k in kept])
+        line = f"{function.indent}{left} = {text}"
+        if len(line) > WIDTH and len(kept) > 1:
+            line = _on_lines(function, left, [value.text for value in values])
+        function._line(end, line, shape_comment(specs))
 
     return write
+
+
+def _on_lines(function: Function, left: str, values: Sequence[str]) -> str:
+    """An assignment of many values, one to a line."""
+    indent = function.indent
+    names = [left] if len(left) + len(indent) + 4 < WIDTH else ["(", *wrap(left, indent + STEP)]
+    opening = f"{indent}{names[0]}"
+    if len(names) > 1:
+        opening = "\n".join([opening, *names[1:], f"{indent})"])
+    rows = [f"{indent}{STEP}{value}," for value in values]
+    return "\n".join([f"{opening} = (", *rows, f"{indent})"])
 
 
 REGION_WRITERS["cond"] = write_cond
