@@ -103,7 +103,8 @@ class Calls(Sizes):
         """Other values give another dtype: the program holds for this one."""
         for tensor in made if isinstance(made, (tuple, list)) else (made,):
             node = tensor._node
-            self.guards.append(Guard(node, node.specs[0].dtype, "dtype", node.origin))
+            if node.specs[0].kind != "weak":
+                self.guards.append(Guard(node, node.specs[0].dtype, "dtype", node.origin))
 
     def _must_raise(
         self, op: Op, params: Params, tensors: list[TracedTensor], spelling: str, error: Exception

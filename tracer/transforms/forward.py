@@ -335,9 +335,15 @@ def _collect(builder: Builder, ct: Any, seeds: dict) -> Any:
 
 # -- ops that the engine knows ------------------------------------------------------------------
 def _push_item(builder: Builder, node: Node, tangents: Tangents) -> Any:
-    several = tangents[node.inputs[0]]
-    tangent = several[node.params.args[1]]
-    return tangent
+    parent = node.inputs[0]
+    several = tangents[parent]
+    if type(several) is not Symbol:
+        return several[node.params.args[1]]
+    if several.node.op is not parent.op:
+        return several
+    # A tuple of one: the op was applied to tangents, and gave such a tuple again.
+    item = Node(registry.ITEM, (several.node,), node.params, several.node.specs)
+    return Symbol(builder, builder.append(item))
 
 
 def _push_write(builder: Builder, node: Node, tangents: Tangents) -> Any:
