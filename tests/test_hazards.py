@@ -209,7 +209,7 @@ def test_formatting_is_text_of_the_trace():
         print(x, x[0])
         return x * 2
 
-    with pytest.raises(errors.CheckFailed):  # the list grows while the function is traced
+    with pytest.raises(errors.LeakError):  # the list grows while the function is traced
         trace(program)(X)
     assert lines[1:] == ["0.50 1.5 2", "0.5(3,)", "0.51.50e+00", "loss 0.50 of [0.5 1.5 2.5]"]
 
@@ -266,7 +266,7 @@ def test_a_list_that_grows_outside_is_an_error():
         STORE.append(1)
         return x
 
-    with pytest.raises(errors.CheckFailed):
+    with pytest.raises(errors.CaptureMutationError):
         trace(program)(X)
 
 

@@ -172,6 +172,9 @@ def dispatch(
     except NeedsValues as needs:
         if leaves and needs.raised and call.plain is not None:  # others of its values serve
             return dispatch(function, call.plain, names, run)
+        found = leaf_names(call, names)
+        which = ", ".join([found[k] for k in sorted(needs.places)])
+        function.cache.reasons.append(f"{which} is read: each value has its own program")
         return dispatch(function, keep_static(function.cache, call, needs.places), names, run)
     if len(leaves) > limit:  # programs for captured values that are gone
         with function.cache.lock:
@@ -179,10 +182,7 @@ def dispatch(
     inputs = leaf.inputs(plain, call.leaves)
     if inputs is None:
         _forget(function, call, leaf)
-        raise errors.CheckFailed(
-            "A captured value changed while the function was traced.", None,
-            "don't change globals or attributes inside a traced function",
-        )  # fmt: skip
+        raise leaf.changed(plain, call.leaves)
     try:
         return run(leaf, inputs)
     except GuardMiss:  # a generator that was seeded afresh: its draws are others than in the trace
@@ -234,7 +234,7 @@ def nested_or_dispatch(
     leaf = Leaf(trace, "exact")
     inputs = leaf.inputs(function.__tracer_function__, call_.leaves)
     if inputs is None:
-        raise errors.CheckFailed("A captured value changed during the trace.", None, "")
+        raise leaf.changed(function.__tracer_function__, call_.leaves)
     return run(leaf, inputs)
 
 
@@ -250,7 +250,7 @@ def trace_again(
     leaf = Leaf(trace, "exact", interpreted=True)
     inputs = leaf.inputs(plain, call.leaves)
     if inputs is None:
-        raise errors.CheckFailed("A captured value changed during the trace.", None, "")
+        raise leaf.changed(plain, call.leaves)
     return leaf, inputs
 
 

@@ -126,9 +126,9 @@ class ConversionError(LeakError):
 
 
 class CaptureMutationError(LeakError):
-    """A traced value was written into an array that was made outside the trace.
+    """The function changed an array, a list, a counter … that was made outside of it.
 
-    The write would happen while tracing and never again.
+    The change would happen while tracing and never again.
 
     >>> history = np.zeros(3)
     >>> @trace

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from tracer import errors
 from tracer.codegen.program import Program, compile_graph
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.evaluate import evaluate
@@ -18,6 +19,7 @@ from tracer.passes.pipeline import optimise
 from tracer.recording.captures import MISSING
 from tracer.recording.floating import PROGRAMS, relayed
 from tracer.recording.streams import STREAMS, transactional
+from tracer.recording.tensor import TracedTensor
 from tracer.recording.trace import Trace
 from tracer.transforms.forward import forward
 from tracer.transforms.jacobian import gradient_graph, hessian_graph, hvp_graph, jacobian_graph
@@ -158,6 +160,22 @@ class Leaf:
         values += trace.outer
         return values
 
+    def changed(self, function: Any, leaves: list[Any]) -> errors.CaptureMutationError:
+        """What the function has changed of what it reads from outside, as an error."""
+        trace = self.trace
+        paths = [c.path for c in trace.conditions if not c.holds(function, leaves)]
+        nodes = trace.graph.inputs[len(trace.dynamic) :]
+        for path, node in zip(trace.captures, nodes, strict=False):
+            if not _fits(path.read(function, leaves), node.specs[0]):
+                paths.append(path)
+        names = sorted({str(path) for path in paths} - {""})
+        what = ", ".join(names) if names else "something"
+        return errors.CaptureMutationError(
+            f"The function changed {what} outside of it; it would happen while tracing and never "
+            "again.",
+            None, "use a local variable, and return it",
+        )  # fmt: skip
+
 
 def _compiled(graph: CalcGraph, name: str) -> Program:
     program = compile_graph(graph, name)
@@ -167,6 +185,8 @@ def _compiled(graph: CalcGraph, name: str) -> Program:
 
 
 def _fits(value: Any, spec: Any) -> bool:
+    if isinstance(value, TracedTensor) and value._recorder.closed:
+        return False  # the function has put it there
     if isinstance(value, (np.ndarray, np.generic)):
         kind = "array" if isinstance(value, np.ndarray) else "scalar"
         return bool(value.shape == spec.shape and value.dtype == spec.dtype and kind == spec.kind)

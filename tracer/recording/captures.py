@@ -83,7 +83,7 @@ class Path:
             if kind in ("name", "cell"):
                 text = str(key)
             elif kind == "attr":
-                text += f".{key}"
+                text = "self" if key == "__self__" else f"{text}.{key}"
             elif kind == "item":
                 text += f"[{key!r}]"
             elif kind == "call":

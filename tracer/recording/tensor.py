@@ -132,22 +132,22 @@ class TracedTensor(np.ndarray):
         return map(self.__getitem__, range(len(self)))  # one by one: a write in between counts
 
     def __bool__(self) -> bool:
-        return self._recorder.branch(self)
+        return alive(self).branch(self)
 
     def __index__(self) -> int:
         outcome = operator.index(self._value)
-        return self._recorder.read_integer(self, outcome)
+        return alive(self).read_integer(self, outcome)
 
     def __int__(self) -> int:
-        return self._recorder.read_integer(self, int(self._value))
+        return alive(self).read_integer(self, int(self._value))
 
     def __float__(self) -> float:
         if sys._getframe(1).f_globals.get("__name__") == "logging":  # text, as in format()
             return float(self._value)
-        return self._recorder.read_number(self, float)
+        return alive(self).read_number(self, float)
 
     def __complex__(self) -> complex:
-        return self._recorder.read_number(self, complex)
+        return alive(self).read_number(self, complex)
 
     def __contains__(self, item: Any) -> bool:
         return bool(np.any(self == item))
@@ -232,6 +232,17 @@ def _text(tensor: TracedTensor, text: str) -> str:
         tensor._recorder.read_integer(tensor, tensor._value)
         return text
     return text_of(text, tensor._known)
+
+
+def alive(tensor: TracedTensor) -> Recorder:
+    """The Tensor's own recorder, whose trace must not be over.
+
+    Raises
+    ------
+    LeakError
+    """
+    own = tensor._recorder
+    return own if not own.closed else recorder_for(tensor, (), {})
 
 
 def recorder_for(tensor: TracedTensor, args: Any, kwargs: Any) -> Recorder:
