@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -68,28 +68,38 @@ def graph_of(
     graph = leaf.graph("value_and_grad" if is_scalar(leaf) else "vjp", wrt)
     if "lines" not in graph.graph and len(graph.order) < MOST_LINES:
         wanted = ", ".join([names[position] for position in selected.positions])
-        graph.graph["lines"] = _lines(leaf, wrt, _header(function, call, names, wanted))
+        header = _header(function, call, names, wanted)
+        graph.graph["lines"] = _lines(graph, leaf, wrt, header)
     return graph
 
 
 def _lines(
-    leaf: Leaf, wrt: tuple[int, ...], text: str
+    graph: CalcGraph, leaf: Leaf, wrt: tuple[int, ...], text: str
 ) -> dict[Node, tuple[int | None, int | None]]:
     """The lines of the generated module that compute each forward node and its cotangents."""
-    joint = leaf.graph("vjp", wrt)
-    line_of = module_text(text, joint, leaf.partition(wrt), None)[2]
+    joint, parts = leaf.graph("vjp", wrt), leaf.partition(wrt)
+    line_of = module_text(text, joint, parts, None)[2]
     derived = derived_nodes(joint)
-    by_origin = {id(node.origin): line_of[node] for node in derived if node in line_of}
-    pulled: dict[Node, int] = {}
+    # of nodes that a pass or the partition made anew: by the place in the user's code
+    computed = _by_origin(parts.forward.order, line_of)
+    pulled = _by_origin([*derived, *parts.backward.order], line_of)
+    lowest: dict[int, int] = {}
     for record in joint.records:
+        place = id(record.node.origin)
         known = [line_of[node] for node in record.backward if node in line_of]
-        known = known or [by_origin.get(id(record.node.origin), 0)]  # a pass made other nodes of it
-        pulled[record.node] = max([*known, pulled.get(record.node, 0)])
+        lowest[place] = max([*(known or [pulled.get(place, 0)]), lowest.get(place, 0)])
     return {
-        node: (line_of.get(node), pulled.get(node) or None)
-        for node in joint.order
-        if node in line_of or node in pulled
+        node: (
+            line_of.get(node) or computed.get(id(node.origin)),
+            lowest.get(id(node.origin)) or None,
+        )
+        for node in graph.order
+        if node.origin is not None
     }
+
+
+def _by_origin(nodes: Iterable[Node], line_of: dict[Node, int]) -> dict[int, int]:
+    return {id(node.origin): line_of[node] for node in nodes if node.origin and node in line_of}
 
 
 def is_scalar(leaf: Leaf) -> bool:

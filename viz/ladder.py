@@ -128,7 +128,9 @@ def _line(rungs: Ladder, node: Node, column: int) -> str:
     given = rungs.lines.get(node)
     if given is not None:
         return f"L{given[column]}" if given[column] else ""
-    return f"L{node.origin.line}" if column == 0 and node.origin is not None else ""
+    if rungs.lines or column or node.origin is None:
+        return ""
+    return f"L{node.origin.line}"  # nothing generated: the user's own line
 
 
 def _add_cells(rungs: Ladder) -> None:

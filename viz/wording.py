@@ -79,7 +79,7 @@ def op_text(node: Node, repeated: bool = False) -> str:
     if name in ("setitem", "scatter_add") and len(params.args) == 3:
         sign = "=" if name == "setitem" else "+="
         return shorten(f"[{index_text(params.args[2], node.inputs)}] {sign}", LONGEST_NAME)
-    if node.regions and node.regions[0].title:
+    if node.regions and node.regions[0].title not in ("", "body"):
         return shorten(f"{name} {node.regions[0].title}", LONGEST_NAME)
     literals = [f"{a!r}" for a in params.args if type(a) in (int, float, complex, bool)]
     literals += [f"{k}={v!r}" for k, v in params.kwargs.items() if type(v) in (int, tuple)]

@@ -109,6 +109,8 @@ class Printer:
         self.node = node
         self.cts = {id(c.node) for c in _cotangents(ct)}
         bar = ("ḡ", spec)
+        if node.regions:
+            return (bar, (" · ", None), (_slope(node, slot), None))
         if type(contribution) is Buffer:
             return (bar, (" but for the written place", None))
         if type(contribution) is Sparse:
@@ -228,6 +230,14 @@ class Printer:
         if self.node.op.schema.kind in ("contraction", "gufunc"):
             return GENERIC[min(places[0], len(GENERIC) - 1)]
         return "xyzuvw"[min(places[0], 5)]
+
+
+def _slope(node: Node, slot: int) -> str:
+    """The derivative of a loop, branch or call with respect to one operand: ``∂step/∂w``."""
+    title = node.regions[-1].title.partition("(")[0]
+    operand = node.inputs[slot]
+    name = title if title.isidentifier() and title != "body" else node.op.name
+    return f"∂{name}/∂{operand.name or noun(operand)}"
 
 
 def _cotangents(ct: Any) -> list[Symbol]:
