@@ -106,6 +106,13 @@ def test_two_programs_are_enough_to_calculate_with_it(name, traced):
     assert "n varies" in function.explain()
 
 
+def test_what_reads_it_is_told():
+    function = trace(lambda x, n: np.stack([x * k for k in range(n)]))
+    for n in (3, 4, 5, 3):
+        assert np.array_equal(function(X, n), X * np.arange(n)[:, None])
+    assert "n is read: each value has its own program" in function.explain()
+
+
 def test_gradients_follow_the_value(traced):
     def loss(x, n):
         return np.sum(x**n) * n
