@@ -1,7 +1,7 @@
 """Random programs give traced what they give plain: drawn, and made small, by Hypothesis.
 
-    HYPOTHESIS_PROFILE=nightly pytest tests/fuzz        # 10,000 programs
-    python -m tests.fuzz --count 10000 --seed 1         # the same without Hypothesis, faster
+HYPOTHESIS_PROFILE=nightly pytest tests/fuzz        # 10,000 programs
+python -m tests.fuzz --count 10000 --seed 1         # the same without Hypothesis, faster
 """
 
 import os

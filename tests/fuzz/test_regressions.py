@@ -1,0 +1,152 @@
+"""Programs that random ones have found, made small; each gave something else traced than plain."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+from tests.fuzz.comparison import compare
+from tests.fuzz.tables import PREAMBLE
+from tests.fuzz.writer import Program
+from tracer import errors, trace, value_and_grad
+
+# name: (kinds of the arguments, body of ``program(x, y, …)``)
+FOUND = {
+    # In-place writes keep the memory's order, and sums go by it.
+    "sum of a written Fortran array": (
+        ("fortran", "single"), "x[None] += y\nreturn x.sum()",
+    ),
+    "float32 sum of a written Fortran array": (
+        ("vector", "fortran"), "y[1:] = x\nx.reshape(-1)[0] = np.sum(y, dtype=np.float32)\nreturn x",
+    ),
+    "product of a Fortran array written through its transpose": (
+        ("fortran", "number"), "t = x.T\nnp.add(x, y, out=t)\nreturn t.sum() + (x @ x)",
+    ),
+    # An operation that may raise counts even if nobody needs its value.
+    "unused Cholesky factor decides": (
+        ("strided",),
+        "try:\n    np.linalg.cholesky(np.diag(x))\nexcept Exception:\n    x[0], x[1] = x[1], x[0]\nreturn x",
+    ),
+    "unused masked write of the wrong size": (
+        ("wide",), "t = 2 * x + W\nt[t < 0] = -x[x < 0]\nreturn x",
+    ),
+    "unused index out of bounds": (
+        ("vector", "ints"),
+        "try:\n    x[y + 1]\nexcept IndexError:\n    return x * 2\nreturn x",
+    ),
+    "a write that does not fit is handled": (
+        ("wide", "bools"),
+        "try:\n    x.T[0] = np.argwhere(y).ravel()\nexcept ValueError:\n    y |= True\nreturn x, y",
+    ),
+    # Aliases.
+    "a written argument is returned": (("vector",), "x *= 2\nreturn x"),
+    "views of a written argument are returned": (
+        ("matrix",), "x[0] = 5\nreturn x[1:], x.T, x.reshape(-1)[::2], x",
+    ),
+    "ravel of an array with gaps is a copy": (
+        ("strided",), "x.ravel()[-1] += 1.5\nx.T.reshape(-1)[0] = 9\nreturn x",
+    ),
+    "the transpose of a vector is another array": (
+        ("vector",), "t = x.T\nreturn x * 2 if t is x else x * 3",
+    ),
+    "iteration sees writes": (("vector",), "for u in x:\n    x[...] = u + 1\nreturn x"),
+    "iteration over rows sees writes": (
+        ("matrix",), "for row in x:\n    x[:] = row[::-1] * 2\nreturn x",
+    ),
+    # Sums with out=.
+    "a cumulative sum into float32 is summed in float64": (
+        ("single", "vector"), "np.cumsum(y, out=x)\nreturn x",
+    ),
+    "a sum of float32 into float64": (("single",), "t = np.zeros(())\nnp.sum(x, out=t)\nreturn t"),
+    # Derivatives.
+    "division by a literal zero": (("vector",), "return np.where(x > 9, x / 0, x)"),
+    "tril of a vector": (("vector",), "return np.tril(x)"),
+    "a polynomial with rows of coefficients": (("wide", "vector"), "return np.polyval(x, y)"),
+    "a polynomial at a matrix": (("vector", "wide"), "return np.polyval(x, y)"),
+    # State.
+    "swap of slices": (("vector", "vector"), "x[:], y[:] = y, x.copy()\nreturn x, y"),
+    "three arrays in turn": (("vector", "vector", "vector"), "x[:] = y\ny[:] = z\nreturn x + y"),
+}  # fmt: skip
+
+
+def small(kinds, body):
+    lines = "\n".join(f"    {line}" for line in body.split("\n"))
+    text = f"{PREAMBLE}def program({', '.join('xyzw'[: len(kinds)])}):\n{lines}\n"
+    return Program(text, kinds)
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_found_programs(name, tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        compare(small(*FOUND[name]), str(tmp_path), tuple(range(6)))
+
+
+def test_a_changed_container_is_an_error():
+    def put(params):
+        params["new"] = params["w"] * 2
+        return params["w"].sum()
+
+    def drop(params):
+        return params.pop("w")
+
+    def grow(items):
+        items.append(1.0)
+        return items[0] * 2
+
+    for function, argument in (
+        (put, {"w": np.ones(2)}),
+        (drop, {"w": np.ones(2)}),
+        (grow, [np.ones(2)]),
+    ):
+        with pytest.raises(errors.CaptureMutationError):
+            trace(function)(argument)
+    with pytest.raises(errors.TracerError):
+        value_and_grad(put)({"w": np.ones(2)})
+    np.testing.assert_array_equal(
+        trace(lambda **options: options.pop("x") * 2)(x=np.ones(2)), [2, 2]
+    )
+
+
+@pytest.mark.parametrize("kind", [object, str, "datetime64[s]"])
+def test_gradients_through_what_is_no_number_are_refused(kind):
+    def program(x):
+        return np.sum(x.astype(kind).astype(float) * 2.0)
+
+    try:
+        expected = program(np.array([1.0, 2.0]))
+    except TypeError:
+        return
+    assert trace(program)(np.array([1.0, 2.0])) == expected
+    with pytest.raises((errors.TracerError, TypeError)):
+        value_and_grad(program)(np.array([1.0, 2.0]))
+
+
+def test_text_of_values_is_not_a_number():
+    def direct(x):
+        return x * float(f"{x[0]:.3f}")
+
+    def hidden(x):
+        return x * float("".join(["", str(x[0])]))
+
+    with pytest.raises(errors.LeakError):
+        trace(direct)(np.ones(2))
+    traced = trace(hidden)
+    with pytest.raises((errors.CheckFailed, errors.LeakError)):
+        for turn in range(3):
+            x = np.ones(2) + turn
+            np.testing.assert_array_equal(traced(x), hidden(x))
+
+
+def test_raw_memory_is_never_a_result():
+    def raw(x):
+        return np.ndarray.__array__(x), memoryview(x)
+
+    for function in (
+        raw,
+        lambda x: bytes(x),
+        lambda x: bytearray(x),
+        lambda x: np.frombuffer(bytearray(x)),
+    ):
+        with pytest.raises(errors.LeakError):
+            trace(function)(np.ones(3))
