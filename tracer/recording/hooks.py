@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from tracer.recording import functions, methods  # noqa: F401 - their tables hold NumPy's own names
+from tracer.recording import functions, methods  # noqa: F401 - tables of NumPy's own names
 from tracer.recording.active import ACTIVE
 from tracer.recording.calls import contains_tensor
 from tracer.recording.floating import warning_rows
@@ -118,6 +118,8 @@ USUAL = frozenset({np.ndarray, float, int, str, list, tuple, TracedTensor, Trace
 
 def listed(argument: Any) -> Any:
     """A list for other sequences that hold Tensors, which NumPy would look into itself."""
+    if isinstance(argument, methods.Flat):
+        return argument.copy()
     if isinstance(argument, (deque, UserList, array.array)) or (
         isinstance(argument, (list, tuple)) and type(argument) not in (list, tuple)
     ):  # fmt: skip

@@ -6,10 +6,12 @@ same meaning, as an op of its own, or as a refusal.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
+from tracer.graph.node import map_structure
 from tracer.ops import registry
 from tracer.recording import functions
 from tracer.recording.active import leak
@@ -110,27 +112,50 @@ _set_part("imag", np.imag)
 
 
 class Flat:
-    """``x.flat`` of an array whose elements do not lie one after the other."""
+    """``x.flat``: an iterator over the items, which can be read and written by position.
+
+    What it gives are copies, as in NumPy; values that are too few are repeated.
+    """
 
     def __init__(self, array: TracedTensor):
         self.base = array
+        self.index = 0
+        # Items that lie one after the other are written through a view.
+        self._row = array.reshape(-1) if array.flags.c_contiguous else None
 
-    def _where(self, index: Any) -> tuple:
+    def _where(self, index: Any) -> Any:
+        if self._row is not None:
+            return index
         shape = np.shape(self.base._value)
-        return np.unravel_index(np.arange(np.size(self.base._value))[index], shape)
+        return np.unravel_index(np.arange(len(self))[index], shape)
 
     def __getitem__(self, index: Any) -> Any:
-        return self.base[self._where(index)]
+        source = self.base if self._row is None else self._row
+        found = source[self._where(index)]
+        return found.copy() if isinstance(index, (slice, type(Ellipsis))) else found
 
     def __setitem__(self, index: Any, values: Any) -> None:
-        where = self._where(index)
-        self.base[where] = functions.repeated(values, np.shape(where[0]))
+        target = self.base if self._row is None else self._row
+        plain = map_structure(lambda part: getattr(part, "_value", part), index)
+        shape = np.shape(np.arange(len(self))[plain])
+        target[self._where(index)] = functions.repeated(values, shape)
 
     def __len__(self) -> int:
         return int(np.size(self.base._value))
 
     def __iter__(self) -> Any:
-        return iter(self.base.ravel())
+        return self
+
+    def __next__(self) -> Any:
+        if self.index >= len(self):
+            raise StopIteration
+        self.index += 1
+        return self[self.index - 1]
+
+    @property
+    def coords(self) -> tuple[int, ...]:
+        shape = np.shape(self.base._value)
+        return tuple([int(i) for i in np.unravel_index(self.index, shape)])
 
     def copy(self) -> Any:
         return self.base.flatten()
@@ -138,9 +163,21 @@ class Flat:
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
         raise leak("The .flat of a traced array was turned into a plain one.", "use x.ravel()")
 
+    def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **kwargs: Any) -> Any:
+        parts = [part.copy() if isinstance(part, Flat) else part for part in args]
+        return getattr(ufunc, method)(*parts, **kwargs)
+
+    def __eq__(self, other: object) -> Any:
+        return self.copy() == other
+
+    def __ne__(self, other: object) -> Any:
+        return self.copy() != other
+
+    __hash__ = None  # type: ignore[assignment]
+
 
 def _flat(self: TracedTensor) -> Any:
-    return self.reshape(-1) if self.flags.c_contiguous else Flat(self)
+    return Flat(self)
 
 
 def _set_flat(self: TracedTensor, values: Any) -> None:
@@ -273,9 +310,41 @@ def itemset(self: TracedTensor, *args: Any) -> None:
     self[args[:-1]] = args[-1]
 
 
+def _become(self: TracedTensor, other: TracedTensor, what: str) -> None:
+    """Let the object stand for another array; the caller's own keeps its shape."""
+    buffer = self._buffer
+    if buffer is None or (buffer.target is not None and not self._steps) or buffer.capture:
+        raise leak(f"An array from outside was {what} in place.", "copy it first: x = x.copy()")
+    for name in ("_value", "_node", "_buffer", "_steps", "_version", "_known", "_captured"):
+        setattr(self, name, getattr(other, name))
+
+
 @_method
-def resize(self: TracedTensor, *shape: Any, **kwargs: Any) -> None:
-    raise leak("A traced array was resized in place.", "use x = np.resize(x, shape)")
+def resize(self: TracedTensor, *new_shape: Any, refcheck: bool = True) -> None:
+    shape = new_shape[0] if len(new_shape) == 1 else new_shape
+    shape = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape or ())
+    if self._steps:
+        raise ValueError("cannot resize this array: it does not own its data")
+    count, size = math.prod(shape), np.size(self._value)
+    flat = np.ravel(self)
+    more = np.zeros(max(count - size, 0), self.dtype)
+    flat = np.concatenate([flat, more]) if count > size else flat[:count].copy()
+    _become(self, np.reshape(flat, shape), "resized")
+
+
+def _set_shape(self: TracedTensor, shape: Any) -> None:
+    found = self.reshape(shape)
+    if found._buffer is not self._buffer:
+        raise AttributeError(
+            "Incompatible shape for in-place modification. Use `.reshape()` to make a copy with "
+            "the desired shape."
+        )
+    _become(self, found, "given another shape")
+
+
+TracedTensor.shape = TracedTensor.shape.setter(_set_shape)  # type: ignore[attr-defined, method-assign]
+# The real array behind the object keeps its number of axes, the object may change it.
+TracedTensor.ndim = property(lambda self: np.ndim(self._value))  # type: ignore[assignment]
 
 
 @_method
