@@ -141,7 +141,8 @@ def _(seq_of_zeros, *, out):
     """One factor after the other; of a matrix those of its eigenvalues."""
     zeros = seq_of_zeros
     if len(shape_of(zeros)) == 2:
-        zeros = np.linalg.eigvals(zeros)
+        # Complex from the start: whether eigenvalues of real matrices are depends on their values.
+        zeros = np.linalg.eigvals(zeros.astype(np.result_type(zeros.dtype, np.complex64)))
     zeros = np.atleast_1d(zeros)
     p = np.ones(1)
     for k in range(shape_of(zeros)[0]):
