@@ -55,7 +55,7 @@ def test_padding_by_a_function():
         row[: width[0]] = keywords["before"]
         row[len(row) - width[1] :] = row[width[0]] * FACTOR
 
-    function = lambda x: np.pad(x, ((1, 2), (0, 1)), border, before=x[0, 0])  # noqa: E731
+    function = lambda x: np.pad(x, ((1, 2), (0, 1)), border, before=x[0, 0])
     same(trace(function)(X), function(X))
     agree_gradient(function, X)
 
