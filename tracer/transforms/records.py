@@ -29,6 +29,8 @@ SILENT = (
     "broadcast_to", "broadcast_like", "reshape", "reshape_like", "expand_dims", "astype", "copy",
     "squeeze", "ravel", "real",
 )  # fmt: skip
+# What a picture says of pullbacks that are loops and branches themselves.
+REGIONS = {"loop": "ḡ through the loop, backwards", "cond": "ḡ through the branch taken"}
 LONGEST = 28  # a factor's text beyond this is cut short
 GENERIC = "ABCDEFGH"
 
@@ -65,6 +67,7 @@ class Records:
             spec, result = _first_inexact(node), node.inputs[slot].specs[0]
             rule = rule_for(node.op)
             math = rule.pulls[0].math if rule is not None and rule.pulls else ""
+            math = REGIONS.get(node.op.name, math)
             formula = printer.formula(node, slot, ct, contribution, spec)
             found.append(PullbackRecord(node, slot, formula, spec, result, made, math))
         return tuple(found)
