@@ -93,6 +93,8 @@ ROWS += [
     row("clip", distinct(2, 3), a_min=-1.0, a_max=each(None, 0.5)),
     row("clip", distinct(2, 3), min=-1.0, max=0.5),
     row("clip", distinct(2, 3), reals(3, low=-1.4, high=-0.6), reals(2, 1, low=0.6, high=0.8)),
+    row("clip", lambda x, a, b: np.clip(x, min=a, max=b), distinct(2, 3), -1.2, 0.7),
+    row("nan_to_num", lambda x, a: np.nan_to_num(x, nan=a, posinf=2 * a), reals(3), 0.7),
     row("where", booleans(2, 3), reals(3), reals(2, 1)).but(dtypes="efgFDi"),
     row("where", lambda x: np.where(x > 0, x, 0.0), distinct(5)).but(dtypes="fg"),
     row("where", lambda x: np.where(x > 0), distinct(5)),

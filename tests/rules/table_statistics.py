@@ -102,6 +102,8 @@ ROWS = [
     row("trapezoid", lambda y, x: np.trapezoid(y, x, axis=0), reals(5, 2), constant(GRID)),
     row("trapezoid", reals(3, 4), reals(3, 4)),
     row("trapezoid", lambda y, h: np.trapezoid(y, dx=h), A, 0.5),
+    row("unwrap", lambda x, t: np.unwrap(x, period=t), constant([0.1, 3.0, 6.5, 7.0]), 4.0),
+    row("histogram", lambda x, t: np.histogram(x, 3, range=(-t, 2 * t)), distinct(9), 1.1),
     row("unwrap", constant([0.1, 3.0, 6.5, 7.0, -3.0, 0.2])).but(dtypes="efg"),
     row("unwrap", constant([[0.1, 3.0], [6.5, 7.0], [-3.0, 0.2]]), axis=each(0, 1), period=4.0),
     row("interp", reals(6, low=-0.5, high=2.9), LINE, reals(6)).but(step=1e-5, tolerance=1e-4),

@@ -95,6 +95,16 @@ elementwise(
 )
 
 
+def has_symbols(*operands: Any, **keywords: Any) -> bool:
+    """Whether a keyword argument is no literal: then it may have a derivative."""
+    return any([isinstance(value, Symbol) for value in keywords.values()])
+
+
+@composed(np.clip, when=lambda *_, min=None, max=None, **rest: has_symbols(min=min, max=max))
+def _(a, a_min=None, a_max=None, min=None, max=None):
+    return np.clip(a, *bounds_of(a_min, a_max, {"min": min, "max": max}))
+
+
 def lower_bound(a, a_min, a_max):
     holds = a < a_min
     return Mask(holds if a_max is None else holds & (a_min <= a_max))
@@ -112,6 +122,17 @@ elementwise(np.absolute, absolute_slope)
 elementwise(np.fabs, lambda x: np.sign(x))
 elementwise(np.copysign, lambda x, y: np.copysign(1.0, x) * np.copysign(1.0, y), None)
 elementwise(np.nan_to_num, lambda x, **_: Mask(np.isfinite(x)))
+
+
+@composed(np.nan_to_num, when=has_symbols)
+def _(x, copy=True, nan=0.0, posinf=None, neginf=None):
+    limits = np.finfo(x.dtype)
+    high = limits.max if posinf is None else posinf
+    low = limits.min if neginf is None else neginf
+    finite = np.where(np.isposinf(x), high, np.where(np.isneginf(x), low, x))
+    return np.where(np.isnan(x), nan, finite)
+
+
 elementwise(np.real_if_close, lambda a, **_: 1)
 
 zero_gradient(np.signbit, np.heaviside, because="piecewise constant")

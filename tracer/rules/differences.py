@@ -13,8 +13,9 @@ import numpy as np
 
 from tracer.ops import registry
 from tracer.ops.builder import Symbol, apply, find_builder
+from tracer.rules.comparison import has_symbols
 from tracer.rules.declare import composed, elementwise
-from tracer.rules.helpers import normal_axes, place_along, shape_of
+from tracer.rules.helpers import normal_axes, place_along, shape_of, still
 
 
 def as_symbol(x: Any, like: Any) -> Any:
@@ -62,6 +63,11 @@ def _(ary, to_end=None, to_begin=None):
 
 
 elementwise(np.unwrap, lambda p, **_: 1)  # what is added is a whole number of periods
+
+
+@composed(np.unwrap, when=has_symbols)
+def _(p, discont=None, axis=-1, period=2 * np.pi, out=None):
+    return p + still(np.round((out - p) / period)) * period
 
 
 # -- integrals ----------------------------------------------------------------------------------

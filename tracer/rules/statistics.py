@@ -92,7 +92,8 @@ def _edges(a: Any, bins: Any, limits: Any, count: int) -> Any:
     if shape_of(bins) and not isinstance(bins, str):
         return bins if hasattr(bins, "builder") else find_builder(a).constant(np.asarray(bins))
     if limits is not None:
-        return find_builder((a, limits)).emit(registry.op_of(np.linspace), (*limits, count))
+        ends = (limits[0], limits[1], count)
+        return find_builder((a, limits)).emit(registry.op_of(np.linspace), ends)
     if 0 in shape_of(a):
         return find_builder(a).emit(registry.op_of(np.linspace), (0.0, 1.0, count))
     low, high = np.min(a), np.max(a)
