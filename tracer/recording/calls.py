@@ -264,7 +264,7 @@ ONE_ARRAY = frozenset(
 EITHER = frozenset(
     "a1 a2 a_max a_min ar ar1 ar2 aweights append base beta bins c constant_values d "
     "default element f fill_value filt fp fweights ind indices indices_or_sections initial max "
-    "mean min nan neginf obj object_ p p1 p2 posinf prepend prototype q r range repeats reps roots "
+    "mean min nan neginf obj object_ p p1 p2 posinf prepend prototype q r repeats reps roots "
     "sample seq_of_zeros shift sorter start stop test_elements to_begin to_end u val values w xp z "
     "*args *xi *varargs".split()
 )
