@@ -335,7 +335,7 @@ SCIPY_CHAPTERS = {
     "special.": "special_elementary special_gamma special_error special_bessel special_elliptic "
     "special_orthogonal special_hypergeometric special_wave special_statistics special_without",
     "scipy.linalg.": "scipy_linalg",
-    "scipy.stats.": "scipy_stats scipy_multivariate",
+    "scipy.stats.": "scipy_stats scipy_multivariate scipy_descriptive",
     "scipy.signal.": "scipy_signal",
     "scipy.fft.": "scipy_fft",
     "scipy.integrate.": "scipy_integrate",
