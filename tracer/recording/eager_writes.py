@@ -38,6 +38,7 @@ from tracer.recording.eager_state import (
     place,
     shifted,
 )  # fmt: skip
+from tracer.recording.histograms import histogramdd
 
 IDENTITY = "np.asarray(t) gives the numbers, out = Tensor(np.zeros(n)) an array to write to"
 
@@ -313,9 +314,15 @@ def nan_to_num(written: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any
     return target
 
 
+def nested(written: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+    """``np.histogramdd``: its result is no flat tuple, so it is what it does."""
+    return histogramdd(None, *args, **kwargs)
+
+
 IN_PLACE: dict[Any, Callable[..., Any]] = {
     **dict.fromkeys(VALUES, scatter),
     np.nan_to_num: nan_to_num,
+    np.histogramdd: nested,
 }
 
 __all__ = ["IN_PLACE", "assign", "at", "change", "in_place", "into", "set_item"]

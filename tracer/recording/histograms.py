@@ -20,7 +20,7 @@ def histogramdd(
     vectors.
     """
     if isinstance(sample, (list, tuple)):
-        sample = np.stack([np.asarray(column) for column in sample], axis=1)
+        sample = np.stack(list(sample), axis=1)
     elif np.ndim(sample) == 1:
         sample = np.reshape(sample, (-1, 1))
     count = np.shape(sample)[1]
@@ -41,7 +41,7 @@ def histogramdd(
 
 def _edges(column: Any, bins: Any, limits: Any) -> Any:
     if np.ndim(bins):
-        return np.asarray(bins)
+        return bins if hasattr(bins, "dtype") else np.asarray(bins)
     if limits is not None:
         low, high = limits
         return np.linspace(low, high, bins + 1)

@@ -192,9 +192,7 @@ def _enter(fn: Any, kind: str) -> Rule:
     return rule
 
 
-def elementwise(
-    fn: Any, *partials: Callable[..., Any] | Missing | None, math: str = ""
-) -> None:
+def elementwise(fn: Any, *partials: Callable[..., Any] | Missing | None, math: str = "") -> None:
     """Declare partial derivatives of a function that works element by element.
 
     Parameters
@@ -202,9 +200,9 @@ def elementwise(
     fn : callable or Op
     *partials : callable, Missing or None
         One per operand (None: the derivative is zero; Missing: there is none), or a single one
-        that returns a tuple for several operands. They take the operands by NumPy's names
-        and, if they name it, ``out``. A Python number as result (1, -1, 0) needs no multiplication; ``Mask`` and
-        ``By`` are for partials that are no plain factor.
+        that returns a tuple for several operands. They take the operands by NumPy's names and, if
+        they name it, ``out``. A Python number as result (1, -1, 0) needs no multiplication;
+        ``Mask`` and ``By`` are for partials that are no plain factor.
         For a real function of a complex operand, p such that dy = Re(p dz).
     """
     rule = _enter(fn, "elementwise")
