@@ -125,7 +125,8 @@ def _power_slope(ct: Any, a: Any, n: int) -> Any:
 
 @pullback(np.linalg.multi_dot)
 def _(ct, arrays):
-    found = []
+    found, given = [], arrays
+    arrays = [_as_array(x, ct) for x in arrays]
     for k, x in enumerate(arrays):
         grad = ct
         if k:
@@ -135,8 +136,15 @@ def _(ct, arrays):
             rest = list(arrays[k + 1 :])
             right = np.linalg.multi_dot(rest) if len(rest) > 1 else rest[0]
             grad = _undo_right(grad, right, x)
-        found.append(spread(reshape_like(grad, x), x))
+        found.append(spread(reshape_like(grad, x), given[k]))
     return found
+
+
+def _as_array(x: Any, like: Any) -> Any:
+    """A factor given as nested lists, as the array that NumPy makes of them."""
+    if not isinstance(x, (list, tuple)):
+        return x
+    return like.builder.emit(registry.op_of(np.array), (x,))
 
 
 def _undo_left(ct: Any, left: Any, scalar: bool) -> Any:

@@ -174,6 +174,10 @@ def _uncut(ct: Any, length: int, late: bool) -> Any:
 
 def _left(ct: Any, a: Any, v: Any, late: bool = False) -> Any:
     """The cotangent of ``a`` in a convolution of both."""
+    if not shape_of(a):  # a number counts as a vector of one
+        return np.sum(ct * v)
+    if not shape_of(v):
+        return ct * v
     whole = _uncut(ct, shape_of(a)[0] + shape_of(v)[0] - 1, late)
     return np.correlate(whole, conj(v), mode="valid")
 
