@@ -263,7 +263,7 @@ def _recipe(plain: Any) -> tuple[Any, list[Any]]:
     made: list[Any] = []
     while isinstance(plain, FunctionType) and is_library(plain.__code__.co_filename):
         step = getattr(plain, "__tracer_recipe__", None)
-        if step is None:
+        if step is None or step[0] is not plain.__code__:  # one that was copied does not count
             break
         made.append(step)
         plain = _innermost(plain.__wrapped__)  # type: ignore[attr-defined]

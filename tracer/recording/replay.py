@@ -14,7 +14,7 @@ from tracer.recording import regions_emit
 from tracer.recording.randomness import is_random, replay_random
 from tracer.recording.recorder import Recorder
 from tracer.recording.tensor import TracedTensor
-from tracer.recording.whereabouts import Place
+from tracer.recording.whereabouts import Locator, Place
 
 
 def replay(recorder: Recorder, graph: CalcGraph, inputs: Sequence[Any]) -> list[Any]:
@@ -25,7 +25,7 @@ def replay(recorder: Recorder, graph: CalcGraph, inputs: Sequence[Any]) -> list[
     guards: dict[Any, list[Any]] = {}
     for guard in graph.guards:
         guards.setdefault(guard.node, []).append(guard)
-    own, known = recorder.locator, _Known()
+    own, known = recorder.locator, _Known(recorder.name)
     recorder.locator = known
     try:
         for node in graph.order:
@@ -56,7 +56,7 @@ def _mark(recorder: Recorder, node: Node, operand: TracedTensor) -> TracedTensor
     return recorder.array(made, np.copy(value), known=operand._known)
 
 
-class _Known:
+class _Known(Locator):
     """Says of each node where the user wrote it, instead of asking the running frame."""
 
     node: Node
