@@ -34,7 +34,7 @@ def read_order(value: np.ndarray) -> list[int]:
     return sorted(range(value.ndim), key=lambda axis: -abs(value.strides[axis]))
 
 
-def in_memory_order(a: TracedTensor, order: str) -> tuple[TracedTensor, str]:
+def in_memory_order(a: Any, order: str) -> tuple[Any, str]:
     """The array and the order, C or F, that mean what order A or K does for it."""
     value = np.asarray(a._value)
     if order == "A":
@@ -77,7 +77,7 @@ def _as_strided(
     if last >= value.size:
         raise leak("as_strided reads memory beyond the array.", "choose a smaller shape")
     wide = as_strided(places, shape, [s // step * places.itemsize for s in strides])
-    found = np.ravel(x)[wide.copy()]
+    found: Any = np.ravel(x)[wide.copy()]
     found._value.flags.writeable = False
     return found
 

@@ -106,6 +106,7 @@ linear(np.take_along_axis, _take_along_axis)
 linear(np.compress, _compress, operand=1)
 linear(np.extract, _extract, operand=1)
 
+
 # -- choices ------------------------------------------------------------------------------------
 @pullback(np.choose, 1)
 def _(ct, a, choices, mode="raise"):

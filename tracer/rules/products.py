@@ -96,9 +96,7 @@ def _to_core(x: Any, places: tuple[int, ...]) -> Any:
     return x if places == last else np.moveaxis(x, places, last)
 
 
-multilinear(
-    np.matmul, on_axes(0, matmul_left, 2, 2, 2), on_axes(1, matmul_right, 2, 2, 2)
-)
+multilinear(np.matmul, on_axes(0, matmul_left, 2, 2, 2), on_axes(1, matmul_right, 2, 2, 2))
 
 
 def _dot_left(ct, a, b):
@@ -157,9 +155,7 @@ def _(ct, a, b):
     return conj(ct * reshape_like(b, a)), ct * reshape_like(conj(a), b)
 
 
-pullback(np.vecdot, 0)(
-    on_axes(0, lambda ct, a, b: sum_to(conj(column(ct) * b), a), 1, 1, 0)
-)
+pullback(np.vecdot, 0)(on_axes(0, lambda ct, a, b: sum_to(conj(column(ct) * b), a), 1, 1, 0))
 pullback(np.vecdot, 1)(on_axes(1, lambda ct, a, b: sum_to(column(ct) * conj(a), b), 1, 1, 0))
 
 

@@ -162,9 +162,7 @@ linear(np.tril, lambda ct, x, k=0: sum_to(np.tril(ct, k), x))
 linear(np.triu, lambda ct, x, k=0: sum_to(np.triu(ct, k), x))
 
 
-def diagonal_cotangent(
-    ct: Any, x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1
-) -> Any:
+def diagonal_cotangent(ct: Any, x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     """A cotangent that is ``ct`` on a diagonal of ``x`` and zero elsewhere."""
     ndim = len(shape_of(x))
     axis1, axis2 = axis1 % ndim, axis2 % ndim
@@ -220,4 +218,3 @@ def _meshgrid(cts, *arrays, indexing="xy", sparse=False, copy=True):
 
 linear(np.broadcast_arrays, _broadcast_arrays, operand=EVERY)
 linear(np.meshgrid, _meshgrid, operand=EVERY)
-
