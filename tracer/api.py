@@ -57,6 +57,9 @@ def _trace(function: Any, static: Any, check: Any, backend: Any) -> TracedFuncti
         raise TypeError("put @trace under @staticmethod or @classmethod, next to the function")
     if not callable(function):
         raise TypeError(f"trace takes a function, not {function!r}")
+    if isinstance(function, TracedFunction):  # of vmap, or traced already
+        static = (*function.static, *((static,) if isinstance(static, str) else static))
+        function = function.__tracer_function__
     return TracedFunction(function, static, check, backend)
 
 

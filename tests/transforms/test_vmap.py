@@ -318,6 +318,22 @@ def test_in_a_traced_function():
     np.testing.assert_allclose(grad(f)(C, V), grad(lambda w: 2 * np.sum(np.tanh(V @ w)))(C))
 
 
+def test_decorators_in_any_order():
+    @trace
+    @vmap
+    def both(x):
+        return x @ x
+
+    @vmap
+    @trace
+    def other(x):
+        return x @ x
+
+    for f in (both, other, trace(trace(both))):
+        np.testing.assert_allclose(f(V), np.sum(V**2, axis=1))
+        np.testing.assert_allclose(grad(lambda x, f=f: np.sum(f(x)))(V), 2 * V)
+
+
 def test_programs_are_kept():
     reasons = []
     for _ in range(3):
