@@ -335,11 +335,17 @@ class _Loads(ast.NodeTransformer):
     visit_GeneratorExp = visit_ClassDef = visit_AsyncFunctionDef = _scoped
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        """Annotations stay as they are: `functools.singledispatch` reads them."""
+        own = [part for part in ast.walk(node.args) if isinstance(part, ast.arg)]
+        annotations, returns = [argument.annotation for argument in own], node.returns
         node.returns = None
-        for argument in ast.walk(node.args):
-            if isinstance(argument, ast.arg):
-                argument.annotation = None
-        return self._scoped(node)
+        for argument in own:
+            argument.annotation = None
+        self._scoped(node)
+        node.returns = returns
+        for argument, annotation in zip(own, annotations, strict=True):
+            argument.annotation = annotation
+        return node
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
         node.target = self.visit(node.target)
