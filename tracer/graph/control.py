@@ -12,7 +12,7 @@ values are the last carry and, for each row, its values of all iterations, stack
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -130,9 +130,9 @@ def run_cond(node: Node, operands: Sequence[Any]) -> Any:
 
 def run_loop(node: Node, operands: Sequence[Any]) -> Any:
     """The values of a ``loop``."""
-    from tracer.graph.evaluate import evaluate
-
     loop = Loop(node)
+    body = _runner(loop.body)
+    condition = _runner(loop.condition) if loop.condition is not None else None
     values = dict(zip(node.inputs, operands, strict=True))
     first, second = len(loop.constants), len(loop.constants) + len(loop.carry)
     constants, carry = list(operands[:first]), [_owned(v) for v in operands[first:second]]
@@ -142,13 +142,13 @@ def run_loop(node: Node, operands: Sequence[Any]) -> Any:
     rows: list[list[Any]] = [[] for _ in loop.rows]
 
     def goes_on(i: int) -> bool:
-        assert loop.condition is not None
-        return bool(evaluate(loop.condition, [i, *constants, *carry])[0])
+        assert condition is not None
+        return bool(condition([i, *constants, *carry])[0])
 
     with _context(node):
         for i in _counter(int(start), stop, loop.reverse, goes_on):
             elements = [sequence[i - int(start)] for sequence in sequences]
-            results = evaluate(loop.body, [i, *constants, *carry, *elements])
+            results = body([i, *constants, *carry, *elements])
             carry = results[: len(carry)]
             for row, value in zip(rows, results[len(carry) :], strict=True):
                 row.append(value)
@@ -156,6 +156,25 @@ def run_loop(node: Node, operands: Sequence[Any]) -> Any:
     stacks = [_stack(row, spec, loop.reverse) for row, spec in zip(rows, specs, strict=True)]
     found = (*carry, *stacks)
     return found if len(node.specs) > 1 else found[0]
+
+
+def _runner(region: CalcGraph) -> Callable[[list[Any]], list[Any]]:
+    """A function that evaluates a body, which has neither guards nor effects, again and again."""
+    from tracer.graph.evaluate import run_node
+
+    places = {node: place for place, node in enumerate(region.inputs)}
+    steps: list[tuple[Node, list[int]]] = []
+    for node in region.order[len(region.inputs) :]:
+        steps.append((node, [places[operand] for operand in node.inputs]))
+        places[node] = len(places)
+    ends = [places[node] for node in region.outputs]
+
+    def run(values: list[Any]) -> list[Any]:
+        for node, slots in steps:
+            values.append(run_node(node, [values[slot] for slot in slots]))
+        return [values[place] for place in ends]
+
+    return run
 
 
 def _context(node: Node) -> Any:
