@@ -99,7 +99,7 @@ METHODS: dict[str, dict[str, tuple[str, ...]]] = {
         "it reads raw memory": _refused("it reads raw memory")
         + _names("nested_iters flatiter")
         + _names(
-            "__array__ __dlpack__ __dlpack_device__ byteswap "
+            "__array__ __dlpack__ __dlpack_device__ byteswap tostring "
             "dumps getfield setfield tobytes to_device resize __reduce__ __reduce_ex__ "
             "__setstate__ __sizeof__",
             "ndarray.",

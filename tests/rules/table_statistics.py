@@ -76,6 +76,8 @@ ROWS = [
     row("bincount", integers(6), reals(6)).but(dtypes="efi"),
     row("bincount", integers(6), reals(6), minlength=8),
     row("bincount", integers(6)),
+    *([row("in1d", distinct(4), np.array([7.0]))] if hasattr(np, "in1d") else []),
+    *([row("trapz", A, axis=0)] if hasattr(np, "trapz") else []),
     row("digitize", distinct(6), np.array([-1.0, 0.0, 1.0]), right=KEEP),
     row("searchsorted", np.array([-1.0, 0.0, 1.0]), distinct(6), side=each("left", "right")),
     row("ndarray.searchsorted", np.array([-1.0, 0.0, 1.0]), distinct(6)),

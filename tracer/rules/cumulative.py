@@ -79,8 +79,7 @@ def _(x, axis=None, dtype=None):
     return doubled(np.multiply, x, int(axis) % len(shape_of(x)))
 
 
-@composed(np.cumulative_prod)
-def _(x, axis=None, dtype=None, include_initial=False):
+def _cumulative_prod(x, axis=None, dtype=None, include_initial=False):
     x = x if dtype is None else x.astype(dtype)
     x = x if shape_of(x) else np.ravel(x)
     axis = int(axis or 0) % len(shape_of(x))
@@ -104,4 +103,6 @@ def _running_extreme(ct, x, axis=0, dtype=None, out=None):
 for _ufunc in (np.maximum, np.minimum, np.fmax, np.fmin):
     pullback(_ufunc.accumulate)(_running_extreme)
 linear(np.cumsum, _cumsum)
-linear(np.cumulative_sum, _cumulative_sum)
+if hasattr(np, "cumulative_sum"):  # from NumPy 2.1 on
+    linear(np.cumulative_sum, _cumulative_sum)
+    composed(np.cumulative_prod)(_cumulative_prod)

@@ -71,7 +71,7 @@ def _(p, discont=None, axis=-1, period=2 * np.pi, out=None):
 
 
 # -- integrals ----------------------------------------------------------------------------------
-@composed(np.trapezoid)
+@composed(*[getattr(np, name) for name in ("trapezoid", "trapz") if hasattr(np, name)])
 def _(y, x=None, dx=1.0, axis=-1):
     y = as_symbol(y, (y, x, dx))
     axis = int(axis) % len(shape_of(y))

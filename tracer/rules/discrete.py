@@ -27,6 +27,9 @@ zero_gradient(
     *([np.bitwise_count] if hasattr(np, "bitwise_count") else []),
     because="counts and positions are integers",
 )  # fmt: skip
+zero_gradient(  # gone since NumPy 2.4
+    *[getattr(np, name) for name in ("in1d",) if hasattr(np, name)], because="a truth value"
+)
 zero_gradient(np.spacing, because="a property of the floating-point grid")
 zero_gradient(registry.STOP_GRADIENT, because="the user said so")
 zero_gradient(np.gcd, np.lcm, because="a function of integers")

@@ -264,4 +264,5 @@ def _unstack(cts, x, axis=0):
     return np.stack(filled, axis=axis)
 
 
-linear(np.unstack, _unstack)
+if hasattr(np, "unstack"):  # from NumPy 2.1 on
+    linear(np.unstack, _unstack)
