@@ -23,7 +23,6 @@ from tracer.recording.instrument import instrumented
 from tracer.recording.recorder import Recorder, run_user_function
 from tracer.recording.tensor import TracedTensor
 
-
 NUMBERS = (np.ndarray, np.generic, bool, int, float, complex)
 
 
