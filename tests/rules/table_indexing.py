@@ -80,6 +80,7 @@ LOOKUPS = [
     row("ravel_multi_index", lambda x: x.ravel()[np.ravel_multi_index(([0, 1], [1, 2]), (4, 3))],
         A),
     row("r_", lambda x: np.r_[x, 1.0, x[::-1], 0:3], V),
+    row("r_", lambda x: np.r_[x[0] : x[0] + 3.25 : 0.5, x[0] : x[1] : 4j, x[0] : x[0] + 1.5], V),
     row("c_", lambda x: np.c_[x, x**2, np.ones(5)], V),
     row("s_", lambda x: x[np.s_[1:, ::2]], A),
 ]  # fmt: skip

@@ -30,7 +30,7 @@ REFUSED = {
     "tobytes": "bytes", "tofile": "a file", "dump": "a pickle", "dumps": "a pickle",
     "ctypes": "ctypes", "data": "a memoryview", "__array_interface__": "the array interface",
     "__array_struct__": "the array interface", "getfield": "raw bytes", "byteswap": "raw bytes",
-    "setfield": "raw bytes", "to_device": "a device", "__dlpack_device__": "DLPack",
+    "setfield": "raw bytes", "__dlpack_device__": "DLPack",
 }  # fmt: skip
 
 
@@ -345,6 +345,12 @@ def _set_shape(self: TracedTensor, shape: Any) -> None:
 TracedTensor.shape = TracedTensor.shape.setter(_set_shape)  # type: ignore[attr-defined, method-assign]
 # The real array behind the object keeps its number of axes, the object may change it.
 TracedTensor.ndim = property(lambda self: np.ndim(self._value))  # type: ignore[assignment]
+
+
+@_method
+def to_device(self: TracedTensor, device: str, /, *, stream: Any = None) -> Any:
+    np.empty(0).to_device(device, stream=stream)  # NumPy's own refusal of others than the CPU
+    return self
 
 
 @_method

@@ -321,9 +321,7 @@ class _Joiner:
 
     def _one(self, part: Any, ndmin: int, trans1d: int) -> Any:
         """A part with at least ``ndmin`` axes: new ones go where ``trans1d`` says."""
-        if isinstance(part, slice) and contains_tensor(part):
-            raise leak("np.r_ was given a slice with traced ends.", "use np.linspace or np.arange")
-        made = np.asarray(np.r_[part] if isinstance(part, slice) else part)
+        made = np.asarray(_numbers(part) if isinstance(part, slice) else part)
         ndim = np.ndim(made)
         added = max(ndmin - ndim, 0)
         made = np.reshape(made, (1,) * added + np.shape(made))
@@ -334,6 +332,16 @@ class _Joiner:
         first = trans1d + added + 1 if trans1d < 0 else trans1d
         axes = list(range(ndmin))
         return np.transpose(made, axes[:first] + axes[added:] + axes[first:added])
+
+
+def _numbers(part: slice) -> Any:
+    """What a slice stands for in ``np.r_``: numbers by a step, or so many of them."""
+    if not contains_tensor(part):
+        return np.r_[part]
+    start = 0 if part.start is None else part.start
+    if isinstance(part.step, complex):
+        return np.linspace(start, part.stop, num=int(abs(part.step)))
+    return np.arange(start, part.stop, 1 if part.step is None else part.step)
 
 
 _R, _C = _Joiner(np.r_, 0, 1, -1), _Joiner(np.c_, -1, 2, 0)
