@@ -8,7 +8,7 @@ pytest.importorskip("scipy")
 from scipy import fft, integrate, signal
 
 from tracer import grad, hvp, jvp, trace
-from tracer.errors import MissingRule
+from tracer.errors import LeakError, MissingRule
 
 RANDOM = np.random.default_rng(8)
 X, K, EVEN = RANDOM.normal(size=9), RANDOM.normal(size=4), RANDOM.normal(size=6)
@@ -117,6 +117,83 @@ def test_values_are_scipys_own(call, dtype):
     assert type(found) is type(expected)
     assert found.dtype == expected.dtype
     assert np.array_equal(found, expected)
+
+
+RATE = 1.7  # read by the right side itself
+
+
+def swing(y, t, k, c):
+    return [-k * y[0] * RATE + y[1] * c[0], k * y[1] - y[0] * np.sin(t)]
+
+
+def turned(t, y):
+    return np.array([-y[0] * y[1], y[0] - 1.0])
+
+
+TIGHT = {"rtol": 1e-11, "atol": 1e-11}
+GRID = np.linspace(0, 1, 5)
+ODES = {
+    "parameters": (
+        lambda y0, k, c: integrate.odeint(swing, y0, GRID, args=(k, c), **TIGHT),
+        np.array([0.4, 1.2]), np.float64(0.5), np.array([0.3]),
+    ),
+    "time first": (
+        lambda y0: integrate.odeint(turned, y0, GRID, tfirst=True, **TIGHT), np.array([0.4, 1.2]),
+    ),
+    "one number": (
+        lambda y0: integrate.odeint(lambda y, t: -y * t, y0, GRID, **TIGHT), np.array([0.7]),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("call", ODES.values(), ids=ODES)
+def test_differential_equations(call):
+    function, *primals = call
+    assert np.array_equal(trace(function)(*primals), function(*primals))
+    every = tuple(range(len(primals)))
+    random = np.random.default_rng(5)
+    directions = [random.normal(size=np.shape(p))[()] for p in primals]
+
+    def total(*arguments):
+        return weigh(function(*arguments) ** 2)
+
+    def moved(f, h):
+        return f(*[p + h * d for p, d in zip(primals, directions, strict=True)])
+
+    def along(*arguments):
+        gradients = grad(total, argnums=every)(*arguments)
+        return sum(np.sum(g * d) for g, d in zip(gradients, directions, strict=True))
+
+    expected = slope(lambda h: moved(total, h), 1e-3)
+    assert along(*primals) == pytest.approx(expected, rel=1e-6)
+    assert jvp(total, tuple(primals), tuple(directions))[1] == pytest.approx(expected, rel=1e-6)
+    with pytest.raises(MissingRule, match="second time"):
+        hvp(total, tuple(primals), tuple(directions))
+
+
+def test_a_right_side_is_read_again_on_every_call(monkeypatch):
+    """Its globals, and which function it is, although all have one signature."""
+    start = np.array([0.4, 1.2])
+
+    def of(function):
+        return grad(lambda y: np.sum(integrate.odeint(function, y, GRID, tfirst=True, **TIGHT)))
+
+    def steady(t, y):
+        return -RATE * y
+
+    first, second = of(steady)(start), of(turned)(start)
+    assert not np.allclose(first, second)
+    np.testing.assert_allclose(first, np.sum(np.exp(-1.7 * GRID)), rtol=1e-6)
+    monkeypatch.setitem(globals(), "RATE", 0.3)
+    np.testing.assert_allclose(of(steady)(start), np.sum(np.exp(-0.3 * GRID)), rtol=1e-6)
+
+
+def test_differential_equations_say_what_they_need():
+    start = np.array([0.4, 1.2])
+    with pytest.raises(LeakError, match="from outside"):
+        grad(lambda k: np.sum(integrate.odeint(lambda y, t: -k * y, start, GRID)))(0.5)
+    with pytest.raises(MissingRule, match="times"):
+        grad(lambda t: np.sum(integrate.odeint(turned, start, t, tfirst=True)))(GRID)
 
 
 def test_what_calls_a_function_is_refused():

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tracer.graph.node import Params
+from tracer.graph.node import Hole, Params
 from tracer.graph.spec import ArraySpec, array_spec, scalar_spec
 
 
@@ -26,8 +26,19 @@ def _dirichlet(params: Params, x: ArraySpec, *others: ArraySpec) -> tuple[ArrayS
     return (array_spec(x.shape[1:], np.dtype(np.float64)),)
 
 
+def _trajectory(params: Params, *specs: ArraySpec) -> tuple[ArraySpec, ...]:
+    """A row for each time, a column for each number of the state."""
+    sizes = [
+        specs[given.slot].shape if isinstance(given, Hole) else np.shape(given)
+        for given in (params.args[2], params.args[1])
+    ]
+    shape = tuple([size[0] if size else 1 for size in sizes])
+    return (array_spec(shape, np.dtype(np.float64)),)
+
+
 INFER: dict[str, Callable[..., tuple[ArraySpec, ...]]] = {
     "scipy.linalg.solve_discrete_lyapunov": _like_last,
+    "scipy.integrate.odeint": _trajectory,
     "scipy.stats.dirichlet.logpdf": _dirichlet,
     "scipy.stats.dirichlet.pdf": _dirichlet,
 }

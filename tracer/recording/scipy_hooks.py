@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import sys
 from functools import wraps
-from types import MethodType, ModuleType
+from types import FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -83,13 +83,22 @@ def record(recorder: Recorder, function: Any, args: tuple, kwargs: dict[str, Any
     """
     op, args, kwargs = normalise(function, args, kwargs)
     kwargs = {name: v for name, v in kwargs.items() if not name.startswith("overwrite_")}
+    args = tuple([getattr(a, "__tracer_plain_function__", a) for a in args])
     if kwargs.get("out") is not None:
         return recorder.function(function, args, kwargs)
     args = tuple([
         recorder.as_array(a) if type(a) is list and contains_tensor(a) else a for a in args
     ])  # fmt: skip
     state = GLOBAL.get_state(legacy=False) if op.name in ESTIMATES else None
-    result = recorder.call(op, args, kwargs, "")
+    try:
+        result = recorder.call(op, args, kwargs, "")
+    except errors.LeakError as error:
+        if not any(isinstance(a, FunctionType) for a in args):
+            raise
+        raise leak(
+            f"The function that {op.name} calls reads a traced value from outside.",
+            "hand it over: odeint(func, y0, t, args=(value,))",
+        ) from error
     if state is not None:
         GLOBAL.set_state(state)
     if op.name == "scipy.linalg.cho_factor":  # which triangle it is, is no number
