@@ -345,6 +345,7 @@ def instrument(function: FunctionType, monitor: Monitor) -> Callable[..., Any]:
     )
     seen.__kwdefaults__ = function.__kwdefaults__
     seen.__qualname__ = function.__qualname__
+    seen.__tracer_plain_function__ = function  # type: ignore[attr-defined]
     return seen
 
 

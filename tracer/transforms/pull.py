@@ -201,6 +201,7 @@ def _run(
                 leaves = [leaf for leaf in leaves if type(leaf) is Hole]
             for leaf, part in zip(leaves, parts, strict=True):
                 if type(leaf) is Hole and leaf.slot in wanted:
+                    refuse_missing(node, part)
                     yield leaf.slot, _received(part, node.inputs[leaf.slot])
 
 
