@@ -23,6 +23,7 @@ from tracer import errors, settings, trees
 from tracer.recording.captures import plain_function
 from tracer.recording.streams import GLOBAL, moved, put_back, states_of
 from tracer.recording.tensor import TracedTensor
+from tracer.recording.trace import private_copy
 
 
 def is_due(leaf: Any, chosen: bool | None) -> bool:
@@ -114,7 +115,7 @@ def _codes(code: Any) -> Iterator[CodeType]:
 
 
 def _copied(leaf: Any) -> Any:
-    return leaf.copy(order="K") if type(leaf) is np.ndarray else leaf
+    return private_copy(leaf) if type(leaf) is np.ndarray else leaf
 
 
 class Report:

@@ -97,6 +97,60 @@ STATEMENTS = (
     "{w} = {e}; {w}[0] = {s}", "{w} = np.empty(3); {w}[:] = {e}", "{w} = np.zeros({f}.shape); {w}[0] = {s}",
     "{w} = np.empty_like({f}); {w}[...] = {e}", "{w} = {a}[{x}]; {w} += 1", "del {w0}",
 )  # fmt: skip
+# Idioms of larger programs: objects, context managers, unpacking, views of views, ufunc methods.
+STATEMENTS += (
+    "with np.errstate(all='ignore'): {w} = {e}",
+    "{w} = Layer({s})({v})",
+    "{w} = Layer({c}).scaled({e})",
+    "{w} = Layer({f}).k * {s}",
+    "{w} = functools.reduce(lambda u, k: u + k, [{f}, {f}])",
+    "{w} = [*{f}, {s}]",
+    "{w} = {f}.tolist(); {w}.append({s})",
+    "{w} = sorted({f}, key=lambda u: -u)",
+    "{w} = np.array([{f}[j] for j in np.argsort({f})])",
+    "{w}, {w2} = np.split({f}, [1])",
+    "{w}, {w2} = divmod({a}, {c})",
+    "{w}, {w2} = np.linalg.eigh({a} @ {a}.T)",
+    "{w}, {w2} = np.modf({f})",
+    "{w}: float = {s}",
+    "{w} = any(u > {c} for u in {f}) + {s}",
+    "{w} = {f}[int({s}) % 2]",
+    "{w} = np.histogram({f}, 3)[0]",
+    "{w} = np.bincount({i})",
+    "{w} = np.linalg.norm({a}, axis=-1)",
+    "{w} = {v}.view(); {w} += 1",
+    "{w} = {v}[None]; {w}[0, 0] = {s}",
+    "{w} = np.squeeze({v}[None]); {w} *= 2",
+    "{w} = np.moveaxis({v}, 0, -1); {w}[0] = 1",
+    "{w} = np.broadcast_to({f}, (2, 3)).copy(); {w} *= 2",
+    "{w} = {v}.real; {w} += 1",
+    "{w} = np.flip({v}); {w}[0] = {s}",
+    "{w} = np.rot90({v}); {w}[0] = 0",
+    "{w} = {v}.swapaxes(0, -1); {w}[-1] = 1",
+    "{w} = {v}[::-1][1:]; {w} -= {c}",
+    "{w} = {v}[:, None]; {w}[...] = 2",
+    "{w} = np.asarray({v}); {w}[0] = {s}",
+    "{w} = np.array({v}, copy=False); {w} += {c}",
+    "{w} = np.atleast_2d({v}); {w}[0] = {c}",
+    "{w} = np.expand_dims({v}, 0); {w} *= {c}",
+    "{w} = {v}.astype(float, copy=False); {w} += 1",
+    "np.maximum.at({v}, {i}, {c})",
+    "np.subtract.at({v}, {i}, {s})",
+    "np.multiply.at({v}, {i}, {c})",
+    "{w} = np.add.reduceat({f}, [0, 1])",
+    "{w} = np.multiply.outer({f}, {f})",
+    "{w} = np.add.accumulate({a})",
+    "{w} = np.maximum.reduce({f})",
+    "{w} = np.add.reduce({a}, axis=-1, keepdims=True)",
+    "{w} = np.sum({a}, where={a} > {c})",
+    "{w} = np.max({f}, initial={s})",
+    "{w} = np.take_along_axis({f}, np.argsort({f}), 0)",
+    "np.put_along_axis({v}, np.array([0]), {s}, 0)",
+    "{w} = np.piecewise({f}, [{f} > {c}], [lambda u: u * 2, 0.0])",
+    "{w} = {a}.reshape({a}.shape[::-1])",
+    "{w} = np.zeros({a}.shape, {a}.dtype); {w}[...] = {a}",
+    "{w} = np.ndarray.sum({a}) * operator.add({s}, {c})",
+)
 LOOPS = (
     "for j in range({n}):", "for j in range(len({f})):", "for u in {f}:", "for j, u in enumerate({f}):",
     "for u, k in zip({f}, {f}):", "for j in (0, 2, 1):", "for u in {a}:", "for key in ('one', 'two'):",
@@ -133,6 +187,20 @@ TABLE = {"scale": 0.75, "weights": np.array([1.0, 2.0, 3.0])}
 class Pair:
     one: object
     two: object
+
+
+class Layer:
+    def __init__(self, k):
+        self.k = k
+        self.calls = 0
+
+    def __call__(self, u):
+        self.calls += 1
+        u[0] = np.sum(self.k)
+        return u * self.k + self.calls
+
+    def scaled(self, u, by=2):
+        return u * self.k / by
 
 
 def bump(u):

@@ -63,6 +63,15 @@ FOUND = {
     "tril of a vector": (("vector",), "return np.tril(x)"),
     "a polynomial with rows of coefficients": (("wide", "vector"), "return np.polyval(x, y)"),
     "a polynomial at a matrix": (("vector", "wide"), "return np.polyval(x, y)"),
+    "a scatter out of bounds is handled": (
+        ("vector", "ints"),
+        "try:\n    np.maximum.at(x, y + 1, -0.3)\nexcept IndexError:\n    return x * 2\nreturn x",
+    ),
+    "ravel of an array with gaps is fresh": (("strided",), "return x.ravel().T, x.reshape(-1)"),
+    "text in a function of an array with gaps": (
+        ("strided",),
+        "t = f'{sum(x):.3f}'\nx.ravel()[1] = 0\nreturn x",
+    ),
     # State.
     "swap of slices": (("vector", "vector"), "x[:], y[:] = y, x.copy()\nreturn x, y"),
     "three arrays in turn": (("vector", "vector", "vector"), "x[:] = y\ny[:] = z\nreturn x + y"),

@@ -14,7 +14,9 @@ from tracer.passes.rewrite import Rewriter
 from tracer.passes.shapes import SHAPES
 
 TABLE = (*ALGEBRA, *SHAPES)
-OWNERS = VIEWS - {"astype", "call", "cond", "loop", "diag", "positive"}  # never copy
+# Those that never copy, whatever the layout: `ravel` does where there are gaps.
+COPIES = frozenset("ravel reshape reshape_like asarray ascontiguousarray".split())
+OWNERS = VIEWS - {"astype", "call", "cond", "loop", "diag", "positive"} - COPIES
 VALUE_ROLES = ("value", "residual")
 
 

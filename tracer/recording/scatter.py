@@ -38,7 +38,11 @@ def scatter(recorder: Recorder, ufunc: np.ufunc, target: Any, index: Any, *value
         )  # fmt: skip
     recorder._refuse_capture(target)
     values = tuple([recorder.as_array(v) if isinstance(v, (list, tuple)) else v for v in values])
-    _try_out(ufunc, target, index, values)
+    try:
+        _try_out(ufunc, target, index, values)
+    except IndexError:
+        target[index]  # raises too, and notes that the program holds only while it does
+        raise
     if ufunc in (np.add, np.subtract):
         value = values[0] if ufunc is np.add else np.negative(recorder.tensor(values[0]))
         result = recorder.call(registry.SCATTER_ADD, (target, value, index), {}, "")
@@ -72,7 +76,7 @@ def _turns(
         return [(index, values)]
     where = np.ravel(recorder.tensor(places)[index] if contains_tensor(index) else seen)
     turn = _earlier_ones(where)
-    spread = [np.ravel(np.broadcast_to(v, np.shape(seen))) for v in values]
+    spread = [recorder.tensor(np.ravel(np.broadcast_to(v, np.shape(seen)))) for v in values]
     turns = []
     for number in range(int(np.max(turn)) + 1 if np.size(seen) else 0):
         now = np.nonzero(turn == number)[0]

@@ -168,7 +168,7 @@ def trace_function(
             continue
         dynamic.append(number)
         value = leaf._value if isinstance(leaf, TracedTensor) else leaf
-        own = _private_copy(value)
+        own = private_copy(value)
         placed.append(recorder.argument(own, names[number]))
     args, kwargs = trees.unflatten(structure, placed)
     try:
@@ -233,7 +233,7 @@ def _arranged(
     )
 
 
-def _private_copy(value: Any) -> Any:
+def private_copy(value: Any) -> Any:
     """The trace's own memory for an argument, laid out alike."""
     if not isinstance(value, np.ndarray):
         return value
