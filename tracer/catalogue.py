@@ -77,7 +77,7 @@ def public_names() -> Iterator[tuple[str, Any]]:
     for prefix in NAMESPACES:
         module = _module(prefix)
         for name in sorted(dir(module)):
-            function = getattr(module, name)
+            function = getattr(module, name, None)
             if not name.startswith("_") and callable(function):
                 yield prefix + name, function
     for name in ELSEWHERE:

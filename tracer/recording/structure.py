@@ -33,7 +33,7 @@ def structured(function: Any, args: tuple, kwargs: dict[str, Any]) -> tuple[tupl
     if len(args) > 1 and any([_says_where(a) for a in args[1:]]):
         names = array_parameters(function)
         rest = zip(names[1:], args[1:], strict=False)
-        if not any([name.startswith("*") for name in names]):
+        if len(names) >= len(args) and not any([name.startswith("*") for name in names]):
             args = (args[0], *[plain(a) if n in STRUCTURE else a for n, a in rest])
     return args, kwargs
 
