@@ -83,6 +83,17 @@ def test_names_are_put_back_exactly():
     assert namespaces() == before
 
 
+def test_objects_of_scipys_are_told_apart():
+    """They share a type, and what they hold is read by no code of the user's."""
+    from scipy.interpolate import CubicSpline
+
+    for height in (1.0, 2.0, 3.0):
+        curve = CubicSpline(np.arange(4.0), height * np.arange(4.0) ** 2)
+        prior = stats.norm(height, 1.0)
+        gradient = grad(lambda x: x * curve(1.5) + prior.logpdf(x))(0.5)
+        assert gradient == pytest.approx(float(curve(1.5)) + height - 0.5)
+
+
 def test_plain_scipy_beside_a_trace():
     """Another thread calls SciPy while a trace is open, and sees plain SciPy."""
     inside, done, seen = threading.Event(), threading.Event(), []
