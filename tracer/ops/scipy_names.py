@@ -49,6 +49,12 @@ def chapter_of(function: Any) -> str:
     return chapter if chapter in CHAPTERS else ""
 
 
+def is_scipys(value: Any) -> bool:
+    """Whether an object, or a function, is one of SciPy's."""
+    module = getattr(value, "__module__", None) or type(value).__module__
+    return isinstance(module, str) and module.startswith("scipy.")
+
+
 def scipy_name(function: Any) -> str:
     """The public name of a SciPy callable as generated code has it; ``""`` if it has none."""
     owner = getattr(function, "__self__", None)

@@ -22,7 +22,7 @@ import numpy as np
 
 from tracer import errors
 from tracer.graph.node import Node
-from tracer.ops.scipy_names import chapter_of
+from tracer.ops.scipy_names import is_scipys
 from tracer.recording.active import leak
 from tracer.recording.calls import contains_tensor
 from tracer.recording.contents import ROWS, TABLES
@@ -189,7 +189,7 @@ def fingerprint(value: Any) -> Any:
         return kind, len(value)
     if kind in (dict, OrderedDict, MappingProxyType):
         return kind, tuple(value)
-    if chapter_of(value):
+    if is_scipys(value):
         return kind, Same(value)
     inner = plain_function(value)
     if isinstance(inner, FunctionType):
