@@ -1,6 +1,7 @@
 """TracedFunction: static arguments, checked calls, copies, the cache and its fast path."""
 
 import copy
+import functools
 import inspect
 import logging
 import pickle
@@ -249,3 +250,21 @@ def test_one_number_in_an_array_has_a_gradient():
     value, gradient = value_and_grad(lambda x: np.sum(x**2, keepdims=True))(np.full((2, 2), 3.0))
     np.testing.assert_array_equal(value, [[36.0]])
     np.testing.assert_array_equal(gradient, np.full((2, 2), 6.0))
+
+
+def test_a_decorated_traced_function_is_the_decorator_s():
+    @trace
+    def squares(x):
+        return np.sum(x**2)
+
+    def doubled(function):
+        @functools.wraps(function)
+        def wrapper(x):
+            return 2 * function(x)
+
+        return wrapper
+
+    ones = np.ones(2)
+    assert trace(doubled(squares))(ones) == 4
+    np.testing.assert_array_equal(grad(doubled(squares))(ones), [4, 4])
+    np.testing.assert_array_equal(trace(doubled(grad(squares)))(ones), [4, 4])

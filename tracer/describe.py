@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 
 from tracer import trees
+from tracer.calls import Call
 from tracer.codegen.program import compile_graph
 from tracer.codegen.readable.branches import write_branches
 from tracer.codegen.readable.module import Arguments, header, module_text, write_module
 from tracer.codegen.readable.text import derived_nodes
 from tracer.codegen.save import save_module
 from tracer.dispatch import dispatch, prepare
-from tracer.function import Call, TracedFunction, users_function
+from tracer.function import TracedFunction, users_function
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.node import Node
 from tracer.leaf import Leaf

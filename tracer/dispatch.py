@@ -10,15 +10,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tracer import errors, settings, trees
-from tracer.function import (
-    Call,
-    TracedFunction,
-    argument_names,
-    bind,
-    flatten_call,
-    logger,
-    with_static,
-)
+from tracer.calls import Call, argument_names, bind, flatten_call, with_static
+from tracer.function import TracedFunction, logger
 from tracer.graph.evaluate import GuardMiss
 from tracer.leaf import Leaf
 from tracer.recording.active import ACTIVE

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from tracer import checking, errors, settings, trees
+from tracer.calls import flat_call
 from tracer.dispatch import (
     dispatch,
     is_flat,
@@ -23,7 +24,7 @@ from tracer.dispatch import (
     remember,
     trace_again,
 )
-from tracer.function import TracedFunction, flat_call
+from tracer.function import TracedFunction
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.spec import ArraySpec
 from tracer.leaf import Leaf

@@ -8,19 +8,16 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import logging
 import sys
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
-import numpy as np
-
-from tracer import errors, settings, trees
-from tracer.recording.captures import fingerprint
+from tracer import settings
+from tracer.calls import innermost
 from tracer.recording.whereabouts import is_library
 from tracer.tracebacks import BOUNDARY, clean
 
@@ -31,27 +28,6 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 logger = logging.getLogger("tracer")
-
-
-class Call:
-    """The arguments of one call, flat, with the key that says which program fits them.
-
-    ``weak`` counts ints that are inputs since they have varied; ``plain`` is then the same call
-    with all ints in its key.
-    """
-
-    __slots__ = ("key", "leaves", "plain", "static", "structure", "weak")
-
-    def __init__(
-        self, leaves: list[Any], structure: Any, key: tuple, static: frozenset[int] = frozenset(),
-        weak: frozenset[int] = frozenset(), plain: Call | None = None,
-    ):  # fmt: skip
-        self.leaves = leaves
-        self.structure = structure
-        self.key = key
-        self.static = static
-        self.weak = weak
-        self.plain = plain
 
 
 class TracedFunction(Generic[P, R]):
@@ -68,6 +44,10 @@ class TracedFunction(Generic[P, R]):
     """
 
     __name__: str
+    # slots, so that functools.wraps of a user's decorator does not copy what is in them
+    __slots__ = (
+        "__dict__", "__tracer_function__", "__weakref__", "backend", "cache", "check", "static",
+    )  # fmt: skip
 
     def __init__(
         self, function: Callable[P, R], static: Sequence[str] = (), check: bool | None = None,
@@ -238,7 +218,7 @@ def shared_cache(function: Any, static: tuple[str, ...]) -> Cache:
 
     What a library's function captures is not looked into, so it has a cache of its own.
     """
-    plain, recipe = _recipe(_innermost(function))
+    plain, recipe = _recipe(innermost(function))
     code = getattr(plain, "__code__", None)
     shared = code is not None and not is_library(code.co_filename)
     anchor: Any = code if shared else plain
@@ -263,26 +243,18 @@ def _recipe(plain: Any) -> tuple[Any, list[Any]]:
     made: list[Any] = []
     while isinstance(plain, FunctionType) and is_library(plain.__code__.co_filename):
         step = getattr(plain, "__tracer_recipe__", None)
+        if step is not None and step[0] is not plain.__code__:
+            step = None  # of a function that it wraps
         if step is None or step[0] is not plain.__code__:  # one that was copied does not count
             break
         made.append(step)
-        plain = _innermost(plain.__wrapped__)  # type: ignore[attr-defined]
+        plain = innermost(plain.__wrapped__)  # type: ignore[attr-defined]
     return plain, made
 
 
 def users_function(function: Any) -> Any:
     """The user's own function inside methods, traced functions and results of ``vmap``."""
-    return _recipe(_innermost(function))[0]
-
-
-def _innermost(function: Any) -> Any:
-    while True:
-        if isinstance(function, MethodType):
-            function = function.__func__
-        elif isinstance(function, TracedFunction):
-            function = function.__tracer_function__
-        else:
-            return function
+    return _recipe(innermost(function))[0]
 
 
 def as_traced(function: Any) -> TracedFunction:
@@ -297,220 +269,3 @@ def as_traced(function: Any) -> TracedFunction:
     if not callable(function):
         raise TypeError(f"{function!r} is not callable")
     return TracedFunction(function)
-
-
-STATE = ("__defaults__", "__kwdefaults__", "__code__")
-
-
-@functools.lru_cache(maxsize=4096)
-def _signature(function: Any, state: tuple) -> inspect.Signature | None:
-    plain = inspect.unwrap(function)
-    if isinstance(plain, np.ufunc):  # its keywords (out, where, dtype …) are no arguments
-        names = ["x"] if plain.nin == 1 else [f"x{k + 1}" for k in range(plain.nin)]
-        kind = inspect.Parameter.POSITIONAL_ONLY
-        return inspect.Signature([inspect.Parameter(name, kind) for name in names])
-    try:
-        return inspect.signature(function)
-    except (TypeError, ValueError):
-        return None
-
-
-def signature_of(function: Any) -> inspect.Signature | None:
-    """The signature of a callable, remembered; None if it has none."""
-    plain = _innermost(function)
-    # Defaults and code may be replaced while the function stays the same object.
-    state = tuple([id(getattr(plain, name, None)) for name in STATE])
-    try:
-        return _signature(function, state)
-    except TypeError:  # an unhashable callable object
-        try:
-            return inspect.signature(function)
-        except (TypeError, ValueError):
-            return None
-
-
-def bind(
-    function: TracedFunction, args: tuple, kwargs: dict[str, Any]
-) -> tuple[tuple, dict[str, Any]]:
-    """Arguments with defaults filled in and keywords made positional where they can be."""
-    signature = signature_of(function.__tracer_function__)
-    if signature is None or getattr(function, "__tracer_unbound__", False):
-        return args, kwargs
-    parameters = signature.parameters
-    if not kwargs and len(args) == len(parameters) and not any(
-        p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD, p.KEYWORD_ONLY) for p in parameters.values()
-    ):  # fmt: skip
-        return args, kwargs
-    bound = signature.bind(*args, **kwargs)
-    if isinstance(_innermost(function), (FunctionType, functools.partial)):
-        bound.apply_defaults()  # NumPy's own functions know their defaults
-    return bound.args, bound.kwargs
-
-
-def argument_names(function: TracedFunction, args: tuple, kwargs: dict[str, Any]) -> list[str]:
-    """The name of each positional argument, then of each keyword."""
-    signature = signature_of(function.__tracer_function__)
-    names: list[str] = []
-    if signature is not None:
-        for parameter in signature.parameters.values():
-            if parameter.kind is parameter.VAR_POSITIONAL:
-                rest = len(args) - len(names)
-                names += [f"{parameter.name}[{k}]" for k in range(rest)]
-            elif parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
-                names.append(parameter.name)
-    names = names[: len(args)]
-    names += [f"x{k}" for k in range(len(names), len(args))]
-    return names + list(kwargs)
-
-
-class Same:
-    """An object by identity, kept alive: the number of a lost one may come again."""
-
-    __slots__ = ("thing",)
-
-    def __init__(self, thing: Any):
-        self.thing = thing
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Same) and other.thing is self.thing
-
-    def __hash__(self) -> int:
-        return id(self.thing)
-
-
-def leaf_key(leaf: Any) -> Any:
-    """What of one leaf selects a program: shape and dtype of arrays, type and value of the rest."""
-    kind = type(leaf)
-    if kind is np.ndarray:
-        if not leaf.flags.carray:  # layout decides what is a view
-            return leaf.shape, leaf.dtype, leaf.strides, leaf.flags.writeable
-        return leaf.shape, leaf.dtype
-    if kind is float or kind is complex:
-        return kind
-    if isinstance(leaf, np.ndarray):
-        return kind, leaf.shape, leaf.dtype
-    if isinstance(leaf, np.generic):
-        return kind, leaf.dtype
-    if kind in (int, bool, str, bytes, type(None)):
-        return kind, leaf
-    code = getattr(_innermost(leaf), "__code__", None)
-    if code is not None:
-        return kind, Same(code), fingerprint(leaf)  # its defaults are read by no path
-    if isinstance(leaf, type) or callable(leaf):
-        return kind, Same(leaf)
-    try:
-        hash(leaf)
-    except TypeError:
-        return kind, Same(leaf)
-    if kind.__hash__ is object.__hash__:
-        return (kind,)  # an object: what is read of it is captured by path
-    return kind, leaf
-
-
-def flat_call(what: Any, args: tuple) -> tuple[tuple, list[Any]] | None:
-    """Key and leaves of the usual call: plain arrays, floats and dicts of them; None for others."""
-    key: list[Any] = [what]
-    leaves: list[Any] = []
-    for value in args:
-        if type(value) is dict:
-            names = tuple(value)
-            if not all([type(name) is str for name in names]):
-                return None
-            key.append(names)
-            if not _flat_leaves(value.values(), key, leaves):
-                return None
-        elif not _flat_leaves((value,), key, leaves):
-            return None
-    return tuple(key), leaves
-
-
-def _flat_leaves(values: Iterable[Any], key: list[Any], leaves: list[Any]) -> bool:
-    for value in values:
-        kind = type(value)
-        if kind is np.ndarray:
-            if not value.flags.carray:
-                return False
-            key.append(value.shape)
-            key.append(value.dtype)
-        elif kind is float:
-            key.append(kind)
-        else:
-            return False
-        leaves.append(value)
-    return True
-
-
-def check_argnums(argnums: Any, names: list[str], function: str) -> tuple[tuple[int, ...], bool]:
-    """Positions of the arguments that ``argnums`` means, and whether it was one alone."""
-    alone = not isinstance(argnums, (tuple, list))
-    wanted = (argnums,) if alone else tuple(argnums)
-    positions = []
-    for entry in wanted:
-        if isinstance(entry, str) and entry in names:
-            positions.append(names.index(entry))
-        elif isinstance(entry, (int, np.integer)) and not isinstance(entry, bool) and (
-            -len(names) <= entry < len(names)
-        ):  # fmt: skip
-            positions.append(int(entry) % len(names))
-        else:
-            raise errors.ArgnumsError(
-                f"argnums={argnums!r} names no argument of {function}({', '.join(names)}).", None,
-                "use a position, a name, or a tuple of them",
-            )  # fmt: skip
-    if len(set(positions)) != len(positions):
-        raise errors.ArgnumsError(
-            f"argnums={argnums!r} names an argument twice.", None, "name each argument once"
-        )
-    return tuple(positions), alone
-
-
-def flatten_call(args: tuple, kwargs: dict[str, Any]) -> Call:
-    """The call as leaves and a key."""
-    leaves, structure = trees.flatten((args, kwargs))
-    leaves = [getattr(leaf, "__tracer_plain__", leaf) for leaf in leaves]  # of eager Tensors
-    key = (structure, *[leaf_key(leaf) for leaf in leaves], *_aliases(leaves), settings.current())
-    return Call(leaves, structure, key)
-
-
-def with_static(call: Call, names: Sequence[str], static: Sequence[str]) -> Call:
-    """The call with the named arguments' numbers taken out of its inputs, into its key.
-
-    Raises
-    ------
-    ArgnumsError
-        If the function has no such argument.
-    """
-    unknown = [name for name in static if name not in names]
-    if unknown:
-        raise errors.ArgnumsError(
-            f"static={unknown[0]!r} names no argument of ({', '.join(names)}).", None,
-            "use the names of arguments",
-        )  # fmt: skip
-    args, kwargs = trees.unflatten(call.structure, list(range(len(call.leaves))))
-    numbers: set[int] = set()
-    for name, value in zip(names, [*args, *kwargs.values()], strict=True):
-        if name in static:
-            numbers.update(trees.flatten(value)[0])
-    values = [(number, exact_key(call.leaves[number])) for number in sorted(numbers)]
-    return Call(call.leaves, call.structure, (*call.key, *values), frozenset(numbers))
-
-
-def exact_key(leaf: Any) -> Any:
-    """A value's type and every bit of it."""
-    kind = type(leaf)
-    if isinstance(leaf, (np.ndarray, np.generic)):
-        return kind, leaf.dtype, leaf.shape, leaf.tobytes()
-    if kind is float:
-        return kind, leaf.hex()
-    if kind is complex:
-        return kind, leaf.real.hex(), leaf.imag.hex()
-    return leaf_key(leaf)
-
-
-def _aliases(leaves: list[Any]) -> list[Any]:
-    """Which arrays are one object: ``f(a, a)`` is another program than ``f(a, b)``."""
-    arrays = [(k, id(leaf)) for k, leaf in enumerate(leaves) if isinstance(leaf, np.ndarray)]
-    if len({identity for _, identity in arrays}) == len(arrays):
-        return []
-    first: dict[int, int] = {}
-    return [("same", k, first[i]) for k, i in arrays if first.setdefault(i, k) != k]

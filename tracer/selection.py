@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from tracer import errors, trees
-from tracer.function import Call, TracedFunction, check_argnums
+from tracer.calls import Call, check_argnums
+from tracer.function import TracedFunction
 from tracer.recording.tensor import TracedTensor
 from tracer.recording.trace import Trace
 from tracer.tracebacks import BOUNDARY

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tracer import settings, trees
-from tracer.function import Cache, Call, exact_key
+from tracer.calls import Call, exact_key
+from tracer.function import Cache
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.evaluate import evaluate
 from tracer.leaf import Leaf

@@ -242,7 +242,7 @@ class Locator:
         return found
 
     def _keep_outer(self, frame: FrameType) -> None:
-        """Calls of the same function that are still running (recursion) stay the scopes they are."""
+        """Calls of the same function that still run (recursion) stay the scopes they are."""
         code = frame.f_code
         for outer in _outer_frames(frame) if self.calls.get(id(code), 0) > 1 else ():
             if outer.f_code is code:

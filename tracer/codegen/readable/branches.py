@@ -13,9 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tracer.codegen.readable.emit import STEP, Function
+from tracer.codegen.readable.emit import Function
 from tracer.codegen.readable.expressions import Text as Expression
 from tracer.codegen.readable.guards import condition, miss
+from tracer.codegen.readable.layout import STEP
 from tracer.codegen.readable.module import define
 from tracer.codegen.readable.schedule import Draft, schedule
 from tracer.codegen.readable.text import Text, derived_nodes, names_for

@@ -20,13 +20,13 @@ from tracer.codegen.namespace import Namespace, identifier
 from tracer.codegen.readable.comments import WIDTH, quote, with_comment
 from tracer.codegen.readable.expressions import ATOM, PRODUCT, UNARY, Speller, Text, shape_comment
 from tracer.codegen.readable.guards import guard_lines, try_lines
+from tracer.codegen.readable.layout import STEP, fold, wrap
 from tracer.codegen.readable.schedule import WRITES, Draft, schedule
 from tracer.graph.calcgraph import Guard
 from tracer.graph.node import Hole, Node
 
 LONG = 1500  # nodes; a longer function is written in parts: CPython's compiler needs memory
 CHUNK = 400  # statements in one part
-STEP = "    "
 REGION_WRITERS: dict[str, Callable[[Function, Node], None]] = {}  # loops and branches
 
 
@@ -313,8 +313,10 @@ class Function:
 
     def _must_raise(self, node: Node) -> None:
         position, guard = next(g for g in self.draft.guards[node] if g[1].kind == "raises")
-        text = self._refused_write(node) if node.op.name in WRITES else (
-            self._fitting(node, len(self.indent) + 4).text
+        text = (
+            self._refused_write(node)
+            if node.op.name in WRITES
+            else (self._fitting(node, len(self.indent) + 4).text)
         )
         self.line_of[node] = len(self.lines) + 2
         self.lines += try_lines(text, position, guard, self.constants, self.indent, self.misses)
@@ -465,46 +467,6 @@ def _shift(shifts: list[tuple[int, int]], line: int) -> int:
         if line - 1 >= start:
             found = shift
     return found
-
-
-def wrap(text: str, indent: str) -> list[str]:
-    """Comma-separated names on several lines."""
-    lines, line = [], indent
-    for part in text.split(", "):
-        if len(line) + len(part) + 2 > WIDTH - 1 and line.strip():
-            lines.append(line.rstrip())
-            line = indent
-        line += part + ", "
-    lines.append(line.rstrip().rstrip(",") + ",")
-    return lines
-
-
-def fold(text: str, indent: str) -> str:
-    """A statement that is too long, broken at the commas of its outermost call."""
-    start, depth, cuts = text.find("("), 0, []
-    if start < 0 or not text.endswith(")"):
-        return text
-    quoted = ""
-    for place, character in enumerate(text[start:], start):
-        if quoted or character in "\"'":
-            quoted = "" if character == quoted else quoted or character
-        elif character in "([{":
-            depth += 1
-        elif character in ")]}":
-            depth -= 1
-            if not depth and place != len(text) - 1:
-                return text
-        elif character == "," and depth == 1:
-            cuts.append(place)
-    lines, line, last = [text[: start + 1]], indent + STEP, start + 1
-    for cut in [*cuts, len(text) - 1]:
-        part = text[last:cut].strip()
-        if len(line) + len(part) + 1 > WIDTH and line.strip():
-            lines.append(line.rstrip())
-            line = indent + STEP
-        line += part + ", "
-        last = cut + 1
-    return "\n".join([*lines, line.rstrip(" ").rstrip(","), f"{indent})"])
 
 
 def copied(text: Text, node: Node) -> str:

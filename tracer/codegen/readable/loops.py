@@ -17,8 +17,9 @@ import numpy as np
 
 from tracer.codegen.aliasing import owns_memory
 from tracer.codegen.readable.comments import with_comment
-from tracer.codegen.readable.emit import REGION_WRITERS, STEP, Function
+from tracer.codegen.readable.emit import REGION_WRITERS, Function
 from tracer.codegen.readable.expressions import ATOM, Text, shape_comment
+from tracer.codegen.readable.layout import STEP
 from tracer.codegen.readable.regions import HAND_ON, STORE, TEST, Block, assigns, end_of, variables
 from tracer.codegen.readable.schedule import WRITES, Draft
 from tracer.graph.calcgraph import CalcGraph

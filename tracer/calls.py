@@ -1,0 +1,271 @@
+"""Calls: their arguments bound and flattened, and the key that says which calls share a program.
+
+>>> flatten_call((np.ones(3), 2), {}).key  # arrays by dtype and shape, ints by value
+"""
+
+from __future__ import annotations
+
+from types import MethodType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tracer.function import TracedFunction
+
+import functools
+import inspect
+from collections.abc import Iterable, Sequence
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+
+from tracer import errors, settings, trees
+from tracer.recording.captures import fingerprint
+
+
+class Call:
+    """The arguments of one call, flat, with the key that says which program fits them.
+
+    ``weak`` counts ints that are inputs since they have varied; ``plain`` is then the same call
+    with all ints in its key.
+    """
+
+    __slots__ = ("key", "leaves", "plain", "static", "structure", "weak")
+
+    def __init__(
+        self, leaves: list[Any], structure: Any, key: tuple, static: frozenset[int] = frozenset(),
+        weak: frozenset[int] = frozenset(), plain: Call | None = None,
+    ):  # fmt: skip
+        self.leaves = leaves
+        self.structure = structure
+        self.key = key
+        self.static = static
+        self.weak = weak
+        self.plain = plain
+
+
+class Same:
+    """An object by identity, kept alive: the number of a lost one may come again."""
+
+    __slots__ = ("thing",)
+
+    def __init__(self, thing: Any):
+        self.thing = thing
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Same) and other.thing is self.thing
+
+    def __hash__(self) -> int:
+        return id(self.thing)
+
+
+def leaf_key(leaf: Any) -> Any:
+    """What of one leaf selects a program: shape and dtype of arrays, type and value of the rest."""
+    kind = type(leaf)
+    if kind is np.ndarray:
+        if not leaf.flags.carray:  # layout decides what is a view
+            return leaf.shape, leaf.dtype, leaf.strides, leaf.flags.writeable
+        return leaf.shape, leaf.dtype
+    if kind is float or kind is complex:
+        return kind
+    if isinstance(leaf, np.ndarray):
+        return kind, leaf.shape, leaf.dtype
+    if isinstance(leaf, np.generic):
+        return kind, leaf.dtype
+    if kind in (int, bool, str, bytes, type(None)):
+        return kind, leaf
+    code = getattr(innermost(leaf), "__code__", None)
+    if code is not None:
+        return kind, Same(code), fingerprint(leaf)  # its defaults are read by no path
+    if isinstance(leaf, type) or callable(leaf):
+        return kind, Same(leaf)
+    try:
+        hash(leaf)
+    except TypeError:
+        return kind, Same(leaf)
+    if kind.__hash__ is object.__hash__:
+        return (kind,)  # an object: what is read of it is captured by path
+    return kind, leaf
+
+
+def flat_call(what: Any, args: tuple) -> tuple[tuple, list[Any]] | None:
+    """Key and leaves of the usual call: plain arrays, floats and dicts of them; None for others."""
+    key: list[Any] = [what]
+    leaves: list[Any] = []
+    for value in args:
+        if type(value) is dict:
+            names = tuple(value)
+            if not all([type(name) is str for name in names]):
+                return None
+            key.append(names)
+            if not _flat_leaves(value.values(), key, leaves):
+                return None
+        elif not _flat_leaves((value,), key, leaves):
+            return None
+    return tuple(key), leaves
+
+
+def _flat_leaves(values: Iterable[Any], key: list[Any], leaves: list[Any]) -> bool:
+    for value in values:
+        kind = type(value)
+        if kind is np.ndarray:
+            if not value.flags.carray:
+                return False
+            key.append(value.shape)
+            key.append(value.dtype)
+        elif kind is float:
+            key.append(kind)
+        else:
+            return False
+        leaves.append(value)
+    return True
+
+
+def flatten_call(args: tuple, kwargs: dict[str, Any]) -> Call:
+    """The call as leaves and a key."""
+    leaves, structure = trees.flatten((args, kwargs))
+    leaves = [getattr(leaf, "__tracer_plain__", leaf) for leaf in leaves]  # of eager Tensors
+    key = (structure, *[leaf_key(leaf) for leaf in leaves], *_aliases(leaves), settings.current())
+    return Call(leaves, structure, key)
+
+
+def with_static(call: Call, names: Sequence[str], static: Sequence[str]) -> Call:
+    """The call with the named arguments' numbers taken out of its inputs, into its key.
+
+    Raises
+    ------
+    ArgnumsError
+        If the function has no such argument.
+    """
+    unknown = [name for name in static if name not in names]
+    if unknown:
+        raise errors.ArgnumsError(
+            f"static={unknown[0]!r} names no argument of ({', '.join(names)}).", None,
+            "use the names of arguments",
+        )  # fmt: skip
+    args, kwargs = trees.unflatten(call.structure, list(range(len(call.leaves))))
+    numbers: set[int] = set()
+    for name, value in zip(names, [*args, *kwargs.values()], strict=True):
+        if name in static:
+            numbers.update(trees.flatten(value)[0])
+    values = [(number, exact_key(call.leaves[number])) for number in sorted(numbers)]
+    return Call(call.leaves, call.structure, (*call.key, *values), frozenset(numbers))
+
+
+def exact_key(leaf: Any) -> Any:
+    """A value's type and every bit of it."""
+    kind = type(leaf)
+    if isinstance(leaf, (np.ndarray, np.generic)):
+        return kind, leaf.dtype, leaf.shape, leaf.tobytes()
+    if kind is float:
+        return kind, leaf.hex()
+    if kind is complex:
+        return kind, leaf.real.hex(), leaf.imag.hex()
+    return leaf_key(leaf)
+
+
+def _aliases(leaves: list[Any]) -> list[Any]:
+    """Which arrays are one object: ``f(a, a)`` is another program than ``f(a, b)``."""
+    arrays = [(k, id(leaf)) for k, leaf in enumerate(leaves) if isinstance(leaf, np.ndarray)]
+    if len({identity for _, identity in arrays}) == len(arrays):
+        return []
+    first: dict[int, int] = {}
+    return [("same", k, first[i]) for k, i in arrays if first.setdefault(i, k) != k]
+
+
+@functools.lru_cache(maxsize=4096)
+def _signature(function: Any, state: tuple) -> inspect.Signature | None:
+    plain = inspect.unwrap(function)
+    if isinstance(plain, np.ufunc):  # its keywords (out, where, dtype …) are no arguments
+        names = ["x"] if plain.nin == 1 else [f"x{k + 1}" for k in range(plain.nin)]
+        kind = inspect.Parameter.POSITIONAL_ONLY
+        return inspect.Signature([inspect.Parameter(name, kind) for name in names])
+    try:
+        return inspect.signature(function)
+    except (TypeError, ValueError):
+        return None
+
+
+def signature_of(function: Any) -> inspect.Signature | None:
+    """The signature of a callable, remembered; None if it has none."""
+    plain = innermost(function)
+    # Defaults and code may be replaced while the function stays the same object.
+    state = tuple([id(getattr(plain, name, None)) for name in STATE])
+    try:
+        return _signature(function, state)
+    except TypeError:  # an unhashable callable object
+        try:
+            return inspect.signature(function)
+        except (TypeError, ValueError):
+            return None
+
+
+def bind(
+    function: TracedFunction, args: tuple, kwargs: dict[str, Any]
+) -> tuple[tuple, dict[str, Any]]:
+    """Arguments with defaults filled in and keywords made positional where they can be."""
+    signature = signature_of(function.__tracer_function__)
+    if signature is None or getattr(function, "__tracer_unbound__", False):
+        return args, kwargs
+    parameters = signature.parameters
+    if not kwargs and len(args) == len(parameters) and not any(
+        p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD, p.KEYWORD_ONLY) for p in parameters.values()
+    ):  # fmt: skip
+        return args, kwargs
+    bound = signature.bind(*args, **kwargs)
+    if isinstance(innermost(function), (FunctionType, functools.partial)):
+        bound.apply_defaults()  # NumPy's own functions know their defaults
+    return bound.args, bound.kwargs
+
+
+def argument_names(function: TracedFunction, args: tuple, kwargs: dict[str, Any]) -> list[str]:
+    """The name of each positional argument, then of each keyword."""
+    signature = signature_of(function.__tracer_function__)
+    names: list[str] = []
+    if signature is not None:
+        for parameter in signature.parameters.values():
+            if parameter.kind is parameter.VAR_POSITIONAL:
+                rest = len(args) - len(names)
+                names += [f"{parameter.name}[{k}]" for k in range(rest)]
+            elif parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
+                names.append(parameter.name)
+    names = names[: len(args)]
+    names += [f"x{k}" for k in range(len(names), len(args))]
+    return names + list(kwargs)
+
+
+def check_argnums(argnums: Any, names: list[str], function: str) -> tuple[tuple[int, ...], bool]:
+    """Positions of the arguments that ``argnums`` means, and whether it was one alone."""
+    alone = not isinstance(argnums, (tuple, list))
+    wanted = (argnums,) if alone else tuple(argnums)
+    positions = []
+    for entry in wanted:
+        if isinstance(entry, str) and entry in names:
+            positions.append(names.index(entry))
+        elif isinstance(entry, (int, np.integer)) and not isinstance(entry, bool) and (
+            -len(names) <= entry < len(names)
+        ):  # fmt: skip
+            positions.append(int(entry) % len(names))
+        else:
+            raise errors.ArgnumsError(
+                f"argnums={argnums!r} names no argument of {function}({', '.join(names)}).", None,
+                "use a position, a name, or a tuple of them",
+            )  # fmt: skip
+    if len(set(positions)) != len(positions):
+        raise errors.ArgnumsError(
+            f"argnums={argnums!r} names an argument twice.", None, "name each argument once"
+        )
+    return tuple(positions), alone
+
+
+STATE = ("__defaults__", "__kwdefaults__", "__code__")
+
+
+def innermost(function: Any) -> Any:
+    while True:
+        if isinstance(function, MethodType):
+            function = function.__func__
+        elif hasattr(type(function), "__tracer_inline__"):  # a TracedFunction
+            function = function.__tracer_function__
+        else:
+            return function
