@@ -19,6 +19,7 @@ from tracer.transforms.batching.lanes import (
     Unbatchable,
     batching,
     batching_schema,
+    dtype_of,
     fixed,
     ndim_of,
 )
@@ -55,6 +56,8 @@ def matmul(lanes: Lanes, a: Any, b: Any, **kwargs: Any) -> Any:
         return product(a.symbol, b)
     if type(a) is not Mapped and right == 1 and left <= 2:
         return product(b.symbol, np.transpose(a) if left == 2 else a)
+    if left == right == 1 and "c" not in (dtype_of(a).kind, dtype_of(b).kind):
+        return np.vecdot(a.symbol, b.symbol)
     if left == right == 1:
         whole = product(np.expand_dims(a.symbol, 1), np.expand_dims(b.symbol, 2))
         return np.reshape(whole, (lanes.size,))
