@@ -242,6 +242,18 @@ def test_masked_sums():
     agree(lambda x: np.mean(x[np.isfinite(x)]), V)
 
 
+def test_errstate_of_the_function():
+    def f(x):
+        with np.errstate(all="raise"):
+            return x / x.sum()
+
+    agree(f, V)
+    with pytest.raises(FloatingPointError):
+        vmap(f)(V * 0)
+    with pytest.raises(FloatingPointError):
+        vmap(grad(lambda x: np.sum(f(x) ** 2)))(V * 0)
+
+
 def test_exception_of_one_example():
     with pytest.raises(np.linalg.LinAlgError):
         vmap(np.linalg.inv)(np.stack([np.eye(2), np.zeros((2, 2))]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,8 @@ def replay(recorder: Recorder, graph: CalcGraph, inputs: Sequence[Any]) -> list[
             if node in values:
                 continue
             known.node = node
-            values[node] = _record(recorder, node, [values[i] for i in node.inputs])
+            with np.errstate(**dict(node.context)) if node.context else nullcontext():
+                values[node] = _record(recorder, node, [values[i] for i in node.inputs])
             for guard in guards.get(node, ()):
                 _check(recorder, guard, values[node])
     finally:
