@@ -59,7 +59,8 @@ def test_argnums():
         got = grad(f, chosen)(X, y)
         for left, right in zip(
             got if isinstance(got, tuple) else (got,),
-            expected if isinstance(expected, tuple) else (expected,), strict=True,
+            expected if isinstance(expected, tuple) else (expected,),
+            strict=True,
         ):
             np.testing.assert_allclose(left, right)
         assert isinstance(got, tuple) == isinstance(expected, tuple)
@@ -133,7 +134,7 @@ def test_vjp_of_trees():
 
 
 def test_integers_stand_still():
-    f = lambda x, n: np.sum(x**n["n"])
+    f = lambda x, n: np.sum(x ** n["n"])
     for n, still in ((3, 0), (np.array([1, 2, 3]), np.zeros(3, int)), (np.int8(2), np.int8(0))):
         value, slope = jvp(f, (X, {"n": n}), (np.ones(3), {"n": still}))
         assert value == np.sum(X**n)
@@ -184,9 +185,7 @@ def test_elementwise_gradient():
 def test_transforms_take_each_other():
     f = trace(lambda x: grad(cube)(x) @ jacobian(squash)(x).T)
     np.testing.assert_allclose(f(X), (3 * X**2) @ SLOPE.T)
-    np.testing.assert_allclose(
-        jacobian(grad(cube))(X), jacobian(grad(cube), mode="forward")(X)
-    )
+    np.testing.assert_allclose(jacobian(grad(cube))(X), jacobian(grad(cube), mode="forward")(X))
     inner = lambda w: np.sum(jvp(np.sin, (w,), (np.ones(3),))[1])
     np.testing.assert_allclose(grad(inner)(X), -np.sin(X))
     both = lambda w: vjp(np.sin, w)[1](np.ones(3))[0].sum()

@@ -9,7 +9,7 @@ import pytest
 
 from tracer import cli
 
-MODEL = '''
+MODEL = """
 import numpy as np
 from scipy import special
 
@@ -24,7 +24,7 @@ def broken(x):
     return np.sum(special.factorial(x))
 
 limit = 3
-'''
+"""
 ARGS = ["--arg", "params.w=f8[3,2]", "--arg", "params.scale=0.5", "--arg", "x=f8[4,3]"]
 
 

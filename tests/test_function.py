@@ -125,7 +125,11 @@ def test_it_looks_like_the_function():
 
 
 def test_wrong_arguments_raise_as_in_python():
-    for call in (lambda: module_level(), lambda: module_level(X, 1, 2), lambda: module_level(X, z=1)):
+    for call in (
+        lambda: module_level(),
+        lambda: module_level(X, 1, 2),
+        lambda: module_level(X, z=1),
+    ):
         with pytest.raises(TypeError):
             call()
     with pytest.raises(TypeError):

@@ -298,7 +298,10 @@ def test_exceptions_of_numpy_come_from_the_users_line():
     for _ in range(2):
         with pytest.raises(np.linalg.LinAlgError) as caught:
             f(np.zeros((2, 2)))
-        assert any(entry.path.samefile(__file__) and entry.name == "program" for entry in caught.traceback[1:])
+        assert any(
+            entry.path.samefile(__file__) and entry.name == "program"
+            for entry in caught.traceback[1:]
+        )
     np.testing.assert_array_equal(f(np.eye(2) * 2), np.eye(2) / 2)
 
 

@@ -79,7 +79,16 @@ def test_scalars_are_immutable_and_unaliased():
         total = x.sum()
         before = total
         total *= 2
-        return x, s, t, total, before, isinstance(s, np.floating), np.isscalar(s), isinstance(s, float)
+        return (
+            x,
+            s,
+            t,
+            total,
+            before,
+            isinstance(s, np.floating),
+            np.isscalar(s),
+            isinstance(s, float),
+        )
 
     agree(program, [(X,), (X.astype(np.float32),)])
 
@@ -87,7 +96,14 @@ def test_scalars_are_immutable_and_unaliased():
 def test_python_numbers_are_weak():
     def program(x):
         item, listed = x[0].item(), x.tolist()
-        return item * np.float32(2), np.ones(2, np.float32) * listed[1], x * 2, 2**x, x[0] * 1j, item + 1
+        return (
+            item * np.float32(2),
+            np.ones(2, np.float32) * listed[1],
+            x * 2,
+            2**x,
+            x[0] * 1j,
+            item + 1,
+        )
 
     agree(program, [(X,), (X.astype(np.float32),), (X.astype(np.float16),)])
 
@@ -172,13 +188,20 @@ def test_a_tensor_that_escaped_into_a_container_raises():
         trace(program)(X)
     except errors.TracerError:
         pass
-    for use in (lambda: kept["x"] + 1, lambda: np.sum(kept["x"]), lambda: kept["x"][0], lambda: float(kept["x"][0])):
+    for use in (
+        lambda: kept["x"] + 1,
+        lambda: np.sum(kept["x"]),
+        lambda: kept["x"][0],
+        lambda: float(kept["x"][0]),
+    ):
         with pytest.raises(TypeError):
             use()
     assert isinstance(repr(kept["x"]), str)
 
 
-@pytest.mark.parametrize("convert", [memoryview, bytes, bytearray, lambda t: t.data, lambda t: t.tobytes()])
+@pytest.mark.parametrize(
+    "convert", [memoryview, bytes, bytearray, lambda t: t.data, lambda t: t.tobytes()]
+)
 def test_memory_is_not_handed_out(convert):
     def program(x):
         convert(x)

@@ -37,9 +37,7 @@ def test_a_wrong_rule_is_named_with_its_element():
     def cube(x):
         return x**3
 
-    cube.defvjp(
-        lambda x: (x**3, x), lambda x, g: (g * 3 * x**2 * np.array([1.0, 1.001, 1.0]),)
-    )
+    cube.defvjp(lambda x: (x**3, x), lambda x, g: (g * 3 * x**2 * np.array([1.0, 1.001, 1.0]),))
     with pytest.raises(CheckFailed, match=r"with respect to params\['a'\] by vjp .* at \[1\]"):
         check_grads(lambda params: np.sum(cube(params["a"])), ({"a": np.ones(3)},), modes=("vjp",))
 

@@ -267,9 +267,7 @@ def linearize(fn: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[...,
         return derivatives.linearize(as_traced(fn), primals)
 
 
-def vmap(
-    fn: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0
-) -> TracedFunction[..., Any]:
+def vmap(fn: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> TracedFunction[..., Any]:
     """Map a function over a batch: written for one example, run for all of them at once.
 
     Parameters

@@ -88,7 +88,6 @@ def label(rows: Sequence[Row]) -> str:
         row = [Gap(spare // 2), *row, Gap(spare - spare // 2)]
         cells = "".join(run.cell(height) for run in row if run.width)
         lines.append(
-            f'<tr><td width="{full}" height="{height}">'
-            f"{TABLE}<tr>{cells}</tr></table></td></tr>"
+            f'<tr><td width="{full}" height="{height}">{TABLE}<tr>{cells}</tr></table></td></tr>'
         )
     return f"<{TABLE}{''.join(lines)}</table>>"

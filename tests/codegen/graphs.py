@@ -12,11 +12,11 @@ from tracer.ops import registry
 from tracer.ops.builder import Builder, apply, array_spec
 
 FLOAT = np.dtype(float)
-DIGITS = '''hidden = np.tanh(x @ params["w1"] + params["b1"])
+DIGITS = """hidden = np.tanh(x @ params["w1"] + params["b1"])
 logits = hidden @ params["w2"] + params["b2"]
 shifted = logits - logits.max(axis=1, keepdims=True)
 log_probs = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-return -log_probs[np.arange(len(labels)), labels].mean()'''.split("\n")
+return -log_probs[np.arange(len(labels)), labels].mean()""".split("\n")
 
 
 def statement(builder: Builder, file: str, line: int, text: str) -> None:
@@ -77,7 +77,9 @@ def random_graph(seed: int) -> CalcGraph:
     """Arithmetic, views, writes, guards and write-backs in any order."""
     rng = random.Random(seed)
     b = Builder()
-    ends = [b.input(array_spec(s, FLOAT), n) for n, s in (("x", (4, 3)), ("y", (4, 3)), ("v", (3,)))]
+    ends = [
+        b.input(array_spec(s, FLOAT), n) for n, s in (("x", (4, 3)), ("y", (4, 3)), ("v", (3,)))
+    ]
     rows = b.constant(np.array([0, 2, 0]))
     pool, guards = list(ends), []
     for step in range(rng.randint(3, 40)):

@@ -223,9 +223,9 @@ def test_12_captures_are_read_by_path_and_caches_are_shared(caplog):
 
     for k in range(4):
         batch = np.full(3, float(k))
-        assert grad(lambda w: loss(w, batch))(X).tolist() == (
-            2 * X * table["scale"] * batch
-        ).tolist()
+        assert (
+            grad(lambda w: loss(w, batch))(X).tolist() == (2 * X * table["scale"] * batch).tolist()
+        )
     assert traces(caplog) == 1
     table["power"] = 3
     assert grad(lambda w: loss(w, batch))(X) == pytest.approx(3 * X**2 * table["scale"] * 3.0)
@@ -273,6 +273,7 @@ def test_15_every_pullback_leaves_a_record():
 
 def test_16_what_a_mask_drops_cannot_spoil_a_gradient():
     x = np.array([4.0, 0.0, -1.0])
+
     def f(x):
         with np.errstate(invalid="ignore"):
             return np.sum(np.where(x > 0, np.sqrt(x), 0.0))

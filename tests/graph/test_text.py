@@ -41,7 +41,12 @@ def same(graph: CalcGraph) -> CalcGraph:
         assert again.key() == graph.key()
     assert (again.title, again.roles) == (graph.title, graph.roles)
     for one, two in zip(graph.order, again.order, strict=True):
-        assert (one.op, one.name, one.spelling, one.context) == (two.op, two.name, two.spelling, two.context)
+        assert (one.op, one.name, one.spelling, one.context) == (
+            two.op,
+            two.name,
+            two.spelling,
+            two.context,
+        )
     return again
 
 
@@ -51,8 +56,12 @@ def inputs(*specs: ArraySpec) -> list[Node]:
 
 def test_reads_like_a_program():
     builder = Builder()
-    x, w = (builder.input(array_spec(shape, F8), name) for shape, name in (((4, 3), "x"), ((3, 2), "w")))
-    builder.origin = Origin("/home/me/model.py", 12, 0, 5, "x @ w", "hidden = np.tanh(x @ w)", 12, "f")
+    x, w = (
+        builder.input(array_spec(shape, F8), name) for shape, name in (((4, 3), "x"), ((3, 2), "w"))
+    )
+    builder.origin = Origin(
+        "/home/me/model.py", 12, 0, 5, "x @ w", "hidden = np.tanh(x @ w)", 12, "f"
+    )
     hidden = np.tanh(x @ w)
     hidden.node.name = "hidden"
     graph = CalcGraph([x.node, w.node], builder.nodes, [hidden.node], title="f(x, w)")
@@ -87,8 +96,15 @@ def test_arguments_keep_their_bits(value):
 def test_constants_and_callables_are_references():
     (x,) = inputs(array_spec((3,), F8))
     first, second = np.arange(3.0), np.arange(3.0)
-    nodes = [Node(registry.CONSTANT, (), Params((Ref(a, "w"),)), (spec_of(a),)) for a in (first, second)]
-    node = Node(op_named("piecewise"), (x, *nodes), Params((HOLES[0], [HOLES[1], HOLES[2]], [np.sin, Ref(np.cos)])), x.specs)
+    nodes = [
+        Node(registry.CONSTANT, (), Params((Ref(a, "w"),)), (spec_of(a),)) for a in (first, second)
+    ]
+    node = Node(
+        op_named("piecewise"),
+        (x, *nodes),
+        Params((HOLES[0], [HOLES[1], HOLES[2]], [np.sin, Ref(np.cos)])),
+        x.specs,
+    )
     graph = CalcGraph([x], [x, *nodes, node], [node])
     table = table_of(graph)
     assert table["w"] is first and table["w_2"] is second and table["sin"] is np.sin
@@ -100,7 +116,9 @@ def test_constants_and_callables_are_references():
 def test_unusual_templates():
     x, y = inputs(array_spec((3,), F8), array_spec((3,), F8))
     turned = Node(op_named("where"), (x, y), Params((HOLES[1], HOLES[0], HOLES[1])), x.specs)
-    nested = Node(op_named("block"), (x, y), Params(([[HOLES[0], HOLES[1]], [HOLES[1], 0]],)), x.specs)
+    nested = Node(
+        op_named("block"), (x, y), Params(([[HOLES[0], HOLES[1]], [HOLES[1], 0]],)), x.specs
+    )
     with pytest.raises(GraphError, match="holes"):
         check(CalcGraph([x, y], [x, y, turned.replace(params=Params((HOLES[1],)))], []))
     same(CalcGraph([x, y], [x, y, turned, nested], [turned, nested], title="it's"))
@@ -111,7 +129,9 @@ def test_everything_at_once():
     n = Dim("x[x > 0] axis 0", 2)
     stream = ArraySpec((), np.dtype(object), "object")
     x, rng = inputs(array_spec((3, 3), F8), stream)
-    positive = Node(registry.GETITEM, (x,), Params((HOLES[0], 0)), (array_spec((n,), F8),), None, "positive")
+    positive = Node(
+        registry.GETITEM, (x,), Params((HOLES[0], 0)), (array_spec((n,), F8),), None, "positive"
+    )
     size = Node(registry.SIZE_OF, (positive,), Params((HOLES[0], 0)), (spec_of(2),))
     pair = Node(op_named("linalg.eigh"), (x,), Params((HOLES[0],)), (array_spec((3,), F8), x.spec))
     vectors = Node(registry.ITEM, (pair,), Params((HOLES[0], 1)), (x.spec,), None, 'params["v"]')
@@ -122,9 +142,19 @@ def test_everything_at_once():
     call = Node(registry.CALL, (vectors,), Params((HOLES[0],)), (x.spec,), regions=(region,))
     truth = Node(op_named("all"), (x,), Params((HOLES[0],)), (scalar_spec(bool),))
     choice = Node(COND, (truth, call), Params(), (x.spec,), regions=(region, other))
-    quiet = Node(op_named("divide"), (x, choice), Params(HOLES[:2]), (x.spec,), None, "", "operator",
-                 (("divide", "ignore"), ("over", "raise")))
-    same_rows = Node(op_named("broadcast_to"), (positive,), Params((HOLES[0], (4, n))), (array_spec((4, n), F8),))
+    quiet = Node(
+        op_named("divide"),
+        (x, choice),
+        Params(HOLES[:2]),
+        (x.spec,),
+        None,
+        "",
+        "operator",
+        (("divide", "ignore"), ("over", "raise")),
+    )
+    same_rows = Node(
+        op_named("broadcast_to"), (positive,), Params((HOLES[0], (4, n))), (array_spec((4, n), F8),)
+    )
     order = [x, rng, positive, size, pair, vectors, call, truth, choice, quiet, same_rows]
     graph = CalcGraph(
         [x, rng], order, [quiet, same_rows, x],
@@ -136,7 +166,10 @@ def test_everything_at_once():
     assert again.order[2].shape[0] is again.order[-1].shape[1] is again.order[-1].params.args[1][1]
     assert again.guards[1].outcome is np.linalg.LinAlgError
     text = str(graph)
-    assert "    %1 t: f64[3,3] = tanh(%0)\n" in text and "return value %9, %10; aux; gradient %0\n" in text
+    assert (
+        "    %1 t: f64[3,3] = tanh(%0)\n" in text
+        and "return value %9, %10; aux; gradient %0\n" in text
+    )
 
 
 @pytest.mark.parametrize("text, says", [
@@ -166,7 +199,9 @@ def test_random_graphs_round_trip(data):
         x = data.draw(st.sampled_from(values))
         if name in ("add", "multiply"):
             y = data.draw(st.sampled_from(values) | literal)
-            made = builder.emit(op_named(name), (x, y), None, data.draw(st.sampled_from(["", "operator"])))
+            made = builder.emit(
+                op_named(name), (x, y), None, data.draw(st.sampled_from(["", "operator"]))
+            )
         elif name == "getitem":
             made = x[data.draw(st.sampled_from([None, Ellipsis, (Ellipsis, None)]))]
         elif name == "clip":

@@ -16,7 +16,9 @@ def test_static_shapes_broadcast_as_in_numpy(shapes):
 
 
 def test_shapes_that_do_not_fit():
-    with pytest.raises(ValueError, match=r"could not be broadcast together with shapes \(2\) \(3\)"):
+    with pytest.raises(
+        ValueError, match=r"could not be broadcast together with shapes \(2\) \(3\)"
+    ):
         broadcast_shapes([(2,), (3,)])
     with pytest.raises(ValueError):
         np.add(np.ones(2), np.ones(3))

@@ -63,7 +63,9 @@ REDUCTIONS = [np.sum, np.prod, np.max, np.min, np.mean, np.var, np.std, np.all, 
 @given(st.sampled_from(REDUCTIONS), arrays(), st.booleans(), st.data())
 def test_reductions(function, x, keepdims, data):
     axes = [None, *range(-x.ndim, x.ndim)]
-    axis = data.draw(st.sampled_from(axes) | st.sets(st.sampled_from(range(x.ndim or 1))).map(tuple))
+    axis = data.draw(
+        st.sampled_from(axes) | st.sets(st.sampled_from(range(x.ndim or 1))).map(tuple)
+    )
     assert_inferred(function, x, axis=axis, keepdims=keepdims)
     assert_inferred(function, x, axis)
 
@@ -121,7 +123,9 @@ def test_einsum_with_lists():
 
 
 @few
-@given(hnp.array_shapes(min_dims=0, max_dims=3, max_side=4), st.sampled_from(["f4", "i8"]), st.data())
+@given(
+    hnp.array_shapes(min_dims=0, max_dims=3, max_side=4), st.sampled_from(["f4", "i8"]), st.data()
+)
 def test_shapes(shape, dtype, data):
     x = np.ones(shape, dtype)
     for function in (np.ravel, np.transpose, np.squeeze, np.atleast_1d, np.atleast_2d, np.copy,
@@ -226,7 +230,9 @@ def test_operators_on_weak_numbers_are_pythons(operator, left, right, wanted):
 
 
 def test_functions_on_weak_numbers_give_numpy_scalars():
-    assert infer(op_of(np.add), POSITIONAL[2], (WEAK_INT, WEAK_FLOAT)) == (scalar_spec(np.dtype("f8")),)
+    assert infer(op_of(np.add), POSITIONAL[2], (WEAK_INT, WEAK_FLOAT)) == (
+        scalar_spec(np.dtype("f8")),
+    )
 
 
 def test_powers_of_ints():

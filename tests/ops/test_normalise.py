@@ -54,7 +54,10 @@ def test_methods_of_ufuncs_have_ops_and_names():
 
 
 def test_what_says_how_to_compute_is_kept():
-    assert normalise(np.add, (x, x), {"where": x > 0, "dtype": np.float32})[2].keys() == {"where", "dtype"}
+    assert normalise(np.add, (x, x), {"where": x > 0, "dtype": np.float32})[2].keys() == {
+        "where",
+        "dtype",
+    }
 
 
 def test_a_call_that_does_not_fit_is_left_alone():

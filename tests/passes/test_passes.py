@@ -106,7 +106,9 @@ def test_never_shared():
     builder.context = None
     loud = 1 / x
     buffers = [builder.emit(op_named("zeros"), (3,)) for _ in range(2)]
-    graph = run(graph_of(builder, np.sum(draws[0] * draws[1] * quiet * loud * buffers[0] * buffers[1])))
+    graph = run(
+        graph_of(builder, np.sum(draws[0] * draws[1] * quiet * loud * buffers[0] * buffers[1]))
+    )
     assert [names(graph).count(n) for n in ("draw", "divide", "zeros")] == [2, 2, 2]
 
 
@@ -141,8 +143,13 @@ def test_guards_effects_and_roles_follow():
     unused = np.exp(x)
     inverse = np.linalg.inv(np.reshape(np.tile(x, 3), (3, 3)))
     guards = [Guard(truth.node, True, "equals", place(3)), Guard(doubled.node, True)]
-    graph = graph_of(builder, np.sum(x), guards=guards, effects=[Effect("write", x.node, written.node)],
-                     roles={"aux": 1, "value": 0})
+    graph = graph_of(
+        builder,
+        np.sum(x),
+        guards=guards,
+        effects=[Effect("write", x.node, written.node)],
+        roles={"aux": 1, "value": 0},
+    )
     new = run(graph)
     assert new.guards[0].node is new.guards[1].node and new.guards[0].origin.line == 3
     assert new.effects[0].target is x.node and new.effects[0].value in new.order
@@ -165,7 +172,13 @@ def test_folding():
     large = builder.emit(op_named("arange"), (5000,))
     captured = builder.constant(np.ones(4), "w")
     scale = np.sqrt(builder.constant(np.float64(2.0)) * 8.0)
-    rows = [x * (steps * 2), x * scale, x * (captured * 2.0), (large * 2)[0], x / apply(registry.SIZE_OF, x, 0)]
+    rows = [
+        x * (steps * 2),
+        x * scale,
+        x * (captured * 2.0),
+        (large * 2)[0],
+        x / apply(registry.SIZE_OF, x, 0),
+    ]
     new = run(graph_of(builder, *map(np.sum, rows)))
     assert "sqrt" not in names(new) and "size_of" not in names(new)
     assert names(new).count("arange") == 1  # the large one stays code, the small one is a constant
@@ -206,7 +219,10 @@ def test_calls_that_draw_are_kept():
     body = graph_of(inner, drawn)
     builder = Builder()
     given = builder.input(scalar_spec(F8), "stream")
-    calls = [Node(registry.CALL, (given.node,), Params((HOLES[0],)), (scalar_spec(F8),), regions=(body,)) for _ in "123"]
+    calls = [
+        Node(registry.CALL, (given.node,), Params((HOLES[0],)), (scalar_spec(F8),), regions=(body,))
+        for _ in "123"
+    ]
     builder.nodes += calls
     new = run(graph_of(builder, builder.symbol(calls[0]) + builder.symbol(calls[1])))
     assert names(new).count("call") == 3
@@ -219,17 +235,32 @@ def test_records_follow():
     back = [np.cos(x) * w, np.cos(x) * one]
     spec = x.spec
     records = [
-        PullbackRecord(one.node, 0, (("ḡ", spec),), spec, spec, (back[0].node.inputs[0], back[0].node)),
-        PullbackRecord(two.node, 0, (("ḡ", spec),), spec, spec, (back[1].node.inputs[0], back[1].node)),
+        PullbackRecord(
+            one.node, 0, (("ḡ", spec),), spec, spec, (back[0].node.inputs[0], back[0].node)
+        ),
+        PullbackRecord(
+            two.node, 0, (("ḡ", spec),), spec, spec, (back[1].node.inputs[0], back[1].node)
+        ),
         PullbackRecord(kept.node, 1, (), spec, spec, (back[1].node,)),
         PullbackRecord(gone.node.inputs[0], 0, (), spec, spec, ()),
     ]
-    graph = graph_of(builder, np.sum(kept), np.sum(gone), np.sum(two), *map(np.sum, back),
-                     records=records, roles={"value": 3, "gradient": 2})
+    graph = graph_of(
+        builder,
+        np.sum(kept),
+        np.sum(gone),
+        np.sum(two),
+        *map(np.sum, back),
+        records=records,
+        roles={"value": 3, "gradient": 2},
+    )
     new = run(graph)
     assert len(new.records) == 2
     united, other = new.records
-    assert united.node.op.name == "tanh" and [n.op.name for n in united.backward] == ["cos", "multiply", "multiply"]
+    assert united.node.op.name == "tanh" and [n.op.name for n in united.backward] == [
+        "cos",
+        "multiply",
+        "multiply",
+    ]
     assert other.node.op.name == "multiply" and other.slot == 1
 
 
@@ -260,8 +291,16 @@ def test_random_programs_keep_their_bits(data):
         elif kind == "b":
             made = np.broadcast_to(one, (2, *one.shape))
         else:
-            made = {"n": lambda: -one, "T": lambda: one.T, "r": lambda: np.reshape(one, (1, *one.shape)),
-                    "s": lambda: np.sum(one, axis=0)}[kind]() if one.ndim else -one
+            made = (
+                {
+                    "n": lambda: -one,
+                    "T": lambda: one.T,
+                    "r": lambda: np.reshape(one, (1, *one.shape)),
+                    "s": lambda: np.sum(one, axis=0),
+                }[kind]()
+                if one.ndim
+                else -one
+            )
         if made.ndim < 4:
             values.append(made)
     graph = graph_of(builder, *values[-3:])
@@ -269,7 +308,9 @@ def test_random_programs_keep_their_bits(data):
     new = run(graph)
     with np.errstate(all="ignore"):
         before, after = evaluate(graph, arguments), evaluate(new, arguments)
-        fast = evaluate(run(graph.replace(roles={"gradient": len(graph.outputs)}), numerics="fast"), arguments)
+        fast = evaluate(
+            run(graph.replace(roles={"gradient": len(graph.outputs)}), numerics="fast"), arguments
+        )
     for a, b, c in zip(before, after, fast, strict=True):
         assert type(a) is type(b) is type(c) and a.dtype == b.dtype == c.dtype
         assert np.asarray(a).tobytes() == np.asarray(b).tobytes()

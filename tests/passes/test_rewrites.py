@@ -158,7 +158,9 @@ def test_fast(given, before, after):
 @pytest.mark.parametrize("given, before, after", list(cases("fast.txt")))
 def test_fast_rewrites_leave_values_alone(given, before, after):
     graph = body(given, before)
-    new = optimise(graph.replace(outputs=graph.outputs * 2, roles={"value": 1, "gradient": 1}), "fast")
+    new = optimise(
+        graph.replace(outputs=graph.outputs * 2, roles={"value": 1, "gradient": 1}), "fast"
+    )
     assert new.outputs[0] is new.outputs[1]
     arguments = values(given, 1)
     with np.errstate(all="ignore"):

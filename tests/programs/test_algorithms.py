@@ -248,7 +248,9 @@ def quick_sort(x):
         if len(values) <= 1:
             return values
         pivot, *rest = values
-        return sort([v for v in rest if v < pivot]) + [pivot] + sort([v for v in rest if v >= pivot])
+        return (
+            sort([v for v in rest if v < pivot]) + [pivot] + sort([v for v in rest if v >= pivot])
+        )
 
     return np.array(sort(list(x)))
 

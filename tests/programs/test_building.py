@@ -25,11 +25,23 @@ def buffers_like(x):
 
 
 def identity_and_grids(x):
-    return np.eye(4) * x, np.identity(4) @ x, np.diag(x), np.tri(4) @ x, np.diagflat(x, 1), np.vander(x, 3)
+    return (
+        np.eye(4) * x,
+        np.identity(4) @ x,
+        np.diag(x),
+        np.tri(4) @ x,
+        np.diagflat(x, 1),
+        np.vander(x, 3),
+    )
 
 
 def full_of_a_traced_value(x):
-    return np.full(3, x[0]), np.full((2, 2), x[1] * 2), np.full((2, 4), x), np.full(2, x[0], dtype=np.float32)
+    return (
+        np.full(3, x[0]),
+        np.full((2, 2), x[1] * 2),
+        np.full((2, 4), x),
+        np.full(2, x[0], dtype=np.float32),
+    )
 
 
 def array_of_a_list(x):
@@ -89,7 +101,9 @@ def comprehension_with_condition(x):
 
 
 def from_generator(x):
-    return np.fromiter((v * 2 for v in x), float), np.fromiter((x[i] for i in range(4)), float, count=4)
+    return np.fromiter((v * 2 for v in x), float), np.fromiter(
+        (x[i] for i in range(4)), float, count=4
+    )
 
 
 def sum_of_lists(x):
@@ -107,11 +121,23 @@ def numpy_of_lists(x):
 
 def ufuncs_of_lists(x):
     parts = [x[0], x[1]]
-    return np.sin(parts), np.add(parts, 1), np.maximum(parts, [x[2], x[3]]), np.multiply(x[:2], parts), np.exp([x, x])
+    return (
+        np.sin(parts),
+        np.add(parts, 1),
+        np.maximum(parts, [x[2], x[3]]),
+        np.multiply(x[:2], parts),
+        np.exp([x, x]),
+    )
 
 
 def operators_with_lists(x):
-    return x + [1, 2, 3, 4], [1, 2, 3, 4] * x, x[:2] - [x[2], x[3]], [x[0], 1] @ x[:2], x / (1, 2, 3, 4)
+    return (
+        x + [1, 2, 3, 4],
+        [1, 2, 3, 4] * x,
+        x[:2] - [x[2], x[3]],
+        [x[0], 1] @ x[:2],
+        x / (1, 2, 3, 4),
+    )
 
 
 def more_functions_of_lists(x):
@@ -149,7 +175,14 @@ def grids(x):
     a, b = np.meshgrid(x[:2], x, indexing="ij", sparse=True)
     i, j = np.mgrid[0:2, 0:3]
     p, q = np.ogrid[0:2, 0:2]
-    return u * v, a + b, i * x[0] + j, p * x[1] - q, np.ix_([0, 1], [2])[0] * x[0], np.indices((2, 2)) * x[0]
+    return (
+        u * v,
+        a + b,
+        i * x[0] + j,
+        p * x[1] - q,
+        np.ix_([0, 1], [2])[0] * x[0],
+        np.indices((2, 2)) * x[0],
+    )
 
 
 def ranges(x):
@@ -161,7 +194,9 @@ def ranges(x):
 
 
 def windows(x):
-    return np.array([x[i : i + 2] for i in range(3)]), np.array([x[i : i + 2].mean() for i in range(3)])
+    return np.array([x[i : i + 2] for i in range(3)]), np.array(
+        [x[i : i + 2].mean() for i in range(3)]
+    )
 
 
 def dict_of_parts(x):
@@ -174,7 +209,11 @@ def zipped(x):
 
 
 def mapped(x):
-    return np.array(list(map(np.sin, x))), np.array(list(map(lambda a, b: a * b, x, x[1:]))), list(map(float, [1, 2]))
+    return (
+        np.array(list(map(np.sin, x))),
+        np.array(list(map(lambda a, b: a * b, x, x[1:]))),
+        list(map(float, [1, 2])),
+    )
 
 
 def reduced(x):
@@ -185,11 +224,15 @@ def reduced(x):
 
 
 def accumulated(x):
-    return np.array(list(itertools.accumulate(x))), np.array(list(itertools.accumulate(x, lambda a, b: a * b)))
+    return np.array(list(itertools.accumulate(x))), np.array(
+        list(itertools.accumulate(x, lambda a, b: a * b))
+    )
 
 
 def products_of_iterators(x):
-    return np.array([a * b for a, b in itertools.product(x[:2], x[2:])]), sum(a * b for a, b in itertools.combinations(x, 2))
+    return np.array([a * b for a, b in itertools.product(x[:2], x[2:])]), sum(
+        a * b for a, b in itertools.combinations(x, 2)
+    )
 
 
 def chained(x):
@@ -203,7 +246,12 @@ def unpacked(x):
 
 
 def reversed_and_sorted(x):
-    return np.array(list(reversed(x))), np.array(sorted(x)), np.array(sorted(x, key=lambda v: -v)), np.array(sorted(x, reverse=True))
+    return (
+        np.array(list(reversed(x))),
+        np.array(sorted(x)),
+        np.array(sorted(x, key=lambda v: -v)),
+        np.array(sorted(x, reverse=True)),
+    )
 
 
 def object_lists(x):
@@ -234,7 +282,14 @@ def hankel(x):
 
 
 def python_numbers(x):
-    return x[0] * Fraction(1, 2).numerator, x * True, x + 2**7 * 1.0, x[0] + 1j * x[1], x // 1, 3 - x[0]
+    return (
+        x[0] * Fraction(1, 2).numerator,
+        x * True,
+        x + 2**7 * 1.0,
+        x[0] + 1j * x[1],
+        x // 1,
+        3 - x[0],
+    )
 
 
 def item_access(x):
@@ -243,7 +298,13 @@ def item_access(x):
 
 
 def scalars_of_numpy(x):
-    return np.float64(x[0]) * 2, np.float64(x.sum()), np.int64(3) * x, np.complex128(x[0]), np.bool_(x[0] > 0.3)
+    return (
+        np.float64(x[0]) * 2,
+        np.float64(x.sum()),
+        np.int64(3) * x,
+        np.complex128(x[0]),
+        np.bool_(x[0] > 0.3),
+    )
 
 
 def choose_and_select(x):
@@ -261,15 +322,27 @@ def vectorized(x):
 
 def along_axis(x):
     m = np.array([x, x[::-1] ** 2])
-    return np.apply_along_axis(lambda r: r / r.sum(), 1, m), np.apply_along_axis(np.sum, 0, m), np.apply_over_axes(np.sum, m, [0, 1])
+    return (
+        np.apply_along_axis(lambda r: r / r.sum(), 1, m),
+        np.apply_along_axis(np.sum, 0, m),
+        np.apply_over_axes(np.sum, m, [0, 1]),
+    )
 
 
 def atleast(x):
-    return np.atleast_1d(x[0]), np.atleast_2d(x), np.atleast_3d(x), np.atleast_1d([x[0], x[1]]), np.atleast_1d(x[0], x[1])
+    return (
+        np.atleast_1d(x[0]),
+        np.atleast_2d(x),
+        np.atleast_3d(x),
+        np.atleast_1d([x[0], x[1]]),
+        np.atleast_1d(x[0], x[1]),
+    )
 
 
 def from_function(x):
-    return np.fromfunction(lambda i, j: x[0] * i + x[1] * j, (2, 3)), np.array([[x[i] * j for j in range(2)] for i in range(2)])
+    return np.fromfunction(lambda i, j: x[0] * i + x[1] * j, (2, 3)), np.array(
+        [[x[i] * j for j in range(2)] for i in range(2)]
+    )
 
 
 def copies(x):
@@ -282,7 +355,11 @@ def copies(x):
 
 
 def polynomials(x):
-    return np.polyval([x[0], x[1], 2.0], x[2]), np.polyval(list(x), 0.5), np.convolve(list(x), [1, x[0]])
+    return (
+        np.polyval([x[0], x[1], 2.0], x[2]),
+        np.polyval(list(x), 0.5),
+        np.convolve(list(x), [1, x[0]]),
+    )
 
 
 def strings_beside_numbers(x):
@@ -291,7 +368,11 @@ def strings_beside_numbers(x):
 
 
 def broadcasting(x):
-    return np.broadcast_to(x[0], (2, 2)), np.broadcast_to(x, (2, 4)) * 2, np.broadcast_arrays(x, x[:, None])[1] * 1
+    return (
+        np.broadcast_to(x[0], (2, 2)),
+        np.broadcast_to(x, (2, 4)) * 2,
+        np.broadcast_arrays(x, x[:, None])[1] * 1,
+    )
 
 
 def trapezoid(x):

@@ -47,7 +47,10 @@ def operator_methods():
             return -self.by
 
     o = Offset()
-    return lambda x: o + (x + 1) + (-o) * (2.0 * o), [lambda: setattr(o, "by", 2.0), lambda: setattr(o, "by", X)]
+    return lambda x: o + (x + 1) + (-o) * (2.0 * o), [
+        lambda: setattr(o, "by", 2.0),
+        lambda: setattr(o, "by", X),
+    ]
 
 
 @case
@@ -71,7 +74,10 @@ def truth_method():
             return self.on
 
     f = Flag()
-    return lambda x: x * 2 if f else x, [lambda: setattr(f, "on", False), lambda: setattr(f, "on", True)]
+    return lambda x: x * 2 if f else x, [
+        lambda: setattr(f, "on", False),
+        lambda: setattr(f, "on", True),
+    ]
 
 
 @case
@@ -130,7 +136,10 @@ def equality_method():
             return self.number < other
 
     v = Version()
-    return lambda x: (x if v == 1 else x * 2) + (v < 3), [lambda: setattr(v, "number", 2), lambda: setattr(v, "number", 4)]
+    return lambda x: (x if v == 1 else x * 2) + (v < 3), [
+        lambda: setattr(v, "number", 2),
+        lambda: setattr(v, "number", 4),
+    ]
 
 
 @case
@@ -142,7 +151,11 @@ def call_method():
             return x * self.by
 
     s = Scale()
-    return lambda x: s(x), [lambda: setattr(s, "by", 3.0), lambda: setattr(s, "by", 3), lambda: setattr(s, "by", X)]
+    return lambda x: s(x), [
+        lambda: setattr(s, "by", 3.0),
+        lambda: setattr(s, "by", 3),
+        lambda: setattr(s, "by", X),
+    ]
 
 
 @case
@@ -154,7 +167,10 @@ def getitem_method():
             return self.data[k]
 
     t = Table()
-    return lambda x: x * t[1], [lambda: t.data.__setitem__(1, 7.0), lambda: setattr(t, "data", [0, 4.0])]
+    return lambda x: x * t[1], [
+        lambda: t.data.__setitem__(1, 7.0),
+        lambda: setattr(t, "data", [0, 4.0]),
+    ]
 
 
 @case
@@ -170,7 +186,10 @@ def getattr_method():
                 raise AttributeError(name)
 
     d = Dynamic()
-    return lambda x: x * d.w, [lambda: d.inner.__setitem__("w", 3.0), lambda: d.inner.__setitem__("w", X)]
+    return lambda x: x * d.w, [
+        lambda: d.inner.__setitem__("w", 3.0),
+        lambda: d.inner.__setitem__("w", X),
+    ]
 
 
 @case
@@ -248,7 +267,12 @@ def deques():
     q = collections.deque([1.0, 2.0])
     return (
         lambda x: sum(v * x for v in q) + q[0] * len(q),
-        [lambda: q.append(3.0), lambda: q.__setitem__(0, 9.0), lambda: q.rotate(), lambda: q.popleft()],
+        [
+            lambda: q.append(3.0),
+            lambda: q.__setitem__(0, 9.0),
+            lambda: q.rotate(),
+            lambda: q.popleft(),
+        ],
     )
 
 
@@ -266,7 +290,11 @@ def default_and_ordered_dicts():
     d, o = collections.defaultdict(float, a=1.0), collections.OrderedDict(a=1.0, b=2.0)
     return (
         lambda x: x * d["a"] + [v for v in o.values()][0] + list(o)[0].count("a") + dict(o)["b"],
-        [lambda: d.__setitem__("a", 3.0), lambda: o.move_to_end("a"), lambda: o.__setitem__("b", 8.0)],
+        [
+            lambda: d.__setitem__("a", 3.0),
+            lambda: o.move_to_end("a"),
+            lambda: o.__setitem__("b", 8.0),
+        ],
     )
 
 
@@ -274,7 +302,10 @@ def default_and_ordered_dicts():
 def chain_maps():
     base, own = {"a": 1.0}, {}
     m = collections.ChainMap(own, base)
-    return lambda x: x * m["a"], [lambda: base.__setitem__("a", 2.0), lambda: own.__setitem__("a", 5.0)]
+    return lambda x: x * m["a"], [
+        lambda: base.__setitem__("a", 2.0),
+        lambda: own.__setitem__("a", 5.0),
+    ]
 
 
 @case
@@ -290,7 +321,10 @@ def mapping_proxies():
 @case
 def sets():
     s = {1, 2}
-    return lambda x: sum(v * x for v in s) + len(s) + (3 in s), [lambda: s.add(3), lambda: s.discard(1)]
+    return lambda x: sum(v * x for v in s) + len(s) + (3 in s), [
+        lambda: s.add(3),
+        lambda: s.discard(1),
+    ]
 
 
 @case
@@ -316,7 +350,12 @@ def has_and_get_attribute():
     o = types.SimpleNamespace()
     return (
         lambda x: (x * 2 if hasattr(o, "w") else x) + getattr(o, "shift", 0.0) + getattr(o, "n", 1),
-        [lambda: setattr(o, "w", 1), lambda: setattr(o, "shift", 3.0), lambda: setattr(o, "n", 4), lambda: delattr(o, "w")],
+        [
+            lambda: setattr(o, "w", 1),
+            lambda: setattr(o, "shift", 3.0),
+            lambda: setattr(o, "n", 4),
+            lambda: delattr(o, "w"),
+        ],
     )
 
 
@@ -347,15 +386,29 @@ def key_errors_caught():
         except IndexError:
             return y
 
-    return program, [lambda: table.__setitem__("k", 2.0), lambda: items.append(5.0), lambda: table.clear()]
+    return program, [
+        lambda: table.__setitem__("k", 2.0),
+        lambda: items.append(5.0),
+        lambda: table.clear(),
+    ]
 
 
 @case
 def dictionary_queries():
     table = {"a": 1.0}
     return (
-        lambda x: x * table.get("b", 2.0) + ("c" in table) + len(table) + sum(len(k) for k in table) + table.setdefault("a", 9.0),
-        [lambda: table.__setitem__("b", 5.0), lambda: table.__setitem__("c", 1.0), lambda: table.__setitem__("long", 0.0)],
+        lambda x: (
+            x * table.get("b", 2.0)
+            + ("c" in table)
+            + len(table)
+            + sum(len(k) for k in table)
+            + table.setdefault("a", 9.0)
+        ),
+        [
+            lambda: table.__setitem__("b", 5.0),
+            lambda: table.__setitem__("c", 1.0),
+            lambda: table.__setitem__("long", 0.0),
+        ],
     )
 
 
@@ -363,8 +416,23 @@ def dictionary_queries():
 def list_queries():
     items = [3.0, 1.0]
     return (
-        lambda x: x * items[-1] + len(items) + sum(items) + max(items) + items.index(max(items)) + sorted(items)[0] + items[::-1][0] + (2.0 in items) + (items == [3.0, 1.0]),
-        [lambda: items.append(2.0), lambda: items.__setitem__(0, 0.5), lambda: items.reverse(), lambda: items.clear() or items.append(7.0)],
+        lambda x: (
+            x * items[-1]
+            + len(items)
+            + sum(items)
+            + max(items)
+            + items.index(max(items))
+            + sorted(items)[0]
+            + items[::-1][0]
+            + (2.0 in items)
+            + (items == [3.0, 1.0])
+        ),
+        [
+            lambda: items.append(2.0),
+            lambda: items.__setitem__(0, 0.5),
+            lambda: items.reverse(),
+            lambda: items.clear() or items.append(7.0),
+        ],
     )
 
 
@@ -399,14 +467,24 @@ def enumerated_and_zipped():
         a, b = names[0], [*ws][-1]
         return total + first + len(a) * b
 
-    return program, [lambda: ws.__setitem__(1, 5.0), lambda: names.__setitem__(0, "long"), lambda: ws.__setitem__(0, 0.5)]
+    return program, [
+        lambda: ws.__setitem__(1, 5.0),
+        lambda: names.__setitem__(0, "long"),
+        lambda: ws.__setitem__(0, 0.5),
+    ]
 
 
 @case
 def mapped_and_filtered():
     ws = [1.0, -2.0, 3.0]
     return (
-        lambda x: sum(map(lambda w: w * x, ws)) + len(list(filter(lambda w: w > 0, ws))) + functools.reduce(lambda a, b: a * b, ws) + sum([w**2 for w in ws if w > 0]) + any(w > 4 for w in ws),
+        lambda x: (
+            sum(map(lambda w: w * x, ws))
+            + len(list(filter(lambda w: w > 0, ws)))
+            + functools.reduce(lambda a, b: a * b, ws)
+            + sum([w**2 for w in ws if w > 0])
+            + any(w > 4 for w in ws)
+        ),
         [lambda: ws.__setitem__(0, 5.0), lambda: ws.__setitem__(1, 2.0), lambda: ws.append(0.5)],
     )
 
@@ -420,7 +498,11 @@ def star_arguments():
 
     return (
         lambda x: f(x, *args, **kwargs) + max(*args),
-        [lambda: args.__setitem__(0, 5.0), lambda: kwargs.__setitem__("c", 4.0), lambda: kwargs.__setitem__("n", 3)],
+        [
+            lambda: args.__setitem__(0, 5.0),
+            lambda: kwargs.__setitem__("c", 4.0),
+            lambda: kwargs.__setitem__("n", 3),
+        ],
     )
 
 
@@ -433,7 +515,11 @@ def starred_displays():
         merged = {**table, "b": 1.0}
         return x * both[0] + merged["a"] + len(both) + len(merged) + len({*items})
 
-    return program, [lambda: items.__setitem__(0, 4.0), lambda: table.__setitem__("a", 7.0), lambda: items.append(1.0)]
+    return program, [
+        lambda: items.__setitem__(0, 4.0),
+        lambda: table.__setitem__("a", 7.0),
+        lambda: items.append(1.0),
+    ]
 
 
 @case
@@ -589,7 +675,12 @@ def closures_rebound():
     def change(number):
         def inner():
             nonlocal k, w, f
-            k, w, f = [(3.0, X, np.sin), (3, X * 2, np.sin), (3, X * 2, np.cos), (1j, X, lambda v: v)][number]
+            k, w, f = [
+                (3.0, X, np.sin),
+                (3, X * 2, np.sin),
+                (3, X * 2, np.cos),
+                (1j, X, lambda v: v),
+            ][number]
 
         return inner
 
@@ -600,7 +691,11 @@ def closures_rebound():
 def captured_arrays_written_in_place():
     w = np.zeros((2, 3))
     view = w[1]
-    return lambda x: w @ x + view.sum(), [lambda: w.fill(1.0), lambda: view.__imul__(3.0), lambda: w.T.__setitem__(0, 8.0)]
+    return lambda x: w @ x + view.sum(), [
+        lambda: w.fill(1.0),
+        lambda: view.__imul__(3.0),
+        lambda: w.T.__setitem__(0, 8.0),
+    ]
 
 
 @case
@@ -617,8 +712,17 @@ def data_classes_and_enums():
 
     c = Config()
     return (
-        lambda x: (x if c.mode is Mode.A else -x) * c.rate + sum(c.sizes) + dataclasses.replace(c, rate=c.rate * 2).rate + dataclasses.asdict(c)["rate"],
-        [lambda: setattr(c, "mode", Mode.B), lambda: setattr(c, "rate", 2.0), lambda: c.sizes.append(4)],
+        lambda x: (
+            (x if c.mode is Mode.A else -x) * c.rate
+            + sum(c.sizes)
+            + dataclasses.replace(c, rate=c.rate * 2).rate
+            + dataclasses.asdict(c)["rate"]
+        ),
+        [
+            lambda: setattr(c, "mode", Mode.B),
+            lambda: setattr(c, "rate", 2.0),
+            lambda: c.sizes.append(4),
+        ],
     )
 
 
@@ -626,7 +730,9 @@ def data_classes_and_enums():
 def strings_and_formats():
     box = types.SimpleNamespace(name="sin", spec="{:.1f}")
     return (
-        lambda x: getattr(np, f"{box.name}")(x) + len(box.name.upper()) + float(box.spec.format(2.55)),
+        lambda x: (
+            getattr(np, f"{box.name}")(x) + len(box.name.upper()) + float(box.spec.format(2.55))
+        ),
         [lambda: setattr(box, "name", "arctan"), lambda: setattr(box, "spec", "{:.2f}")],
     )
 
@@ -656,14 +762,21 @@ def bound_methods_as_values():
     box = types.SimpleNamespace(f=Model(2.0).f, fs=[Model(1.0).f, Model(3.0).f])
     return (
         lambda x: box.f(x) + sum(f(x) for f in box.fs),
-        [lambda: setattr(box, "f", Model(5.0).f), lambda: setattr(box.fs[0].__self__, "w", 7.0), lambda: box.fs.pop()],
+        [
+            lambda: setattr(box, "f", Model(5.0).f),
+            lambda: setattr(box.fs[0].__self__, "w", 7.0),
+            lambda: box.fs.pop(),
+        ],
     )
 
 
 @case
 def partials_kept_outside():
     box = types.SimpleNamespace(f=functools.partial(np.multiply, 2.0))
-    return lambda x: box.f(x), [lambda: setattr(box, "f", functools.partial(np.multiply, 3.0)), lambda: setattr(box, "f", functools.partial(np.add, X))]
+    return lambda x: box.f(x), [
+        lambda: setattr(box, "f", functools.partial(np.multiply, 3.0)),
+        lambda: setattr(box, "f", functools.partial(np.add, X)),
+    ]
 
 
 @case
@@ -675,7 +788,10 @@ def generators_of_outside_values():
             yield w * 2
         yield from ws
 
-    return lambda x: sum(x * w for w in each()), [lambda: ws.append(3.0), lambda: ws.__setitem__(0, 5.0)]
+    return lambda x: sum(x * w for w in each()), [
+        lambda: ws.append(3.0),
+        lambda: ws.__setitem__(0, 5.0),
+    ]
 
 
 @case
@@ -689,7 +805,12 @@ def user_list_and_dict_types():
     w, t = Weights([1.0, 2.0]), Table(a=1.0)
     return (
         lambda x: sum(v * x for v in w) + w[0] + t["a"] + sum(t.values()) + len(w),
-        [lambda: w.__setitem__(0, 4.0), lambda: w.append(1.0), lambda: t.__setitem__("a", 6.0), lambda: t.__setitem__("b", 6.0)],
+        [
+            lambda: w.__setitem__(0, 4.0),
+            lambda: w.append(1.0),
+            lambda: t.__setitem__("a", 6.0),
+            lambda: t.__setitem__("b", 6.0),
+        ],
     )
 
 
@@ -725,7 +846,10 @@ def global_statement_in_helper():
         global K
         return x * K
 
-    return program, [lambda: globals().__setitem__("K", 7.0), lambda: globals().__setitem__("K", 2.0)]
+    return program, [
+        lambda: globals().__setitem__("K", 7.0),
+        lambda: globals().__setitem__("K", 2.0),
+    ]
 
 
 @case
@@ -805,7 +929,10 @@ def decorated_helpers():
     def scale(x):
         return x * box.k
 
-    return lambda x: table(3) * x + scale(x), [lambda: setattr(box, "k", 3.0), lambda: setattr(box, "k", X)]
+    return lambda x: table(3) * x + scale(x), [
+        lambda: setattr(box, "k", 3.0),
+        lambda: setattr(box, "k", X),
+    ]
 
 
 @case
@@ -866,8 +993,12 @@ def callbacks_of_builtins_and_the_library():
 
     key = Key()
     return (
-        lambda x: np.array(sorted(x, key=key)) * x + sum(map(lambda v: v * box.k, x)) + functools.reduce(lambda a, b: a + b * box.k, x)
-        + np.apply_along_axis(lambda r: r * box.k, 0, x),
+        lambda x: (
+            np.array(sorted(x, key=key)) * x
+            + sum(map(lambda v: v * box.k, x))
+            + functools.reduce(lambda a, b: a + b * box.k, x)
+            + np.apply_along_axis(lambda r: r * box.k, 0, x)
+        ),
         [lambda: setattr(box, "order", -1), lambda: setattr(box, "k", 3.0)],
     )
 
@@ -880,7 +1011,10 @@ def star_imports_and_aliases_of_modules():
     inner.k, MODULE.inner = 2.0, inner
     return (
         lambda x: x * MODULE.inner.k + m.pi + getattr(MODULE.inner, "k") + vars(MODULE)["inner"].k,
-        [lambda: setattr(inner, "k", 3.0), lambda: setattr(MODULE, "inner", types.SimpleNamespace(k=4.0))],
+        [
+            lambda: setattr(inner, "k", 3.0),
+            lambda: setattr(MODULE, "inner", types.SimpleNamespace(k=4.0)),
+        ],
     )
 
 
@@ -888,8 +1022,14 @@ def star_imports_and_aliases_of_modules():
 def chained_comparisons_and_walrus():
     box = types.SimpleNamespace(low=0.0, high=2.0)
     return (
-        lambda x: x * 2 if box.low <= 1.0 < box.high else (x if (top := box.high) > 0.5 else x + top),
-        [lambda: setattr(box, "high", 1.0), lambda: setattr(box, "high", 0.25), lambda: setattr(box, "low", 5.0)],
+        lambda x: (
+            x * 2 if box.low <= 1.0 < box.high else (x if (top := box.high) > 0.5 else x + top)
+        ),
+        [
+            lambda: setattr(box, "high", 1.0),
+            lambda: setattr(box, "high", 0.25),
+            lambda: setattr(box, "low", 5.0),
+        ],
     )
 
 
@@ -903,7 +1043,11 @@ def annotations_and_defaults_of_inner_functions():
 
         return inner(x) + (lambda v, by=box.k: v * by)(x)
 
-    return program, [lambda: setattr(box, "k", 3.0), lambda: globals().__setitem__("K", 9.0), lambda: globals().__setitem__("K", 2.0)]
+    return program, [
+        lambda: setattr(box, "k", 3.0),
+        lambda: globals().__setitem__("K", 9.0),
+        lambda: globals().__setitem__("K", 2.0),
+    ]
 
 
 @case
@@ -1033,7 +1177,9 @@ def test_results_share_memory_as_in_numpy(name):
             assert left.flags.writeable == right.flags.writeable
         for i in range(len(got)):
             for j in range(i):
-                assert np.shares_memory(got[i], got[j]) == np.shares_memory(expected[i], expected[j])
+                assert np.shares_memory(got[i], got[j]) == np.shares_memory(
+                    expected[i], expected[j]
+                )
                 assert got[i] is got[j] or expected[i] is not expected[j]
 
 

@@ -86,7 +86,11 @@ def star_arguments(x):
     def f(a, /, b, *rest, c=2.0, **more):
         return a * b + sum(rest) * c + sum(more.values())
 
-    return f(x, 1.0, x[0], x[1], c=x[2], d=x, e=4.0), f(*list(x)), f(**{"b": x}, **{}) if False else f(x, b=2.0)
+    return (
+        f(x, 1.0, x[0], x[1], c=x[2], d=x, e=4.0),
+        f(*list(x)),
+        f(**{"b": x}, **{}) if False else f(x, b=2.0),
+    )
 
 
 def mutable_default(x):
@@ -362,7 +366,14 @@ def inheritance(x):
     layer = Tanh.made(x)
     layer.norm = 2.0
     made = Base.registry["Tanh"](x[0])
-    return layer(x), Base(x).square(x), layer.doubled + layer.doubled, layer.norm, made.forward(x), Base(2.0)(x)
+    return (
+        layer(x),
+        Base(x).square(x),
+        layer.doubled + layer.doubled,
+        layer.norm,
+        made.forward(x),
+        Base(2.0)(x),
+    )
 
 
 @dataclasses.dataclass
@@ -457,7 +468,13 @@ def attributes_by_hand(x):
     d.value = x[0]
     with contextlib.suppress(AttributeError):
         o.w = 3.0
-    return o.double_w * o.k, d.value, vars(o)["w"] * 1, hasattr(o, "nothing"), getattr(o, "nothing", x[1])
+    return (
+        o.double_w * o.k,
+        d.value,
+        vars(o)["w"] * 1,
+        hasattr(o, "nothing"),
+        getattr(o, "nothing", x[1]),
+    )
 
 
 def callable_objects(x):
@@ -558,7 +575,7 @@ def deleted_and_shadowed_names(x):
 
 def conditional_expressions_and_slices(x):
     n = 2 if len(x) > 2 else 1
-    return x[:n], x[slice(None, n)], x[-n:] if n else x, x[::1 if n == 2 else -1]
+    return x[:n], x[slice(None, n)], x[-n:] if n else x, x[:: 1 if n == 2 else -1]
 
 
 def try_finally(x):
@@ -655,7 +672,9 @@ def test_derivatives_of_derivatives_with_closures():
         return grad(middle)(0.7) + grad(lambda b: inner(b) ** 2)(a)
 
     h = 1e-6
-    np.testing.assert_allclose(grad(outer)(0.4), (outer(0.4 + h) - outer(0.4 - h)) / (2 * h), rtol=1e-7)
+    np.testing.assert_allclose(
+        grad(outer)(0.4), (outer(0.4 + h) - outer(0.4 - h)) / (2 * h), rtol=1e-7
+    )
     np.testing.assert_allclose(
         grad(grad(outer))(0.4), (grad(outer)(0.4 + h) - grad(outer)(0.4 - h)) / (2 * h), rtol=1e-7
     )
@@ -684,7 +703,9 @@ def test_gradients_with_branches_and_writes_inside():
         return np.sum(grad(inner)(X, t) ** 2)
 
     h = 1e-6
-    np.testing.assert_allclose(grad(outer)(1.5), (outer(1.5 + h) - outer(1.5 - h)) / (2 * h), rtol=1e-7)
+    np.testing.assert_allclose(
+        grad(outer)(1.5), (outer(1.5 + h) - outer(1.5 - h)) / (2 * h), rtol=1e-7
+    )
 
 
 class Model:

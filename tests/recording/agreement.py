@@ -61,7 +61,10 @@ def total(result):
     """One real number made of everything inexact in a result, with weights that differ."""
     sum_ = 0.0
     for number, leaf in enumerate(trees.flatten(result)[0]):
-        if isinstance(leaf, (bool, int, str, type(None))) or np.asarray(leaf).dtype.kind not in "fc":
+        if (
+            isinstance(leaf, (bool, int, str, type(None)))
+            or np.asarray(leaf).dtype.kind not in "fc"
+        ):
             continue
         parts = [leaf.real, leaf.imag] if np.asarray(leaf).dtype.kind == "c" else [leaf]
         for part in parts:
@@ -96,7 +99,11 @@ def agree_gradient(function, *arguments, argnums=0, tolerance=1e-5):
         for sign in (1, -1):
             moved = x.copy()
             moved[position] += sign * STEP
-            changed = [*arguments[:argnums], moved if x.ndim else moved[()], *arguments[argnums + 1 :]]
+            changed = [
+                *arguments[:argnums],
+                moved if x.ndim else moved[()],
+                *arguments[argnums + 1 :],
+            ]
             ends.append(total(function(*copy.deepcopy(changed))))
         expected[position] = (ends[0] - ends[1]) / (2 * STEP)
     np.testing.assert_allclose(gradient, expected, rtol=tolerance, atol=tolerance)

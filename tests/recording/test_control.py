@@ -98,7 +98,11 @@ def masked_sum(x):
 
 def masked_pipeline(x):
     positive = x[x > 0]
-    return np.exp(positive).sum() + (positive * 2 - 1).sum() + positive.mean() if positive.size else 0.0
+    return (
+        np.exp(positive).sum() + (positive * 2 - 1).sum() + positive.mean()
+        if positive.size
+        else 0.0
+    )
 
 
 def masked_length(x):
@@ -219,12 +223,22 @@ def weak_scalars(x):
     return x * 2, x[0] * 2, 2 * x[0], x // 0.3, x % 0.3, -x, +x, x.astype(np.float32) * 2.0
 
 
-PROGRAMS = [value for name, value in list(globals().items()) if getattr(value, "__module__", "") == __name__]
+PROGRAMS = [
+    value for name, value in list(globals().items()) if getattr(value, "__module__", "") == __name__
+]
 INPUTS = [
     np.array([0.4, 0.9, 0.2]), np.array([-1.2, 0.3, 2.5]), np.array([0.5, -0.5, 0.7]),
     np.array([-0.1, -0.2, -0.3]), np.array([3.0, 1.0, 2.0]), np.zeros(3), np.array([1.0, 1.0, 1.0]),
 ]  # fmt: skip
-KINKED = {"masked_length", "unique_values", "weak_scalars", "caught", "ternary_scalar", "printed", "builtin_sum"}
+KINKED = {
+    "masked_length",
+    "unique_values",
+    "weak_scalars",
+    "caught",
+    "ternary_scalar",
+    "printed",
+    "builtin_sum",
+}
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda f: f.__name__)

@@ -313,7 +313,10 @@ def test_arguments_written_through_views():
         x.sort()
         return x[0]
 
-    agree(program, [(np.array([3.0, 1.0, 2.0]), {"a": X}), (np.array([0.0, 1.0, 5.0]), {"a": X.copy("F")})])
+    agree(
+        program,
+        [(np.array([3.0, 1.0, 2.0]), {"a": X}), (np.array([0.0, 1.0, 5.0]), {"a": X.copy("F")})],
+    )
 
 
 def test_results_alias_as_in_numpy():
@@ -340,7 +343,9 @@ def test_pullback_ignores_later_changes():
 
 
 def test_has_aux():
-    value, gradient = value_and_grad(lambda x: (np.sum(x**2), {"x": x * 2, "n": 3}), has_aux=True)(X)
+    value, gradient = value_and_grad(lambda x: (np.sum(x**2), {"x": x * 2, "n": 3}), has_aux=True)(
+        X
+    )
     same(value, (np.sum(X**2), {"x": X * 2, "n": 3}))
     np.testing.assert_allclose(gradient, 2 * X)
 

@@ -413,7 +413,11 @@ def array_copies(x):
 
 
 def where_reduction(x):
-    return np.sum(x, where=x > 0.3), np.mean(x, axis=1, where=[True, False, True]), x.max(initial=0.5)
+    return (
+        np.sum(x, where=x > 0.3),
+        np.mean(x, axis=1, where=[True, False, True]),
+        x.max(initial=0.5),
+    )
 
 
 def chained(x):
@@ -433,7 +437,9 @@ def tril_write(x):
     return x
 
 
-PROGRAMS = [value for name, value in list(globals().items()) if getattr(value, "__module__", "") == __name__]
+PROGRAMS = [
+    value for name, value in list(globals().items()) if getattr(value, "__module__", "") == __name__
+]
 X = np.array([[0.31, 0.72, 0.15], [0.94, 0.42, 0.67], [0.55, 0.08, 0.81]])
 Y = np.array([[0.9, 0.1, 0.3], [0.2, 0.7, 0.6], [0.85, 0.05, 0.4]])
 SMOOTHLESS = {"in_place_modulo", "out_cast", "delete_insert"}

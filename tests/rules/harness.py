@@ -36,9 +36,7 @@ def build(function, *arguments) -> CalcGraph:
     """The forward graph of a function of Symbols."""
     builder = Builder()
     names = "xyzuvw"
-    inputs = [
-        builder.input(spec_of(a), name) for a, name in zip(arguments, names, strict=False)
-    ]
+    inputs = [builder.input(spec_of(a), name) for a, name in zip(arguments, names, strict=False)]
     result = function(*inputs)
     results = result if isinstance(result, (tuple, list)) else (result,)
     return CalcGraph([x.node for x in inputs], builder.nodes, [y.node for y in results])
@@ -133,9 +131,7 @@ def _wide(value):
 
 def _rerun(graph, points):
     """The graph's values in double precision: casts down are left out."""
-    order = [
-        node if node.op.name != "astype" else node.replace(op=_WIDE) for node in graph.order
-    ]
+    order = [node if node.op.name != "astype" else node.replace(op=_WIDE) for node in graph.order]
     here = dict(zip(graph.order, order, strict=True))
     order = []
     for node in graph.order:

@@ -21,7 +21,9 @@ LINES = [
     row("logspace", START, STOP, 5, base=each(2.0, 7.5)),
     row("logspace", lambda a, b: np.logspace(0.0, a, 4, base=b), START, STOP),
     row("logspace", lambda b: np.logspace(0.0, 1.0, 4, base=b), STOPS),
-    row("geomspace", each(START, 1), each(STOP, 2.1), num=each(5, 2, 1), endpoint=each(True, False)),
+    row(
+        "geomspace", each(START, 1), each(STOP, 2.1), num=each(5, 2, 1), endpoint=each(True, False)
+    ),
     row("geomspace", each(STARTS, START), STOPS, 4, axis=each(0, -1)),
     row("geomspace", lambda a, b: np.geomspace(-a, -b, 4), START, STOP),
     row("geomspace", lambda a, b: np.geomspace(a, b, 4), 1 + 1j, 4 - 1j),

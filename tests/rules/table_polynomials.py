@@ -93,7 +93,7 @@ def classes(kind):
         named(lambda c, d, x: (kind(c) * kind(d) + kind(c) - 1.0)(x), B, V, S),
         named(lambda c, x: kind(c).deriv()(x) * kind(c).integ(1, [2.0])(x), V, S),
         named(lambda c, x: kind(c, domain=[0, 2], window=[-1, 1])(x), V, S),
-        named(lambda c, a: (-(kind(c) * a + a) ** 2).coef, B, S),
+        named(lambda c, a: (-((kind(c) * a + a) ** 2)).coef, B, S),
         named(lambda c, d: (kind(c) // kind(d)).coef, V, positive(3), tolerance=1e-5),
         named(lambda c: kind(c).convert(kind=np.polynomial.Polynomial).coef, B),
         named(lambda y, x: kind.fit(np.arange(8.0), y, 2)(x), Y, S, tolerance=1e-5),

@@ -12,7 +12,18 @@ U = reals(2, 4, 3, seed=8)
 
 MATMUL = [(A, B), (w, A), (A, v), (v, v), (T, A), (reals(5, 3), T), (T, w), (v, T),
           (reals(2, 1, 3, 4), reals(5, 4, 2)), (Z, B + 0j)]  # fmt: skip
-DOT = [(A, B), (A, v), (w, A), (v, v), (s, A), (A, s), (T, w), (w, U), (T, reals(5, 4, 2)), (B.T, T)]
+DOT = [
+    (A, B),
+    (A, v),
+    (w, A),
+    (v, v),
+    (s, A),
+    (A, s),
+    (T, w),
+    (w, U),
+    (T, reals(5, 4, 2)),
+    (B.T, T),
+]
 INNER = [(A, v), (v, v), (A, S), (T, w), (s, A), (w, T), (T, reals(5, 4))]
 
 

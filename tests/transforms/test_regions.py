@@ -38,8 +38,8 @@ EACH = pytest.mark.parametrize("program", PROGRAMS, ids=[p.function.__name__ for
 def same(one, other):
     """Equal to the bit, in value, shape and dtype."""
     one, other = np.asarray(one), np.asarray(other)
-    return one.dtype == other.dtype and one.shape == other.shape and (
-        one.tobytes() == other.tobytes()
+    return (
+        one.dtype == other.dtype and one.shape == other.shape and (one.tobytes() == other.tobytes())
     )
 
 

@@ -86,7 +86,7 @@ def test_ten_thousand_nodes_stay_below_the_limit(limit):
 # -- user text ----------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     "name",
-    ['<script>alert(1)</script>', '"];evil[label="', "a&b<c>", "</title>\n\\N\\G", "한국어", "<>"],
+    ["<script>alert(1)</script>", '"];evil[label="', "a&b<c>", "</title>\n\\N\\G", "한국어", "<>"],
 )
 def test_user_text_is_text(name):
     svg = viz.to_svg(matmul_graph(name, title=name))

@@ -16,8 +16,16 @@ from tracer.graph.node import Node
 from tracer.ops.nouns import noun
 
 TAKEN = frozenset(
-    {*keyword.kwlist, *keyword.softkwlist, *dir(builtins), "np", "special", "scipy", "GuardMiss",
-    "residuals"}
+    {
+        *keyword.kwlist,
+        *keyword.softkwlist,
+        *dir(builtins),
+        "np",
+        "special",
+        "scipy",
+        "GuardMiss",
+        "residuals",
+    }
 )
 
 # The same for the cotangent of an unnamed value: g_pre is that of what goes into an activation.

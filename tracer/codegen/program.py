@@ -40,9 +40,7 @@ class Program:
         Under which tracebacks, ``pdb`` and ``inspect.getsource`` know the text.
     """
 
-    def __init__(
-        self, name: str, source: str, lines: Mapping[Node, int], values: dict[str, Any]
-    ):
+    def __init__(self, name: str, source: str, lines: Mapping[Node, int], values: dict[str, Any]):
         self.name = name
         self.source = source
         self.lines = lines

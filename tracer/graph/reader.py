@@ -258,8 +258,10 @@ class Reader:
         kwargs: dict[str, Any] = {}
         while not self.skip(end):
             following = self.tokens[self.at + 1 : self.at + 2]
-            if self.tokens[self.at : self.at + 1] and self.tokens[self.at][0] == "word" and (
-                following == [("sign", "=")]
+            if (
+                self.tokens[self.at : self.at + 1]
+                and self.tokens[self.at][0] == "word"
+                and (following == [("sign", "=")])
             ):
                 key = self.take()[1]
                 self.take("=")

@@ -34,6 +34,7 @@ NOUNS = {
     "python_scalar": "number",
 }  # fmt: skip
 
+
 def noun(node: Node) -> str:
     """What an unnamed value is, in one word."""
     found = NOUNS.get(node.op.name)

@@ -48,9 +48,7 @@ def fold_constants(graph: CalcGraph) -> CalcGraph:
 def _is_source(node: Node) -> bool:
     """Whether a known value can start here."""
     name = node.op.name
-    return (
-        (not node.inputs and name != "input") or name == "size_of" or name == "same_size"
-    )
+    return (not node.inputs and name != "input") or name == "size_of" or name == "same_size"
 
 
 def _fold(node: Node, known: dict[Node, Any]) -> Node | None:
@@ -124,8 +122,6 @@ def _constant(node: Node, value: Any, known: dict[Node, Any]) -> Node:
         value = value.copy()
         value.flags.writeable = False
     held = value if type(value) in (bool, int, float, complex) else Ref(value, node.name)
-    new = Node(
-        registry.CONSTANT, (), Params((held,)), node.specs, node.origin, node.name
-    )
+    new = Node(registry.CONSTANT, (), Params((held,)), node.specs, node.origin, node.name)
     known[new] = value
     return new

@@ -251,12 +251,19 @@ SHAPES: tuple[Rewrite, ...] = (
     rewrite("elementwise(y, broadcast_like(x, v))", to="elementwise(y, x)"),
     rewrite("elementwise(reshape(x, s), y)", to=leading_first),
     rewrite("elementwise(y, reshape(x, s))", to=leading_second),
-    rewrite("elementwise(broadcast_to(x, s), c)", to="broadcast_to(elementwise(x, c), s)",
-            when=is_strong),
-    rewrite("elementwise(c, broadcast_to(x, s))", to="broadcast_to(elementwise(c, x), s)",
-            when=is_strong),
-    rewrite("elementwise(broadcast_to(x, s))", to="broadcast_to(elementwise(x), s)",
-            when=is_strong),
+    rewrite(
+        "elementwise(broadcast_to(x, s), c)",
+        to="broadcast_to(elementwise(x, c), s)",
+        when=is_strong,
+    ),
+    rewrite(
+        "elementwise(c, broadcast_to(x, s))",
+        to="broadcast_to(elementwise(c, x), s)",
+        when=is_strong,
+    ),
+    rewrite(
+        "elementwise(broadcast_to(x, s))", to="broadcast_to(elementwise(x), s)", when=is_strong
+    ),
     rewrite("elementwise(broadcast_to(x, s), broadcast_to(y, s))", to=both_inside),
     # -- writes and reads -----------------------------------------------------------------------
     rewrite("setitem(x, y, i)[i]", to="y", when=is_basic),
@@ -271,8 +278,16 @@ SHAPES: tuple[Rewrite, ...] = (
     rewrite("transpose(x @ y, *p)", to=product_of_transposes, exact=False, single=True),
     rewrite("sum(broadcast_to(x, s), **k)", to=sum_of_broadcast, exact=False),
     rewrite("sum(reshape(x, s))", to="sum(x)", exact=False),
-    rewrite("x + scatter_add(zeros(*p, **k), y, index)", to="scatter_add(x, y, index)",
-            exact=False, single=True),
-    rewrite("scatter_add(zeros(*p, **k), y, index) + x", to="scatter_add(x, y, index)",
-            exact=False, single=True),
+    rewrite(
+        "x + scatter_add(zeros(*p, **k), y, index)",
+        to="scatter_add(x, y, index)",
+        exact=False,
+        single=True,
+    ),
+    rewrite(
+        "scatter_add(zeros(*p, **k), y, index) + x",
+        to="scatter_add(x, y, index)",
+        exact=False,
+        single=True,
+    ),
 )

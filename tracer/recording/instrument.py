@@ -35,7 +35,6 @@ from tracer.recording.text import text_of
 from tracer.recording.unsourced import watch
 from tracer.recording.whereabouts import is_users
 
-
 COUNTERS = frozenset({int, float, complex, bool, str, bytes, tuple, type(None)})
 READ: dict[str, Any] = {"attr": getattr, "item": operator.getitem}
 

@@ -41,9 +41,7 @@ from tracer.recording.tensor import TracedTensor
 ROUNDS = 4  # of widening the kinds of a carry: weak int, weak float, scalar
 
 
-def record_for(
-    recorder: Recorder, lower: Any, upper: Any, body_fn: Any, init: Any
-) -> tuple | None:
+def record_for(recorder: Recorder, lower: Any, upper: Any, body_fn: Any, init: Any) -> tuple | None:
     """``fori_loop`` as one ``loop`` node."""
     names = parameter_names(body_fn, 2)
 

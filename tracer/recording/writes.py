@@ -215,7 +215,8 @@ class Writes(Calls):
         if op.schema.kind == "elementwise":
             where = kwargs.pop("where", True)
         elif op.name in SUMS and kwargs.get("dtype") is None and outs[0] is not None:
-            kwargs["dtype"] = np.result_type(args[0].dtype, outs[0].dtype)  # a sum widens to its out
+            # A sum widens to its out.
+            kwargs["dtype"] = np.result_type(args[0].dtype, outs[0].dtype)
             if op.name == "mean" and kwargs["dtype"] != outs[0].dtype:
                 raise leak(
                     "np.mean into an array of a narrower dtype is not traced.",

@@ -207,7 +207,9 @@ def is_unique(index: Any) -> bool:
     items = index if type(index) is tuple else (index,)
     arrays = [item for item in items if hasattr(item, "dtype") and item.shape != ()]
     basic = all(
-        item is None or item is Ellipsis or isinstance(item, (int, np.integer, slice))
+        item is None
+        or item is Ellipsis
+        or isinstance(item, (int, np.integer, slice))
         or _is_place(item)
         for item in items
         if not any(item is array for array in arrays)

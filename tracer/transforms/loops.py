@@ -137,9 +137,7 @@ def _item(node: Node, number: int, name: str = "") -> Node:
     return Node(registry.ITEM, (node,), params, (node.specs[number],), node.origin, name)
 
 
-def _exposed(
-    node: Node, moving: list[Node]
-) -> tuple[Node, list[Node], dict[int, int], Plan]:
+def _exposed(node: Node, moving: list[Node]) -> tuple[Node, list[Node], dict[int, int], Plan]:
     """The loop with residual rows, nodes to stand before it, its outputs' new numbers, the plan."""
     loop = Loop(node)
     wrt = moving_inputs(loop, moving)

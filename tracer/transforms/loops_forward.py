@@ -65,9 +65,7 @@ def push_loop(builder: Builder, node: Node, tangents: dict[Node, Any]) -> Any:
     if loop.condition is not None:
         regions.append(_wider(loop.condition, behind[:2]))
     constants, firsts, sequences = operands
-    together, params = loop_parts(
-        constants, firsts, sequences, loop.start, loop.stop, loop.reverse
-    )
+    together, params = loop_parts(constants, firsts, sequences, loop.start, loop.stop, loop.reverse)
     length = iterations(loop)
     both = carried + len(carry)
     specs = [n.specs[0] for n in outputs[:both]]

@@ -81,9 +81,7 @@ def _symbol(contribution: Any) -> Symbol | None:
     return None
 
 
-def _made(
-    value: Symbol | None, places: dict[Node, int], start: int, end: int
-) -> tuple[Node, ...]:
+def _made(value: Symbol | None, places: dict[Node, int], start: int, end: int) -> tuple[Node, ...]:
     """The nodes between two places that a contribution was computed by, in order."""
     found: set[Node] = set()
     waiting = [value.node] if value is not None else []

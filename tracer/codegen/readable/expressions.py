@@ -227,8 +227,6 @@ def _astype(speller: Speller, node: Node, lookup: Lookup) -> Text:
     return Text(f"{base.at(ATOM)}.astype({name})")
 
 
-
-
 def _python_scalar(speller: Speller, node: Node, lookup: Lookup) -> Text:
     base = speller.argument(node.params.args[0], node, lookup)
     if node.inputs and node.inputs[0].spec.kind == "weak":

@@ -81,9 +81,7 @@ class _LoopWriter:
             node for node in self.carried if node.specs[0].shape
         ] if any(n.op.name in WRITES for n in self.loop.body.order) else [])  # fmt: skip
         while True:
-            block = Block(
-                self.function, self.node, self.loop.body, ends, owned, self.carried
-            )
+            block = Block(self.function, self.node, self.loop.body, ends, owned, self.carried)
             kept = frozenset([n for n in owned if self._stays_own(block, n, owned)])
             if kept == owned:
                 self.owned = owned

@@ -173,6 +173,7 @@ def _tree(tree: Any, constants: Constants, single: str) -> str:
 
 def expression_of(path: str, constants: Constants) -> str:
     """Code for a path, rebuilt from its parts: nothing else than look-ups can be in it."""
+
     def build(part: ast.AST) -> str:
         if isinstance(part, ast.Name):
             return _name(part.id)

@@ -152,9 +152,7 @@ def draft_of(graph: CalcGraph) -> Draft:
 def add_forward(text: Text, parts: Partition, **options: Any) -> None:
     """``forward(...) -> (outputs, residuals)``."""
     graph = parts.forward
-    draft = Draft(
-        graph.inputs, graph.order, graph.outputs, enumerate(graph.guards), graph.effects
-    )
+    draft = Draft(graph.inputs, graph.order, graph.outputs, enumerate(graph.guards), graph.effects)
     text.add("forward", draft, residuals=len(parts.residuals), **options)
 
 
