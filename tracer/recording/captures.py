@@ -11,6 +11,7 @@ from __future__ import annotations
 import array
 import builtins
 import functools
+import inspect
 import operator
 from collections import OrderedDict, deque
 from collections.abc import Callable
@@ -27,6 +28,7 @@ from tracer.recording.active import leak
 from tracer.recording.calls import contains_tensor
 from tracer.recording.contents import ROWS, TABLES
 from tracer.recording.contents import contents as all_contents
+from tracer.recording.loads import MONITOR
 from tracer.recording.streams import STREAMS
 from tracer.recording.tensor import TracedTensor
 from tracer.recording.whereabouts import is_library
@@ -121,6 +123,7 @@ READERS: dict[str, Callable[[Any, Any], Any]] = {
     "name": _read_name,
     "cell": _read_cell,
     "attr": getattr,
+    "static": inspect.getattr_static,
     "item": operator.getitem,
 }
 
@@ -191,6 +194,10 @@ def fingerprint(value: Any) -> Any:
         return kind, tuple(value)
     if is_scipys(value):
         return kind, Same(value)
+    if kind is property:
+        return kind, *[fingerprint(part) for part in (value.fget, value.fset)]
+    if kind in (staticmethod, classmethod):
+        return kind, fingerprint(value.__func__)
     inner = plain_function(value)
     if isinstance(inner, FunctionType):
         given = (*(inner.__defaults__ or ()), *(inner.__kwdefaults__ or {}).values())
@@ -374,6 +381,8 @@ class Captures:
 
     def scanned(self, function: FunctionType) -> None:
         """A user's function runs where its loads can't be seen: all that it names counts."""
+        if MONITOR in function.__code__.co_freevars:
+            return  # it is seen already
         for cell in function.__closure__ or ():
             self._all_of(Path("cell", cell))
         for name in function.__code__.co_names:

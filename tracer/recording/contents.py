@@ -22,16 +22,18 @@ from tracer.recording.whereabouts import is_users
 
 ROWS = (list, tuple, deque, UserList)
 TABLES = (dict, types.MappingProxyType, UserDict)
-DEPTH = 12  # deeper, an object counts by its type alone
+LIMIT = 2_000  # of objects: further ones count by their type alone
 
 
-def contents(value: Any, fingerprint: Callable[[Any], Any], above: tuple[int, ...] = ()) -> Any:
+def contents(
+    value: Any, fingerprint: Callable[[Any], Any], above: dict[int, Any] | None = None
+) -> Any:  # fmt: skip
     """What ``value`` holds, numbers by their bits; ``fingerprint`` is for what holds nothing.
 
     Parameters
     ----------
-    above : tuple of int
-        The objects that this one is part of: a part that is one of them ends there.
+    above : dict
+        The objects met so far by their number: a second time, one counts by its place.
     """
     kind = type(value)
     if kind is float:
@@ -45,9 +47,13 @@ def contents(value: Any, fingerprint: Callable[[Any], Any], above: tuple[int, ..
         return kind, value.shape, value.dtype.str, held
     if isinstance(value, (array.array, bytearray)):
         return kind, bytes(value)
-    if id(value) in above or len(above) > DEPTH:
-        return (kind,)
-    inner = (*above, id(value))
+    if kind in (int, bool, str, bytes, type(None)):
+        return kind, value
+    above = {} if above is None else above
+    if id(value) in above or len(above) > LIMIT:
+        return kind, list(above).index(id(value)) if id(value) in above else -1
+    above[id(value)] = value
+    inner = above
     if kind is functools.partial:
         parts = (value.func, value.args, value.keywords)
         return kind, tuple([contents(part, fingerprint, inner) for part in parts])
@@ -75,7 +81,7 @@ def _is_users(kind: type) -> bool:
     return bool(kind.__module__ == "__main__")
 
 
-def _attributes(value: Any, fingerprint: Callable[[Any], Any], above: tuple[int, ...]) -> tuple:
+def _attributes(value: Any, fingerprint: Callable[[Any], Any], above: dict[int, Any]) -> tuple:
     """An object's attributes, and those of its classes that methods may read through it."""
     if isinstance(value, (type, types.ModuleType, types.FunctionType, types.MethodType)):
         return ()
