@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
@@ -160,6 +161,10 @@ RENAMED: dict[Any, tuple[Any, dict[str, Any]]] = {
     np.linalg.trace: (np.trace, _LAST),
     np.linalg.diagonal: (np.diagonal, _LAST),
 }
+if hasattr(np, "row_stack"):  # deprecated
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        RENAMED[np.row_stack] = np.vstack, {}  # noqa: NPY201
 RENAMED = {old: new for old, new in RENAMED.items() if old is not new[0]}
 
 

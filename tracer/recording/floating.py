@@ -158,13 +158,20 @@ def _module_of(file: str) -> dict[str, Any]:
 
 
 # -- what the user's filters say ---------------------------------------------------------------
+def _matches(pattern: Any, text: str) -> bool:
+    """As the interpreter compares: its own filters hold plain strings, the user's are compiled."""
+    if pattern is None or isinstance(pattern, str):
+        return pattern is None or pattern == text
+    return pattern.match(text) is not None
+
+
 def action_of(message: str, category: type[Warning], module: str, line: int) -> str:
     """What the filters in force do with a warning: ``"ignore"``, ``"error"``, ``"default"`` …"""
     for action, text, kind, place, number in list(warnings.filters):
         if (
-            (text is None or text.match(message))  # type: ignore[union-attr]
+            _matches(text, message)
             and issubclass(category, kind)
-            and (place is None or place.match(module))  # type: ignore[union-attr]
+            and _matches(place, module)
             and (number == 0 or number == line)
         ):
             return action

@@ -307,7 +307,8 @@ def scale(builder: Builder, ct: Any, partial: Any, mark: int = 0) -> Any:
     if len(args) == 2 and type(args[0]) in (int, float) and len(node.inputs) == 1:
         other = Symbol(builder, node.inputs[0])
         if node.op is DIVIDE:
-            return scale(builder, ct, args[0]) / other
+            scaled = scale(builder, ct, args[0])
+            return scaled if scaled is ZERO else scaled / other
         if node.op is MULTIPLY and ct.ndim < other.ndim:
             return ct * args[0] * other
     return ct * partial
