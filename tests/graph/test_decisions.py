@@ -234,7 +234,7 @@ def test_12_captures_are_read_by_path_and_caches_are_shared(caplog):
 
 @pytest.mark.parametrize("function", [
     np.tanh, np.cumsum, np.linalg.inv, lambda a: np.linalg.eigh(a + a.T)[0], np.sort, np.outer,
-], ids=str)  # fmt: skip
+], ids=lambda function: function.__name__)  # fmt: skip
 def test_13_one_declaration_serves_both_modes(function):
     a = np.array([[2.0, 0.3], [0.1, -1.5]])
     call = (lambda x: function(x, x)) if function is np.outer else function
