@@ -71,6 +71,9 @@ def test_check(model, capsys):
     assert "agree" in capsys.readouterr().out
     assert cli.main(["check", f"{model}:loss", *ARGS, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["ok"] is True
+    in_another_order = [part for spec in reversed(ARGS[1::2]) for part in ("--arg", spec)]
+    assert cli.main(["check", f"{model}:loss", *in_another_order]) == 0
+    assert cli.main(["source", "numpy:tanh", "--arg", "x=f8[3]"]) == 0  # positional only
 
 
 def test_a_failing_function_is_exit_code_1(model, capsys):
@@ -92,6 +95,19 @@ def test_a_failing_function_is_exit_code_1(model, capsys):
         (["graph", "model:plain", "--arg", "x=one two"], "is no array, number or file"),
         (["graph", "model:plain", "--arg", "x=@none.npy"], "none.npy"),
         (["graph", "model:plain", "--arg", "x=1", "--arg", "x.y=1"], "already has a value"),
+        (["source", "model:loss", "--arg", "w=f8[3]"], "missing a required argument"),
+        (
+            ["source", "model:plain", "--arg", "x=1.0", "--arg", "n=2", "--arg", "z=1"],
+            "unexpected keyword",
+        ),
+        (
+            ["source", "model:plain", "--arg", "x=1.0", "--arg", "n=2", "-o", "none/x.py"],
+            "can't be written",
+        ),
+        (
+            ["graph", "model:plain", "--arg", "x=1.0", "--arg", "n=2", "-o", "none/x.svg"],
+            "can't be written",
+        ),
     ],
 )
 def test_what_can_t_be_understood_is_exit_code_2(model, capsys, arguments, words):

@@ -20,6 +20,14 @@ def test_trees_integers_and_both_modes_to_second_order():
     check_grads(trace(network), (params, draw.normal(size=(4, 3)), 2), order=1)
 
 
+def test_the_function_runs_as_under_grad():
+    def scaled(x):
+        return float(x) * x * len([entry for entry in np.atleast_1d(x) if entry > 0])
+
+    check_grads(scaled, (0.5,))
+    check_grads(trace(scaled), (0.5,))
+
+
 def test_complex_arguments():
     check_grads(lambda z: np.sum(np.abs(np.exp(z)) ** 2), (np.array([1 + 2j, 0.3 - 1j]),), order=1)
 

@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import argparse
 import ast
+import functools
 import importlib
 import importlib.util
+import inspect
 import json
 import os
 import re
@@ -66,30 +68,45 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     demo = commands.add_parser("demo", help="train a network on handwritten digits, show it all")
-    demo.add_argument("-o", "--output", type=Path, default=Path("tracer-demo"), metavar="FOLDER")
+    demo.add_argument(
+        "-o", "--output", type=Path, default=Path("tracer-demo"), metavar="FOLDER",
+        help="where its files go (tracer-demo)",
+    )  # fmt: skip
     demo.set_defaults(run=_demo)
 
     source = _of_target(commands, "source", "print the generated NumPy source", _source)
     graph = _of_target(commands, "graph", "print the graph, or draw it into a file", _graph)
     for command in (source, graph):
-        command.add_argument("--mode", default="vjp", choices=("vjp", "forward", "jvp"))
         command.add_argument(
-            "--argnums", type=_numbers, default=0, metavar="N[,N]", help="differentiate these"
-        )
-        command.add_argument("-o", "--output", type=Path, metavar="FILE")
+            "--mode", default="vjp", choices=("vjp", "forward", "jvp"),
+            help="with its pullback (vjp), alone (forward) or with its tangents (jvp)",
+        )  # fmt: skip
+        command.add_argument(
+            "--argnums", type=_numbers, default=0, metavar="N[,N]",
+            help="differentiate with respect to these arguments, counted from 0 (the first)",
+        )  # fmt: skip
+    source.add_argument("-o", "--output", type=Path, metavar="FILE", help="instead of stdout")
+    graph.add_argument(
+        "-o", "--output", type=Path, metavar="FILE",
+        help="a picture (.svg, .dot, .png), or the text (.txt)",
+    )  # fmt: skip
     check = _of_target(commands, "check", "compare the derivatives with differences", _check)
-    check.add_argument("--order", type=int, default=2, choices=(1, 2))
-    check.add_argument("--rtol", type=float, default=None)
+    check.add_argument(
+        "--order", type=int, default=2, choices=(1, 2), help="up to which derivative (2)"
+    )
+    check.add_argument("--rtol", type=float, help="relative tolerance (1e-6 in double precision)")
     return parser
 
 
 def _of_target(commands: Any, name: str, text: str, run: Callable[[Any], int]) -> Any:
     command = commands.add_parser(
-        name, help=text, description=text.capitalize() + ".", epilog=EPILOG,
+        name, help=text, description=f"{text[0].upper()}{text[1:]}.", epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    command.add_argument("target", metavar="TARGET")
-    command.add_argument("--arg", action="append", default=[], metavar="SPEC", dest="specs")
+    command.add_argument("target", metavar="TARGET", help="the function")
+    command.add_argument(
+        "--arg", action="append", default=[], metavar="SPEC", dest="specs", help="an argument of it"
+    )
     command.add_argument("--seed", type=int, default=0, help="of the random numbers")
     command.add_argument("--json", action="store_true", help="machine-readable result")
     command.set_defaults(run=run)
@@ -97,7 +114,10 @@ def _of_target(commands: Any, name: str, text: str, run: Callable[[Any], int]) -
 
 
 def _numbers(text: str) -> int | tuple[int, ...]:
-    numbers = tuple([int(part) for part in text.split(",")])
+    try:
+        numbers = tuple([int(part) for part in text.split(",")])
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not N or N,N") from None
     return numbers[0] if len(numbers) == 1 else numbers
 
 
@@ -109,33 +129,37 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _source(options: argparse.Namespace) -> int:
-    function, arguments = _traced_call(options)
-    text = function.source(**arguments, argnums=options.argnums, mode=options.mode)
+    function, call = _traced_call(options)
+    text = function.source(*call.args, **call.kwargs, argnums=options.argnums, mode=options.mode)
     if options.json:
         text = json.dumps({"target": options.target, "mode": options.mode, "source": text})
     return _deliver(text, options.output)
 
 
 def _graph(options: argparse.Namespace) -> int:
-    function, arguments = _traced_call(options)
-    graph = function.graph(**arguments, argnums=options.argnums, mode=options.mode)
+    function, call = _traced_call(options)
+    graph = function.graph(*call.args, **call.kwargs, argnums=options.argnums, mode=options.mode)
     if options.json:
         return _deliver(json.dumps(_described(graph), indent=1), options.output)
     if options.output is None or options.output.suffix == ".txt":
         return _deliver(str(graph), options.output)
     import viz
 
-    _say(f"wrote {viz.render(graph, options.output)}")
+    try:
+        _say(f"wrote {viz.render(graph, options.output)}")
+    except OSError as error:
+        raise _unwritten(options.output, error) from None
     return 0
 
 
 def _check(options: argparse.Namespace) -> int:
     from tracer.testing import check_grads
 
-    function, arguments = _traced_call(options)
+    function, call = _traced_call(options)
+    named = functools.partial(function, **call.kwargs) if call.kwargs else function
     failure = ""
     try:
-        check_grads(function, tuple(arguments.values()), order=options.order, rtol=options.rtol)
+        check_grads(named, call.args, order=options.order, rtol=options.rtol)
     except CheckFailed as error:
         failure = str(error)
     if options.json:
@@ -151,9 +175,16 @@ def _deliver(text: str, output: Path | None) -> int:
     if output is None:
         print(text.rstrip("\n"))
     else:
-        output.write_text(text.rstrip("\n") + "\n", encoding="utf-8")
+        try:
+            output.write_text(text.rstrip("\n") + "\n", encoding="utf-8")
+        except OSError as error:
+            raise _unwritten(output, error) from None
         _say(f"wrote {output}")
     return 0
+
+
+def _unwritten(output: Path, error: OSError) -> CliError:
+    return CliError(f"{output} can't be written: {error.strerror}", fix="choose another --output")
 
 
 def _described(graph: Any) -> dict[str, Any]:
@@ -179,13 +210,40 @@ def _described(graph: Any) -> dict[str, Any]:
 
 
 # -- the function and its arguments -------------------------------------------------------------
-def _traced_call(options: argparse.Namespace) -> tuple[Any, dict[str, Any]]:
+def _traced_call(options: argparse.Namespace) -> tuple[Any, inspect.BoundArguments]:
     from tracer.api import trace
     from tracer.function import TracedFunction
 
     function = _find(options.target)
     traced = function if isinstance(function, TracedFunction) else trace(function)
-    return traced, _arguments(options.specs, np.random.default_rng(options.seed))
+    arguments = _arguments(options.specs, np.random.default_rng(options.seed))
+    return traced, _bound(function, arguments)
+
+
+def _bound(function: Callable[..., Any], arguments: dict[str, Any]) -> inspect.BoundArguments:
+    """The arguments in the order of the function's parameters.
+
+    Raises
+    ------
+    CliError
+        If one is missing, or is no parameter of the function.
+    """
+    try:
+        signature = inspect.signature(function)
+    except ValueError as error:  # a builtin that does not tell
+        raise CliError(str(error), fix="write a Python function that calls it") from None
+    by_place = [
+        arguments.pop(name)
+        for name, parameter in signature.parameters.items()
+        if parameter.kind is parameter.POSITIONAL_ONLY and name in arguments
+    ]
+    try:
+        return signature.bind(*by_place, **arguments)
+    except TypeError as error:
+        name = getattr(function, "__name__", "the function")
+        raise CliError(
+            f"{name}{signature}: {error}", fix="give each parameter its --arg NAME=SPEC"
+        ) from None
 
 
 def _find(target: str) -> Callable[..., Any]:

@@ -20,6 +20,8 @@ import numpy as np
 
 from tracer import trees
 from tracer.errors import CheckFailed
+from tracer.recording.active import ACTIVE
+from tracer.recording.instrument import instrumented
 
 TOLERANCE = {"float16": 3e-2, "complex64": 2e-3, "float32": 2e-3}
 LADDER = tuple([0.02 / 4**k for k in range(6)])
@@ -104,7 +106,7 @@ class _FlatFunction:
                 filled = list(leaves)
                 for i, array in zip(moving, arrays):
                     filled[i] = array
-                outputs = function(*trees.unflatten(structure, filled))
+                outputs = _seen(function)(*trees.unflatten(structure, filled))
                 return tuple([leaf for leaf in trees.flatten(outputs)[0] if _is_inexact(leaf)])
 
             return call
@@ -115,6 +117,12 @@ class _FlatFunction:
         flat_outputs = trees.flatten(outputs)[0]
         named = zip(trees.paths(outputs, "result"), flat_outputs)
         self.results = [name for name, leaf in named if _is_inexact(leaf)]
+
+
+def _seen(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function as an open trace runs it: with what it reads from outside, ``float(x)``, …"""
+    recorder = ACTIVE.get()
+    return function if recorder is None else instrumented(function, recorder.captures)
 
 
 def _plain(fn: Callable[..., Any]) -> Callable[..., Any]:
