@@ -29,8 +29,9 @@ from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.spec import ArraySpec
 from tracer.leaf import Leaf
 from tracer.recording.active import ACTIVE
+from tracer.recording.buffers import overlap
 from tracer.recording.streams import draws, streams_of
-from tracer.recording.trace import Trace
+from tracer.recording.trace import OverlappingWrite, Trace
 from tracer.selection import Pullback, Selection, fitted, flat_tangents, tangent_tree
 from tracer.transforms.partition import partition
 
@@ -62,7 +63,7 @@ def call(function: TracedFunction, args: tuple, kwargs: dict[str, Any]) -> Any:
                 streams=streams_of(leaf.trace.graph, inputs),
             )  # fmt: skip
         result = _outputs(leaf, inputs)
-        plain = not leaf.writes and not leaf.trace.formatted
+        plain = not (leaf.writes or leaf.trace.formatted or leaf.interpreted)
         if flat is not None and plain and is_flat(call_, args, flat[1]):
             one = leaf.trace.structure is trees.LEAF and not leaf.trace.fixed
             remember(
@@ -70,22 +71,15 @@ def call(function: TracedFunction, args: tuple, kwargs: dict[str, Any]) -> Any:
             )
         return result
 
-    return dispatch(function, call_, names, run)
+    try:
+        return dispatch(function, call_, names, run)
+    except OverlappingWrite:
+        return function.__tracer_function__(*args, **kwargs)
 
 
 def _outputs(leaf: Leaf, inputs: list[Any]) -> Any:
     values = leaf.program("forward").run(*inputs)
     return leaf.trace.outputs(leaf.trace.aliased(values, inputs))
-
-
-def overlap(inputs: Sequence[Any]) -> bool:
-    """Whether arrays among the inputs share memory: a write to one would show in the other."""
-    arrays = [value for value in inputs if isinstance(value, np.ndarray)]
-    return any(
-        np.may_share_memory(array, other) and np.shares_memory(array, other)
-        for number, array in enumerate(arrays)
-        for other in arrays[:number]
-    )
 
 
 def value_and_grad(
@@ -118,7 +112,7 @@ def value_and_grad(
         def differentiate() -> Any:
             wrt = selected.wrt(trace)
             results = finish(_run(leaf, kind, wrt, inputs))
-            plain = kind == "value_and_grad" and not trace.formatted
+            plain = kind == "value_and_grad" and not (trace.formatted or leaf.interpreted)
             if flat is not None and plain and is_flat(call_, args, flat[1]):
                 program = leaf.program(kind, wrt)
                 remember(function, flat[0], (leaf, settings.current(), program.run, finish))

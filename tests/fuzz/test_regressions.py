@@ -159,3 +159,32 @@ def test_raw_memory_is_never_a_result():
     ):
         with pytest.raises(errors.LeakError):
             trace(function)(np.ones(3))
+
+
+def test_masks_of_one_array_under_two_names():
+    """The trace's own copies share no memory, and a write through one name is not in the other."""
+
+    def flip(x, y):
+        np.subtract(x, 0.5, out=x)
+        x[y < 0] = -x[x < 0]
+        return x.sum()
+
+    for seed in range(5):
+        one = np.random.default_rng(seed).normal(size=7)
+        other = one.copy()
+        assert trace(flip)(one, one) == flip(other, other)
+        np.testing.assert_array_equal(one, other)
+    with pytest.raises(errors.ArgumentWrite):
+        value_and_grad(flip)(one, one)
+
+
+def test_an_integer_argument_is_read_beside_a_write():
+    def program(x, n):
+        out = np.zeros(3)
+        out[int(n)] = x[0]
+        return np.sum(out * x)
+
+    for n in (0, 2, 1, 2):
+        value, gradient = value_and_grad(program)(np.array([2.0, 3.0, 5.0]), np.int64(n))
+        expected = {0: [4.0, 0, 0], 1: [3.0, 2.0, 0], 2: [5.0, 0, 2.0]}[n]
+        assert value == program(np.array([2.0, 3.0, 5.0]), n) and gradient.tolist() == expected

@@ -8,6 +8,7 @@ concrete side of a trace needs no such care.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -80,3 +81,13 @@ def flat_positions(base_shape: tuple[int, ...], steps: tuple[Step, ...]) -> np.n
     for step in steps:
         view = np.asarray(step.values(view))
     return view
+
+
+def overlap(inputs: Sequence[Any]) -> bool:
+    """Whether arrays among the inputs share memory: a write to one would show in the other."""
+    arrays = [value for value in inputs if isinstance(value, np.ndarray)]
+    return any(
+        np.may_share_memory(array, other) and np.shares_memory(array, other)
+        for number, array in enumerate(arrays)
+        for other in arrays[:number]
+    )

@@ -22,6 +22,7 @@ from tracer.ops import registry
 from tracer.ops.normalise import normalise
 from tracer.recording.active import ACTIVE, leak
 from tracer.recording.expansions import RAVEL, RESHAPE, in_known_order
+from tracer.recording.static_integers import with_static_integers
 from tracer.recording.structure import structured
 from tracer.recording.tensor import TracedTensor
 from tracer.recording.writes import Writes
@@ -69,6 +70,10 @@ class Recorder(Writes):
             title=self.title,
         )  # fmt: skip
 
+    def wrote(self) -> bool:
+        """Whether an argument has been written to."""
+        return any([buffer.version and buffer.target is not None for buffer in self.arguments])
+
     # -- what NumPy hands over ---------------------------------------------------------------
     def ufunc(self, ufunc: Any, method: str, args: tuple, kwargs: dict[str, Any]) -> Any:
         if method == "at":
@@ -101,6 +106,7 @@ class Recorder(Writes):
         out = kwargs.get("out")
         if out is not None:
             kwargs = {key: value for key, value in kwargs.items() if key != "out"}
+        args, kwargs = with_static_integers(self, function, args, kwargs)
         args, kwargs = structured(function, *self.gathered(function, args, kwargs))
         if function is RAVEL or function is RESHAPE:
             args, kwargs = in_known_order(function, args, kwargs)
@@ -122,11 +128,11 @@ class Recorder(Writes):
         if tensor._known:
             return
         node = self.node_of(tensor)
-        if node.specs[0].dtype.kind not in "b" or np.ndim(tensor._value):
+        if node.specs[0].dtype.kind not in "b" or node.specs[0].shape:
             if type(outcome) is bool:
                 inner = self.call(registry.op_of(np.not_equal), (tensor, 0), {}, "operator")
                 node = self.node_of(inner)
-                if np.ndim(inner._value):
+                if node.specs[0].shape:
                     node = self.node_of(np.all(inner))
         if node in self.guarded:
             return

@@ -18,7 +18,7 @@ from numpy.lib.array_utils import byte_bounds
 from tracer import errors, trees
 from tracer.graph.calcgraph import CalcGraph
 from tracer.recording.active import ACTIVE
-from tracer.recording.buffers import Step
+from tracer.recording.buffers import Step, overlap
 from tracer.recording.calls import refuse_type
 from tracer.recording.captures import Captures, Condition, Path, plain_function
 from tracer.recording.escapes import refuse_changed, refuse_untraced
@@ -91,6 +91,10 @@ class Trace:
                 view = step.values(view)
             found[number] = view
         return found
+
+
+class OverlappingWrite(errors.ArgumentWrite):
+    """What a trace raised may be due to its copies of arguments, which share no memory."""
 
 
 def _aliases(
@@ -195,7 +199,12 @@ def trace_function(
             f"{name} called itself without end while it was traced.", recorder.where(),
             "make the recursion end on a value that does not depend on traced data",
         ) from error  # fmt: skip
-    except Exception:
+    except Exception as error:
+        if recorder.wrote() and overlap([leaves[number] for number in dynamic]):
+            raise OverlappingWrite(
+                "The function writes to one of two arguments that share memory.", recorder.where(),
+                "pass a copy of one of them",
+            ) from error  # fmt: skip
         if enclosing is not None:
             enclosing.streams.lost |= recorder.streams.drew()
         recorder.streams.commit()

@@ -100,8 +100,8 @@ def _(start, stop=None, step=1, dtype=None, *, out):
 
 @composed(np.kaiser)
 def _(M, beta):
-    places = np.arange(int(M)) - (int(M) - 1) / 2
-    if int(M) == 1:
+    if M == 1:
         return np.ones(1)
-    inside = np.sqrt(1 - (places / places[-1]) ** 2)
+    middle = (M - 1) / 2
+    inside = np.sqrt(1 - ((np.arange(M) - middle) / middle) ** 2)
     return np.i0(beta * inside) / np.i0(beta)

@@ -355,7 +355,7 @@ class _Liveness:
         if user is None:
             return inf
         if isinstance(user, Guard):
-            return self.draft.place[self.draft.real(user.node)]
+            return self.draft.place.get(self.draft.real(user.node), -1)  # -1: of an input
         if user in self.draft.alias:
             return inf
         return self.draft.place[user]
