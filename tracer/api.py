@@ -45,7 +45,20 @@ def trace(
     Returns
     -------
     TracedFunction
-        With ``graph``, ``source``, ``save`` and ``explain``.
+        Called like the function, and with ``graph``, ``source``, ``save`` and ``explain``.
+
+    Raises
+    ------
+    TypeError
+        If it is no function. Calls raise what the function raises, and the errors of
+        `tracer.errors` where it can't be traced.
+
+    Examples
+    --------
+    >>> @trace
+    ... def loss(w, x):
+    ...     return np.mean((x @ w) ** 2)
+    >>> loss(w, x), loss.source(w, x)
     """
     if function is None:
         return functools.partial(_trace, static=static, check=check, backend=backend)
@@ -114,10 +127,25 @@ def value_and_grad(
 def grad(fn: Callable[..., Any], argnums: Any = 0, has_aux: bool = False) -> Callable[..., Any]:
     """The gradient of a function that returns one real number; see `value_and_grad`.
 
+    Parameters
+    ----------
+    fn, argnums, has_aux
+        As for `value_and_grad`.
+
     Returns
     -------
     callable
-        ``(*args) -> gradient``, or ``(gradient, aux)`` with ``has_aux``.
+        ``(*args) -> gradient``, or ``(gradient, aux)`` with ``has_aux``. A gradient has the tree,
+        shapes and dtypes of its argument.
+
+    Raises
+    ------
+    NonScalarOutput, IntegerArgument, ArgnumsError, MissingRule
+
+    Examples
+    --------
+    >>> grad(lambda x: np.sum(x**2))(np.array([1.0, 2.0]))
+    array([2., 4.])
     """
     both = value_and_grad(fn, argnums, has_aux)
 
@@ -133,6 +161,12 @@ def grad(fn: Callable[..., Any], argnums: Any = 0, has_aux: bool = False) -> Cal
 def vjp(fn: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
     """Value and pullback.
 
+    Parameters
+    ----------
+    fn : callable
+    *primals : trees of floating arrays and numbers
+        The point.
+
     Returns
     -------
     out : the value of ``fn(*primals)``
@@ -140,6 +174,17 @@ def vjp(fn: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tup
         Takes a cotangent with the structure, shapes and dtypes of ``out``; returns a tuple with
         one cotangent per primal. It may be called again and is not affected by later changes of
         the inputs.
+
+    Raises
+    ------
+    IntegerArgument, MissingRule
+    UserShapeError
+        By the pullback, if the cotangent is not like ``out``.
+
+    Examples
+    --------
+    >>> out, pullback = vjp(np.sin, x)
+    >>> (g_x,) = pullback(np.ones_like(out))
     """
     from tracer import engine
 
@@ -148,7 +193,30 @@ def vjp(fn: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tup
 
 
 def jvp(fn: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
-    """Value and directional derivative: ``(fn(*primals), J @ tangents)``."""
+    """Value and directional derivative, in one program.
+
+    Parameters
+    ----------
+    fn : callable
+    primals : sequence of trees of floating arrays and numbers
+        The arguments.
+    tangents : sequence
+        A direction for each of them, of the same structure and shapes.
+
+    Returns
+    -------
+    out : the value of ``fn(*primals)``
+    tangent : like ``out``
+        The Jacobian times the direction.
+
+    Raises
+    ------
+    IntegerArgument, MissingRule
+    ArgnumsError
+        If there are more primals than tangents, or fewer.
+    UserShapeError
+        If a tangent's shape is not that of its primal.
+    """
     from tracer import engine
 
     with BOUNDARY:
@@ -198,11 +266,20 @@ def jacobian(
 def hessian(fn: Callable[..., Any], argnums: Any = 0) -> Callable[..., Any]:
     """The Hessian: forward over reverse, all columns by one program.
 
+    Parameters
+    ----------
+    fn, argnums
+        As for `jacobian`.
+
     Returns
     -------
     callable
         ``(*args) -> array`` of shape ``in.shape + in.shape`` (``out.shape`` before them if ``fn``
         returns an array); for trees and tuples of ``argnums``, a tree of trees.
+
+    Raises
+    ------
+    IntegerArgument, ArgnumsError, MissingRule
     """
     traced = as_traced(fn)
 
@@ -219,9 +296,24 @@ def hessian(fn: Callable[..., Any], argnums: Any = 0) -> Callable[..., Any]:
 def hvp(fn: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     """Hessian times vector, without the Hessian: forward over reverse.
 
+    Parameters
+    ----------
+    fn : callable
+        Returns one real number.
+    primals : sequence of trees of floating arrays and numbers
+        The arguments.
+    tangents : sequence
+        The vector: a direction for each of them, of the same structure and shapes.
+
     Returns
     -------
     Like ``tangents``: a tuple, or one tree if there is one primal.
+
+    Raises
+    ------
+    NonScalarOutput, IntegerArgument, MissingRule
+    UserShapeError
+        If a tangent's shape is not that of its primal.
     """
     from tracer import derivatives
 
@@ -233,11 +325,27 @@ def hvp(fn: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any])
 def elementwise_grad(fn: Callable[..., Any], argnums: Any = 0) -> Callable[..., Any]:
     """The derivative of each element of an elementwise function by its own input element.
 
+    Parameters
+    ----------
+    fn : callable
+        Works element by element.
+    argnums : int, str, or tuple of them
+        Which arguments.
+
     Returns
     -------
     callable
         ``(*args) -> array`` with the shape and dtype of the argument. For a function that is not
         elementwise, the sum of the Jacobian over the results.
+
+    Raises
+    ------
+    IntegerArgument, ArgnumsError, MissingRule
+
+    Examples
+    --------
+    >>> elementwise_grad(np.tanh)(np.zeros(2))
+    array([1., 1.])
     """
     traced = as_traced(fn)
 
@@ -254,12 +362,24 @@ def elementwise_grad(fn: Callable[..., Any], argnums: Any = 0) -> Callable[..., 
 def linearize(fn: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., Any]]:
     """Value and the linear map that `jvp` applies.
 
+    Parameters
+    ----------
+    fn : callable
+    *primals : trees of floating arrays and numbers
+        The point.
+
     Returns
     -------
     out : the value of ``fn(*primals)``
     linear : callable
         ``linear(*tangents)`` is the tangent of ``out``. It uses what was saved when ``out`` was
         computed, may be called again, and is not affected by later changes of the primals.
+
+    Raises
+    ------
+    IntegerArgument, MissingRule
+    UserShapeError
+        By the map, if a tangent's shape is not that of its primal.
     """
     from tracer import derivatives
 
@@ -310,23 +430,6 @@ def vmap(fn: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> TracedF
 
     mapped.__tracer_unbound__ = True
     return as_traced(mapped)
-
-
-def __getattr__(name: str) -> Any:
-    """Names whose home needs the compiler: loaded on first use."""
-    if name in ("custom_vjp", "custom_jvp", "stop_gradient"):
-        from tracer.transforms import custom
-
-        return getattr(custom, name)
-    if name == "checkpoint":
-        from tracer.transforms.checkpoint import checkpoint
-
-        return checkpoint
-    if name == "Tensor":
-        from tracer.recording.eager import Tensor
-
-        return Tensor
-    raise AttributeError(f"module 'tracer.api' has no attribute {name!r}")
 
 
 __all__ = [

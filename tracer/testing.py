@@ -122,7 +122,9 @@ class _FlatFunction:
 def _seen(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function as an open trace runs it: with what it reads from outside, ``float(x)``, …"""
     recorder = ACTIVE.get()
-    return function if recorder is None else instrumented(function, recorder.captures)
+    if recorder is None or recorder.captures is None:
+        return function
+    return instrumented(function, recorder.captures)
 
 
 def _plain(fn: Callable[..., Any]) -> Callable[..., Any]:

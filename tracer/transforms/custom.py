@@ -89,6 +89,25 @@ class custom_vjp(_Custom):
     ``defvjp(fwd, bwd)``: ``fwd(*args)`` returns ``(out, residuals)``; ``bwd(residuals, ct)``
     returns a tuple with one cotangent per argument, None for zero. Arguments in
     ``nondiff_argnums`` come first in ``bwd`` and get no cotangent.
+
+    Parameters
+    ----------
+    fn : callable
+        Its values; it is called as it is where nothing is differentiated.
+    nondiff_argnums : sequence of int
+        Positional arguments without derivative; the rule gets them first, as they are.
+
+    Raises
+    ------
+    MissingRule
+        By a traced call before ``defvjp``.
+
+    Examples
+    --------
+    >>> @custom_vjp
+    ... def clipped(x):
+    ...     return np.clip(x, 0, 1)
+    >>> clipped.defvjp(lambda x: (clipped(x), None), lambda residuals, ct: (ct,))
     """
 
     fwd: Callable[..., Any] | None = None
@@ -136,6 +155,25 @@ class custom_jvp(_Custom):
     ``defjvp(rule)``: ``rule(primals, tangents)`` returns ``(out, tangent_out)`` and is linear in
     the tangents; its transpose serves reverse mode. ``defjvps(*rules)``: one
     ``rule(tangent, out, *primals)`` per argument, None for zero; their results add up.
+
+    Parameters
+    ----------
+    fn : callable
+        Its values; it is called as it is where nothing is differentiated.
+    nondiff_argnums : sequence of int
+        Positional arguments without derivative; the rule gets them first, as they are.
+
+    Raises
+    ------
+    MissingRule
+        By a traced call before ``defjvp``.
+
+    Examples
+    --------
+    >>> @custom_jvp
+    ... def softplus(x):
+    ...     return np.log1p(np.exp(x))
+    >>> softplus.defjvps(lambda tangent, out, x: tangent / (1 + np.exp(-x)))
     """
 
     rule: Callable[..., Any] | None = None
@@ -184,7 +222,16 @@ class custom_jvp(_Custom):
 
 
 def stop_gradient(tree: Any) -> Any:
-    """The same values, through which no gradient flows."""
+    """The same values, through which no gradient flows.
+
+    Parameters
+    ----------
+    tree : tree of arrays and numbers
+
+    Returns
+    -------
+    Like ``tree``: constants to every derivative, in both modes.
+    """
     recorder = ACTIVE.get()
     if recorder is None:
         return trees.map(lambda leaf: stop(leaf) if isinstance(leaf, EagerArray) else leaf, tree)
