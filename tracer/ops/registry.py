@@ -31,6 +31,7 @@ from tracer.graph.op import (
     Op,
     Schema,
 )
+from tracer.ops.originals import original_of
 from tracer.ops.scipy_infer import INFER
 from tracer.ops.scipy_names import is_elementwise, is_scipy, resolve, scipy_name, unhooked
 
@@ -151,7 +152,7 @@ def _public_names() -> dict[Any, str]:
     for prefix, module in homes:
         for name in dir(module):
             function = getattr(module, name)
-            function = getattr(function, "__tracer_original__", function)  # a trace is open
+            function = original_of(function)  # a trace is open
             if name.startswith("_") or not callable(function) or isinstance(function, type):
                 continue
             preferred = getattr(function, "__name__", name)

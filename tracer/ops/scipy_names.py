@@ -17,6 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from tracer.ops.originals import original_of
+
 # Subpackages whose functions become nodes; how generated code names them.
 CHAPTERS = {
     "special": "special", "linalg": "scipy.linalg", "stats": "scipy.stats",
@@ -94,8 +96,8 @@ def resolve(name: str) -> Any:
 
 def unhooked(function: Any) -> Any:
     """What a name stands for when no trace is open."""
-    original = getattr(function, "__tracer_original__", None)
-    if original is None:
+    original = original_of(function)
+    if original is function:
         return function
     owner = getattr(function, "__self__", None)
     return MethodType(original, owner) if isinstance(function, MethodType) else original

@@ -19,6 +19,7 @@ from tracer.graph.op import Op
 from tracer.graph.spec import array_spec
 from tracer.ops import registry
 from tracer.ops.normalise import parameters
+from tracer.ops.originals import original_of
 from tracer.recording.eager_calls import (
     Arguments,
     as_array,
@@ -258,7 +259,7 @@ def scatter(written: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
     The function is run once more on numbered elements: those of the target 0, 1, 2 …, those of the
     value from there on. What stands where afterwards tells which element went where.
     """
-    written = getattr(written, "__tracer_original__", written)
+    written = original_of(written)
     known = NAMES.get(written) or tuple([name for name, _, _ in parameters(written) or ()])
     bound = dict(zip(known, args)) | kwargs
     target, value = bound.pop(known[0]), bound[VALUES[written]]

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from tracer import errors, trees
+from tracer.ops.originals import original_of
 from tracer.recording.active import ACTIVE, leak
 from tracer.recording.calls import contains_tensor
 from tracer.recording.poison import Poison
@@ -74,7 +75,7 @@ def outside(function: Any) -> Any:
         return _unbound(function)
     for module in (np, np.linalg, np.fft):  # bound to another name before the trace
         hook = vars(module).get(getattr(function, "__name__", ""))
-        if hook is not function and getattr(hook, "__tracer_original__", None) is function:
+        if hook is not function and original_of(hook) is function:
             return hook
     if function is memoryview or function is bytearray or function is np.ndarray:
         return _raw(function)

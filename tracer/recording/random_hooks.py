@@ -97,5 +97,6 @@ def _global_hook(original: Any) -> Any:
         return drawing(global_stream(recorder), original.__name__)(*args, **kwargs)
 
     hook.__name__ = original.__name__
+    hook.__wrapped__ = original  # type: ignore[attr-defined]
     hook.__tracer_original__ = original  # type: ignore[attr-defined]
     return hook

@@ -20,6 +20,7 @@ from tracer import errors
 from tracer.graph.calcgraph import CalcGraph, Effect, Guard
 from tracer.ops import registry
 from tracer.ops.normalise import normalise
+from tracer.ops.originals import original_of
 from tracer.recording.active import ACTIVE, leak
 from tracer.recording.expansions import RAVEL, RESHAPE, in_known_order
 from tracer.recording.static_integers import with_static_integers
@@ -102,7 +103,7 @@ class Recorder(Writes):
         self, function: Any, args: tuple, kwargs: dict[str, Any], spelling: str = ""
     ) -> Any:
         """The call as a node of its own."""
-        function = getattr(function, "__tracer_original__", function)
+        function = original_of(function)
         out = kwargs.get("out")
         if out is not None:
             kwargs = {key: value for key, value in kwargs.items() if key != "out"}

@@ -20,6 +20,7 @@ import numpy as np
 
 from tracer import errors
 from tracer.ops.normalise import normalise
+from tracer.ops.originals import is_stand_in, original_of
 from tracer.ops.scipy_names import CHAPTERS, chapter_of, distribution_method
 from tracer.recording.active import ACTIVE, leak
 from tracer.recording.calls import contains_tensor
@@ -265,7 +266,7 @@ def hooked(value: Any) -> Any:
     if not callable(value) or isinstance(value, (type, np.ufunc)) or not chapter_of(value):
         return value
     found = _stand_in(value)
-    if not hasattr(found, "__tracer_original__") and ACTIVE.get() is not None:
+    if not is_stand_in(found) and ACTIVE.get() is not None:
         from tracer.recording.hooks import HOOKS
 
         HOOKS.catch_up()  # its subpackage may have been imported a moment ago
@@ -279,4 +280,4 @@ def _stand_in(value: Any) -> Any:
         return getattr(value.__self__, name, value)
     module = sys.modules[f"scipy.{chapter_of(value)}"]
     found = vars(module).get(name)
-    return found if getattr(found, "__tracer_original__", None) is value else value
+    return found if original_of(found) is value else value

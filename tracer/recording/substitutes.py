@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from tracer.ops import registry
+from tracer.ops.originals import original_of
 from tracer.recording.active import ACTIVE, leak
 from tracer.recording.calls import contains_tensor
 from tracer.recording.tensor import TracedTensor
@@ -21,7 +22,7 @@ from tracer.recording.tensor import TracedTensor
 
 def substitute(function: Any) -> Any:
     """What to call instead of ``function``; itself if nothing is known of it."""
-    found = _TABLE.get(id(getattr(function, "__tracer_original__", function)))
+    found = _TABLE.get(id(original_of(function)))
     if found is not None:
         return found
     if isinstance(function, np.ufunc):

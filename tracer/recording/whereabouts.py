@@ -149,7 +149,7 @@ def is_library(filename: str) -> bool:
     """Whether code of this file is ours or a numerical library's, not the user's."""
     found = _OWN.get(filename)
     if found is None:
-        path = os.path.abspath(filename)
+        path = _absolute(filename)
         found = path.startswith(OWN_FOLDERS) and not path.startswith(SAMPLES)
         if "site-packages" in path or f"{os.sep}lib{os.sep}python" in path:
             parts = set(path.replace("\\", "/").split("/"))
@@ -157,6 +157,13 @@ def is_library(filename: str) -> bool:
         found = found or filename.startswith("<__array_function__") or filename == "<frozen runpy>"
         _OWN[filename] = found
     return found
+
+
+def _absolute(filename: str) -> str:
+    try:
+        return os.path.abspath(filename)
+    except OSError:  # the working directory is gone: no file of ours is relative to it
+        return filename
 
 
 STANDARD = sysconfig.get_paths()["stdlib"] + os.sep
@@ -172,9 +179,13 @@ def is_users(filename: str) -> bool:
 def user_frame(depth: int = 1) -> FrameType | None:
     """The innermost running frame of the user's code."""
     frame: FrameType | None = sys._getframe(depth)
-    while frame is not None and is_library(frame.f_code.co_filename):
+    while frame is not None:
+        filename = frame.f_code.co_filename
+        library = _OWN.get(filename)
+        if not (is_library(filename) if library is None else library):
+            return frame
         frame = frame.f_back
-    return frame
+    return None
 
 
 def source_file(filename: str) -> SourceFile:
