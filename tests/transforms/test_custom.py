@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tests.rules.harness import build, check, reals
+from tracer import grad, trace, value_and_grad
 from tracer.errors import MissingRule, UserShapeError
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.evaluate import evaluate
@@ -190,3 +191,51 @@ def test_builder_and_graph_stay_apart():
     x = builder.input(build(lambda x: x, reals(3)).inputs[0].spec, "x")
     graph = CalcGraph([x.node], builder.nodes, [np.sin(x).node])
     assert lower(graph) is graph
+
+
+@pytest.mark.parametrize("kind", ["defjvp", "defjvps", "defvjp"])
+def test_what_a_function_and_its_rule_read_from_outside_is_followed(kind):
+    class Model:
+        gain = 2.0
+
+    model, mode = Model(), ["plain"]
+
+    def values(x):
+        return x * model.gain * (1 if mode[0] == "plain" else 2)
+
+    def slope():
+        return 10 * model.gain * (1 if model.gain < 3 else 100)
+
+    one = (custom_vjp if kind == "defvjp" else custom_jvp)(values)
+    if kind == "defvjp":
+        one.defvjp(lambda x: (one(x), None), lambda residuals, ct: (ct * slope(),))
+    elif kind == "defjvp":
+        one.defjvp(lambda primals, tangents: (one(*primals), tangents[0] * slope()))
+    else:
+        one.defjvps(lambda tangent, out, x: tangent * slope())
+    value, gradient = trace(lambda x: one(x)), grad(lambda x: one(x))
+    assert (value(1.0), gradient(1.0)) == (2.0, 20.0)
+    model.gain = 2.5
+    assert (value(1.0), gradient(1.0)) == (2.5, 25.0)
+    model.gain = 4.0
+    assert (value(1.0), gradient(1.0)) == (4.0, 4000.0)
+    mode[0] = "doubled"
+    assert value(1.0) == 8.0
+
+
+@pytest.mark.parametrize("kind", ["defjvps", "defvjp"])
+@pytest.mark.parametrize("numbers", [(2.0, 3.0), (2, 3), (np.ones(2), np.zeros(2))])
+def test_functions_with_one_code_do_not_share_what_they_captured(kind, numbers):
+    def made(k):
+        one = (custom_vjp if kind == "defvjp" else custom_jvp)(lambda x: np.sum(x * k))
+        if kind == "defvjp":
+            one.defvjp(lambda x: (one(x), None), lambda residuals, ct: (ct * k * 10,))
+        else:
+            one.defjvps(lambda tangent, out, x: np.sum(tangent * k * 10))
+        return value_and_grad(lambda x: one(x))
+
+    x = np.ones(2)
+    for k in numbers:
+        value, gradient = made(k)(x)
+        assert value == np.sum(x * k)
+        np.testing.assert_array_equal(gradient, 10 * k * x)

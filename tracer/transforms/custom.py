@@ -26,8 +26,10 @@ from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.node import HOLES, Node, Params, hole
 from tracer.ops import registry
 from tracer.recording.active import ACTIVE
+from tracer.recording.captures import Captures, Path
 from tracer.recording.eager_regions import call_traced, has_tensor, stop
 from tracer.recording.eager_state import EagerArray
+from tracer.recording.instrument import instrumented
 from tracer.recording.recorder import Recorder
 from tracer.recording.tensor import TracedTensor
 
@@ -45,6 +47,7 @@ class _Custom:
     """
 
     __name__: str
+    rules: tuple[Callable[..., Any] | None, ...] = ()
 
     def __init__(self, fn: Callable[..., Any], nondiff_argnums: Sequence[int] = ()):
         functools.update_wrapper(self, fn)
@@ -71,11 +74,25 @@ class _Custom:
         if recorder is None and has_tensor(call.flat) and self not in PLAIN.get():
             return call_traced(self, args, self.__name__)
         if recorder is None or not call.operands or self in PLAIN.get():
-            return self.fn(*args)
+            return self._seen(recorder, "fn")(*args)
         return self._record(recorder, call)
 
     def _record(self, recorder: Recorder, call: _Call) -> Any:
         raise NotImplementedError
+
+    def _seen(self, recorder: Recorder | None, *place: Any) -> Any:
+        """The function or a rule of it; in a trace, what it reads from outside is noted."""
+        function = getattr(self, place[0])
+        function = function[place[1]] if len(place) > 1 else function
+        made_by_defjvps = place == ("rule",) and bool(self.rules)
+        if recorder is None or recorder.captures is None or made_by_defjvps:
+            return function
+        path = recorder.captures.path_of(self)
+        if path is not None:
+            path = path.then("attr", place[0])
+            path = path.then("item", place[1]) if len(place) > 1 else path
+            recorder.captures.take(function, path)
+        return instrumented(function, recorder.captures)
 
     def _missing(self, recorder: Recorder) -> MissingRule:
         name = type(self).__name__
@@ -120,7 +137,7 @@ class custom_vjp(_Custom):
         if self.fwd is None or self.bwd is None:
             raise self._missing(recorder)
         with _inside(self):
-            out, residuals = self.fwd(*call.args)
+            out, residuals = self._seen(recorder, "fwd")(*call.args)
         results = [recorder.tensor(leaf) for leaf in trees.flatten(out)[0]]
         structure = trees.flatten(out)[1]
         leaves, residual_structure = trees.flatten(residuals)
@@ -136,7 +153,7 @@ class custom_vjp(_Custom):
             ct = [next(cts) if _inexact(r) else np.zeros(r.shape) for r in results]
             tree = trees.unflatten(residual_structure, again)
             assert self.bwd is not None
-            given = self.bwd(*call.fixed, tree, trees.unflatten(structure, ct))
+            given = self._seen(inner, "bwd")(*call.fixed, tree, trees.unflatten(structure, ct))
             return call.cotangents(given, inner)
 
         examples = [leaves[k]._value for k in saved]
@@ -184,20 +201,23 @@ class custom_jvp(_Custom):
 
     def defjvps(self, *rules: Callable[..., Any] | None) -> None:
         def rule(primals: tuple, tangents: tuple) -> tuple:
+            if len(rules) != len(tangents):
+                raise ValueError(f"{self.__name__}: {len(rules)} rules, {len(tangents)} arguments")
             out = self(*primals)
+            recorder = ACTIVE.get()
             terms = [
-                one(tangent, out, *primals)
-                for one, tangent in zip(rules, tangents, strict=True)
-                if one is not None
+                self._seen(recorder, "rules", number)(tangent, out, *primals)
+                for number, tangent in enumerate(tangents)
+                if rules[number] is not None
             ]
             return out, functools.reduce(np.add, terms)
 
-        self.rule = rule
+        self.rule, self.rules = rule, rules
 
     def _record(self, recorder: Recorder, call: _Call) -> Any:
         if self.rule is None:
             raise self._missing(recorder)
-        out = self.fn(*call.args)
+        out = self._seen(recorder, "fn")(*call.args)
         results = [recorder.tensor(leaf) for leaf in trees.flatten(out)[0]]
         structure = trees.flatten(out)[1]
         moving = [tensor for tensor in call.operands if _inexact(tensor)]
@@ -207,7 +227,7 @@ class custom_jvp(_Custom):
             tangents = call.with_tangents(fresh[len(call.operands) :])
             assert self.rule is not None
             with _inside(self):
-                _, moved = self.rule(*call.fixed, primals, tangents)
+                _, moved = self._seen(inner, "rule")(*call.fixed, primals, tangents)
             return [
                 _fit(inner, leaf, result)
                 for leaf, result in zip(trees.flatten(moved)[0], results, strict=True)
@@ -254,6 +274,22 @@ def _inside(owner: _Custom) -> Iterator[None]:
         yield
     finally:
         PLAIN.reset(token)
+
+
+class _Conditions(Captures):
+    """For a rule that branches on numbers from outside: they are conditions, not inputs.
+
+    Shares all that it notes with the captures of the trace.
+    """
+
+    def __init__(self, captures: Captures):
+        self.__dict__ = captures.__dict__
+
+    def take(self, value: Any, path: Path | None, deep: bool = False) -> Any:
+        if path is not None and isinstance(value, (float, complex, np.generic)):
+            self.condition(path, value)
+            return value
+        return super().take(value, path, deep)
 
 
 class _Call:
@@ -353,7 +389,24 @@ def _trace(
     names: list[str],
 ) -> tuple[CalcGraph, list[TracedTensor]]:  # fmt: skip
     """The region of a rule, and the outer Tensors that it captured (its last inputs)."""
+    graph, extras = _region(recorder, name, function, examples, names, recorder.captures)
+    if graph.guards and recorder.captures is not None:
+        captures = _Conditions(recorder.captures)
+        graph, extras = _region(recorder, name, function, examples, names, captures)
+    if graph.guards:
+        raise MissingRule(
+            f"the rule of {name} branches on a traced value.", graph.guards[0].origin,
+            "use np.where in it",
+        )  # fmt: skip
+    return graph, extras
+
+
+def _region(
+    recorder: Recorder, name: str, function: Callable[..., Any], examples: list[Any],
+    names: list[str], captures: Captures | None,
+) -> tuple[CalcGraph, list[TracedTensor]]:  # fmt: skip
     inner = Recorder(name, f"rule of {name}")
+    inner.captures, inner.enclosing = captures, recorder
     fresh = [
         inner.argument(np.copy(value) if isinstance(value, np.ndarray) else value, label)
         for value, label in zip(examples, names, strict=True)
@@ -361,13 +414,7 @@ def _trace(
     with inner.recording():
         outputs = [inner.tensor(value) for value in function(inner, fresh)]
         graph = inner.graph(outputs)
-    if graph.guards:
-        raise MissingRule(
-            f"the rule of {name} branches on a traced value.", graph.guards[0].origin,
-            "use np.where in it",
-        )  # fmt: skip
-    extras = [entry[0] for entry in inner.outer.values()]
-    return graph, extras
+    return graph, [entry[0] for entry in inner.outer.values()]
 
 
 def _mark(
