@@ -188,3 +188,40 @@ def test_an_integer_argument_is_read_beside_a_write():
         value, gradient = value_and_grad(program)(np.array([2.0, 3.0, 5.0]), np.int64(n))
         expected = {0: [4.0, 0, 0], 1: [3.0, 2.0, 0], 2: [5.0, 0, 2.0]}[n]
         assert value == program(np.array([2.0, 3.0, 5.0]), n) and gradient.tolist() == expected
+
+
+COLUMNS = {
+    "written": "t = y[:, 0]\nt[0] = 1.0\nreturn t @ t",
+    "turned": "t = y[:, 0]\nu = t[::-1]\nu[[0, 0, 1]] *= 2\nreturn u @ t",
+    "own": "z = y * 1.0\nt = z[::2, 0]\nt *= 3.0\nreturn np.dot(t, t), np.inner(t, t), np.vdot(t, t)",
+    "matrix": "t = y[::-1, ::-2]\nt *= 2.0\nreturn t.T @ y[:, 0], t @ t.T",
+    "whole": "y[...] = y * 2\nreturn y.T @ y[:, 1]",
+}
+
+
+@pytest.mark.parametrize("layout", ["C", "F", "gaps"])
+@pytest.mark.parametrize("name", COLUMNS)
+def test_products_of_written_columns_have_numpys_bits(name, layout):
+    """BLAS sums what lies with gaps in another order than what lies side by side."""
+    scope = {"np": np}
+    lines = COLUMNS[name].replace("\n", "\n    ")
+    exec(compile(f"def program(y):\n    {lines}", "columns", "exec"), scope)
+    plain, traced = scope["program"], trace(scope["program"])
+
+    def parts(result):
+        return result if isinstance(result, tuple) else (result,)
+
+    def laid_out(values):
+        if layout != "gaps":
+            return values.copy(order=layout)
+        room = np.zeros((48, 14))
+        room[::2, ::2] = values
+        return room[::2, ::2]
+
+    for seed in range(40):
+        values = np.random.default_rng(seed).normal(size=(24, 7))
+        one, other = laid_out(values), laid_out(values)
+        expected, found = plain(one), traced(other)
+        np.testing.assert_array_equal(one, other)
+        for left, right in zip(parts(expected), parts(found), strict=True):
+            np.testing.assert_array_equal(left, right)
