@@ -16,6 +16,7 @@ from tracer import errors
 from tracer.graph.node import Node
 from tracer.ops import registry
 from tracer.recording.active import ACTIVE, leak
+from tracer.recording.foreign import RefusedByNumba
 from tracer.recording.text import text_of
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class TracedTensor(np.ndarray):
         "_version",
     )
     __array_priority__ = 1e6
+    __numba_array_subtype_dispatch__ = RefusedByNumba()
 
     _value: Any
     _recorder: Recorder
@@ -206,10 +208,10 @@ class TracedTensor(np.ndarray):
         recorder_for(self, (index, value), {}).write(self, plain_index(index), value)
 
     def __eq__(self, other: Any) -> Any:
-        return _operate(self, "equal", (self, other))
+        return _compare(self, "equal", other, "zeros_like")
 
     def __ne__(self, other: Any) -> Any:
-        return _operate(self, "not_equal", (self, other))
+        return _compare(self, "not_equal", other, "ones_like")
 
 
 def plain_index(index: Any) -> Any:
@@ -268,8 +270,15 @@ def recorder_for(tensor: TracedTensor, args: Any, kwargs: Any) -> Recorder:
     return active
 
 
-def _operate(self: TracedTensor, name: str, operands: tuple) -> Any:
-    return recorder_for(self, operands, {}).operator(registry.op_named(name), operands)
+def _compare(self: TracedTensor, name: str, other: Any, never: str) -> Any:
+    """``==`` and ``!=``; ``never`` fills the answer for a partner that no number equals."""
+    recorder = recorder_for(self, (other,), {})
+    found = recorder.operator(registry.op_named(name), (self, other))
+    if found is not NotImplemented or not np.ndim(self._value):
+        return found
+    if type(other).__module__ == "builtins" or type(other).__eq__ is object.__eq__:
+        return recorder.call(registry.op_named(never), (self,), {"dtype": bool}, "")
+    return found
 
 
 def _binary(name: str):

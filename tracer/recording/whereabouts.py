@@ -26,7 +26,7 @@ HOME = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 OWN_FOLDERS = tuple([os.path.join(HOME, name, "") for name in ("tracer", "viz")])
 SAMPLES = os.path.join(HOME, "tracer", "samples", "")  # where the demo's user code is installed
 LIBRARIES = frozenset(
-    {"numpy", "scipy", "pandas", "networkx", "graphviz", "functools", "contextlib"}
+    {"numpy", "scipy", "pandas", "numba", "networkx", "graphviz", "functools", "contextlib"}
 )
 Target = str | tuple[str, ...]
 Span = tuple[int, int, int, int]
