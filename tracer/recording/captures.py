@@ -285,6 +285,7 @@ class Captures:
         self.conditions: dict[tuple, Condition] = {}
         self.paths: dict[int, tuple[Any, Path]] = {}
         self.before: dict[tuple, Condition] = {}  # what stood where the function has counted
+        self.classes: set[Any] = set()  # that were defined during the trace
         self.rebuilt: dict[int, tuple[Any, Any]] = {}  # by id: callables made anew for the trace
 
     def path_of(self, value: Any) -> Path | None:
@@ -331,6 +332,7 @@ class Captures:
         if isinstance(value, np.ndarray) and (
             type(value) is not np.ndarray or value.dtype.kind not in "biufc"
         ):
+            self.conditions.setdefault(path.key(), Condition(path, contents(value), True))
             return value
         key = path.key()
         found = self.lifted.get(key)

@@ -42,9 +42,8 @@ def contents(
         return kind, value.real.hex(), value.imag.hex()
     if isinstance(value, TracedTensor):
         return (kind,)
-    if isinstance(value, (np.ndarray, np.generic)):
-        held = value.tolist() if value.dtype.kind == "O" else value.tobytes()
-        return kind, value.shape, value.dtype.str, held
+    if isinstance(value, (np.ndarray, np.generic)) and not value.dtype.hasobject:
+        return kind, value.shape, value.dtype.str, value.tobytes()
     if isinstance(value, (array.array, bytearray)):
         return kind, bytes(value)
     if kind in (int, bool, str, bytes, type(None)):
@@ -57,6 +56,8 @@ def contents(
     if kind is functools.partial:
         parts = (value.func, value.args, value.keywords)
         return kind, tuple([contents(part, fingerprint, inner) for part in parts])
+    if isinstance(value, np.ndarray):
+        return kind, value.shape, contents(value.ravel().tolist(), fingerprint, inner)
     own: Any = ()
     if kind not in (list, tuple, dict):
         own = _attributes(value, fingerprint, inner)
@@ -66,13 +67,13 @@ def contents(
         rows = [(key, contents(value[key], fingerprint, inner)) for key in value]
         return kind, tuple(rows), own
     if isinstance(value, (set, frozenset)):
-        return kind, frozenset(value), own
-    if own or _is_users(kind):
+        return kind, frozenset([(type(item), item) for item in value]), own
+    if own or is_users_class(kind):
         return kind, own
     return fingerprint(value)
 
 
-def _is_users(kind: type) -> bool:
+def is_users_class(kind: type) -> bool:
     """Whether a class was written by the user: one of its functions was."""
     for member in vars(kind).values():
         inner = getattr(member, "__func__", getattr(member, "fget", member))
@@ -87,7 +88,7 @@ def _attributes(value: Any, fingerprint: Callable[[Any], Any], above: dict[int, 
         return ()
     found: dict[str, Any] = {}
     for kind in reversed(type(value).__mro__):
-        if kind is object or not _is_users(kind):
+        if kind is object or not is_users_class(kind):
             continue
         for name, held in vars(kind).items():
             if isinstance(held, types.MemberDescriptorType):  # of __slots__

@@ -50,31 +50,48 @@ class Hooks:
         self.count = 0
         self.table: list[tuple[Any, str, Any, Any]] = []
         self.chapters: set[str] = set()  # of SciPy, hooked once they are imported
+        self.modules: dict[int, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {}
 
     def __enter__(self) -> None:
         with self.lock:
-            if not self.table:
-                self.table = _table()
-            fresh = [row for chapter in self._new_chapters() for row in rows_of(chapter)]
-            self.table += fresh
+            if not self.modules:
+                self._enter_rows(_table())
+            self._enter_rows(self._fresh())
             self.count += 1
-            for owner, name, _, wrapper in self.table if self.count == 1 else fresh:
-                setattr(owner, name, wrapper)
+            self._put(True)
 
     def __exit__(self, *exception: object) -> None:
         with self.lock:
             self.count -= 1
             if self.count == 0:
-                for owner, name, original, _ in self.table:
-                    setattr(owner, name, original)
+                self._put(False)
 
     def catch_up(self) -> None:
         """Hook what was imported while a trace was open."""
         with self.lock:
-            fresh = [row for chapter in self._new_chapters() for row in rows_of(chapter)]
-            self.table += fresh
-            for owner, name, _, wrapper in fresh if self.count else ():
-                setattr(owner, name, wrapper)
+            fresh = self._fresh()
+            self._enter_rows(fresh)
+            if fresh and self.count:
+                self._put(True)
+
+    def _fresh(self) -> list[tuple[Any, str, Any, Any]]:
+        return [row for chapter in self._new_chapters() for row in rows_of(chapter)]
+
+    def _enter_rows(self, rows: list[tuple[Any, str, Any, Any]]) -> None:
+        """Names of modules are kept by module: a dict takes them all at once."""
+        for row in rows:
+            owner, name, original, wrapper = row
+            if type(owner) is not ModuleType:
+                self.table.append(row)
+                continue
+            _, originals, wrappers = self.modules.setdefault(id(owner), (vars(owner), {}, {}))
+            originals[name], wrappers[name] = original, wrapper
+
+    def _put(self, hooked: bool) -> None:
+        for names, originals, wrappers in self.modules.values():
+            names.update(wrappers if hooked else originals)
+        for owner, name, original, wrapper in self.table:
+            setattr(owner, name, wrapper if hooked else original)
 
     def _new_chapters(self) -> list[str]:
         """SciPy's subpackages that somebody has imported since the last trace."""
@@ -133,6 +150,8 @@ def listed(argument: Any) -> Any:
 
 def _is_library(module: str) -> bool:
     if module.startswith("numpy.polynomial."):  # plain Python that writes into arrays it makes
+        return False
+    if module == "tracer.recording.protocols":  # it calls what the user's code calls
         return False
     return module.split(".", 1)[0] in LIBRARIES or module.startswith(("tracer.", "viz."))
 

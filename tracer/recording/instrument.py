@@ -9,7 +9,6 @@ arrays and floats to inputs of the program and guards the rest.
 from __future__ import annotations
 
 import functools
-import inspect
 import operator
 import os
 import sys
@@ -21,9 +20,11 @@ from typing import Any
 
 import numpy as np
 
+from tracer.ops.originals import is_stand_in, original_of
 from tracer.recording import protocols
 from tracer.recording.active import ACTIVE
-from tracer.recording.captures import CONTAINERS, Captures, Path, is_library_module
+from tracer.recording.captures import CONTAINERS, MISSING, Captures, Path, is_library_module
+from tracer.recording.contents import is_users_class
 from tracer.recording.escapes import outside
 from tracer.recording.loads import MONITOR, watched_code
 from tracer.recording.mathematics import math_call
@@ -36,6 +37,7 @@ from tracer.recording.unsourced import watch
 from tracer.recording.whereabouts import is_users
 
 COUNTERS = frozenset({int, float, complex, bool, str, bytes, tuple, type(None)})
+MEMBERS = frozenset({FunctionType, property, staticmethod, classmethod})
 READ: dict[str, Any] = {"attr": getattr, "item": operator.getitem}
 
 
@@ -76,7 +78,7 @@ class Monitor:
         path = self._path(name)
         taken = self.captures.take(value, path, deep)
         hook = _names_beside(value).get(getattr(value, "__name__", ""))
-        if hook is not None and getattr(hook, "__tracer_original__", None) is value:
+        if hook is not None and original_of(hook) is value:
             return hook  # bound by `from numpy import zeros` before the trace
         return hooked(loaded(taken))
 
@@ -89,7 +91,9 @@ class Monitor:
             if known is not None and not hasattr(owner, name):
                 self.captures.condition(known.then("has", name), False)
             raise
-        if isinstance(owner, (TracedTensor, types.FunctionType)) or is_library_module(owner):
+        if isinstance(owner, TracedTensor) or is_library_module(owner):
+            return loaded(value)
+        if isinstance(owner, types.FunctionType) and name not in vars(owner):
             return loaded(value)
         if isinstance(owner, types.ModuleType):
             return self.captures.take(value, Path("globals", vars(owner), (("name", name),)), deep)
@@ -97,17 +101,44 @@ class Monitor:
         if path is not None and isinstance(value, types.BuiltinMethodType):
             return self._method_of(owner, name, value, path)
         if path is None:
-            return value
+            return self._of_class(owner, name, value, deep)
         return self.captures.take(value, path.then("attr", name), deep)
+
+    def _of_class(self, owner: Any, name: str, value: Any, deep: bool) -> Any:
+        """An attribute of an object that no path leads to: its class may hold it."""
+        if isinstance(owner, type):
+            if is_library_class(owner) or owner in self.captures.classes:
+                return value
+            return self.captures.take(value, Path("globals", owner, (("attr", name),)), deep)
+        home, member = class_member(owner, name)
+        if home is None or is_library_class(home) or home in self.captures.classes:
+            return value
+        path = Path("globals", home if type(owner) is super else type(owner))
+        if hasattr(type(member), "__get__"):  # a method, a property: it gives what it likes
+            if type(member) in MEMBERS:
+                self.captures.take(member, path.then("static", name))
+            return value
+        return self.captures.take(value, path.then("static", name), deep)
 
     def _read(self, owner: Any, name: str) -> Any:
         """The attribute; what a property of an object of this trace does is seen."""
         kind = type(owner)
-        if kind not in protocols.PLAIN and self.captures.path_of(owner) is None:
-            member = inspect.getattr_static(kind, name, None)
-            if isinstance(member, property) and _is_watchable(member.fget):
-                return instrumented(MethodType(member.fget, owner), self.captures)()
-        return getattr(owner, name)
+        if kind in protocols.PLAIN or self.captures.path_of(owner) is not None:
+            return getattr(owner, name)
+        home, member = class_member(owner, name)
+        if home is None and kind is not super and not isinstance(owner, type):
+            held = name in getattr(owner, "__dict__", ())
+            answer = held or protocols.ask(self.captures, owner, "__getattr__", name)
+            return getattr(owner, name) if held or answer is NotImplemented else answer
+        if home is None or is_library_class(home):
+            return getattr(owner, name)
+        instance = owner.__self__ if kind is super else owner
+        if home not in self.captures.classes:
+            self.captures.know(member, Path("globals", home, (("static", name),)))
+        if isinstance(member, property) and _is_watchable(member.fget):
+            return instrumented(MethodType(member.fget, instance), self.captures)()
+        answer = protocols.ask(self.captures, member, "__get__", instance, kind)
+        return getattr(owner, name) if answer is NotImplemented else answer
 
     def _method_of(self, owner: Any, name: str, method: Any, path: Path) -> Any:
         """A container's own method: what it gives is captured as if it were read by key."""
@@ -146,18 +177,23 @@ class Monitor:
         if isinstance(value, CONTAINERS):
             self.captures.whole(value)
         if isinstance(value, (FunctionType, MethodType)) or hasattr(value, "__tracer_function__"):
-            return self.callee(value)
+            return outside(substitute(instrumented(value, self.captures)))
         return value
 
     def callee(self, function: Any) -> Any:
         """What is called: user functions run instrumented, too."""
-        seen = outside(substitute(instrumented(function, self.captures)))
+        watched = instrumented(function, self.captures)
+        seen = outside(substitute(watched))
         if protocols.goes_through(function):
             return protocols.builtin(self, function, seen)
-        if seen is not function or hasattr(function, "__tracer_original__"):
-            return seen
+        if seen is not function or is_stand_in(function):
+            return protocols.builtin(self, function, seen) if watched is function else seen
         if isinstance(function, type) and not is_library_class(function):
-            return protocols.constructor(self.captures, function)
+            made = protocols.constructor(self.captures, function)
+            if made is not function or is_users_class(function):
+                return made
+        if isinstance(function, MethodType) and holds_data(function.__self__):
+            protocols.unseen(self.captures, function.__self__)
         if getattr(function, "__self__", None) is os.environ:
             return functools.partial(protocols.environment, self, function.__name__)
         return protocols.builtin(self, function)
@@ -228,6 +264,22 @@ class Monitor:
         """``for item in value``."""
         return protocols.iterated(self, self.values(value))
 
+    def made_class(self, kind: Any) -> Any:
+        """A class that the function defines: what is in it is no capture."""
+        self.captures.classes.add(kind)
+        return kind
+
+    def counted(self, value: Any) -> Any:
+        """``{*value}``: containers by all that is in them, the user's own iterators seen."""
+        if isinstance(value, CONTAINERS):
+            self.captures.whole(value)
+            return value
+        return protocols.iterated(self, value)
+
+    def delegated(self, value: Any) -> Any:
+        """``yield from value``: a generator is handed on as it is, to be sent to."""
+        return value if isinstance(value, types.GeneratorType) else self.iterated(value)
+
     def entered(self, manager: Any) -> Any:
         """``with manager``."""
         return protocols.entered(self, manager)
@@ -294,6 +346,17 @@ def _is_foreign(function: FunctionType) -> bool:
     return library and home not in ("numpy", "scipy", "tracer", "viz")
 
 
+def holds_data(owner: Any) -> bool:
+    """Whether a library's methods read nothing but what they are given and what is in ``owner``.
+
+    So do those of ``collections`` and of other people's packages; loggers and locks do more.
+    """
+    root = type(owner).__module__.partition(".")[0]
+    return not isinstance(owner, type) and (
+        root == "collections" or root not in (*sys.stdlib_module_names, "__main__", "tracer")
+    )
+
+
 def is_library_class(kind: type) -> bool:
     """Whether a class comes from NumPy, this package or Python itself."""
     return str(kind.__module__).split(".", 1)[0] in ("builtins", "numpy", "scipy", "tracer", "viz")
@@ -346,6 +409,21 @@ def instrument(function: FunctionType, monitor: Monitor) -> Callable[..., Any]:
     seen.__qualname__ = function.__qualname__
     seen.__tracer_plain_function__ = function  # type: ignore[attr-defined]
     return seen
+
+
+def class_member(owner: Any, name: str) -> tuple[type | None, Any]:
+    """The class that holds an object's attribute, and what it holds; of ``super()``, a parent."""
+    kind: Any = type(owner)
+    if kind in protocols.PLAIN or isinstance(owner, type):
+        return None, MISSING
+    order = kind.__mro__
+    if kind is super:
+        order = owner.__self_class__.__mro__
+        order = order[order.index(owner.__thisclass__) + 1 :]
+    elif name in getattr(owner, "__dict__", ()):
+        return None, MISSING
+    home = next((base for base in order if name in vars(base)), None)
+    return home, MISSING if home is None else vars(home)[name]
 
 
 def _names_beside(function: Any) -> dict[str, Any]:

@@ -206,9 +206,6 @@ class _Loads(ast.NodeTransformer):
         return load
 
     def _handed(self, argument: ast.expr) -> ast.expr:
-        if isinstance(argument, ast.Starred):
-            argument.value = self._call(argument.value, "iterated", self._shallow(argument.value))
-            return argument
         if isinstance(argument, (ast.Name, ast.Call)):
             return self._call(argument, "values", self._shallow(argument))
         return argument
@@ -314,14 +311,28 @@ class _Loads(ast.NodeTransformer):
 
     def visit_Starred(self, node: ast.Starred) -> ast.AST:
         self.generic_visit(node)
-        if isinstance(node.ctx, ast.Load) and not isinstance(node.value, ast.Call):
-            node.value = self._call(node.value, "iterated", node.value)
+        if isinstance(node.ctx, ast.Load):
+            node.value = self._call(node.value, "iterated", self._shallow(node.value))
+        return node
+
+    def visit_Set(self, node: ast.Set) -> ast.AST:
+        """What a set is made of is hashed: it counts by its value."""
+        for part in node.elts:
+            if isinstance(part, ast.Starred):
+                part.value = self._call(part.value, "counted", self.visit(part.value))
+        node.elts = [part if isinstance(part, ast.Starred) else self.visit(part)
+                     for part in node.elts]  # fmt: skip
+        return node
+
+    def visit_YieldFrom(self, node: ast.YieldFrom) -> ast.AST:
+        self.generic_visit(node)
+        node.value = self._call(node.value, "delegated", self._shallow(node.value))
         return node
 
     def visit_Assign(self, node: ast.Assign) -> ast.AST:
         self.generic_visit(node)
         several = any(isinstance(target, (ast.Tuple, ast.List)) for target in node.targets)
-        if several and isinstance(node.value, ast.Call):
+        if several and not isinstance(node.value, (ast.Tuple, ast.List)):
             node.value = self._call(node.value, "iterated", node.value)
         return node
 
@@ -332,7 +343,14 @@ class _Loads(ast.NodeTransformer):
         return node
 
     visit_Lambda = visit_ListComp = visit_SetComp = visit_DictComp = _scoped
-    visit_GeneratorExp = visit_ClassDef = visit_AsyncFunctionDef = _scoped
+    visit_GeneratorExp = visit_AsyncFunctionDef = _scoped
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        self._scoped(node)
+        monitor = ast.copy_location(ast.Name(id=MONITOR, ctx=ast.Load()), node)
+        mark = ast.Attribute(value=monitor, attr="made_class", ctx=ast.Load())
+        node.decorator_list.insert(0, ast.copy_location(mark, node))
+        return node
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         """Annotations stay as they are: `functools.singledispatch` reads them."""

@@ -72,7 +72,7 @@ CALLING = frozenset({"itertools", "functools", "numpy", "scipy"})
 
 # What only looks at types, or keeps what it is given.
 QUIET = frozenset(
-    {isinstance, issubclass, type, id, callable, super, object, print, property, setattr, delattr}
+    {isinstance, issubclass, id, callable, super, object, print, property, setattr, delattr}
     | {functools.partial, types.SimpleNamespace, contextlib.nullcontext, weakref.ref}
 )
 
@@ -112,6 +112,10 @@ def binary(monitor: Monitor, table: dict[str, Any], name: str, left: Any, right:
     if all([users_method(owner, own) is None for owner, own, _ in first]):
         for operand in (left, right):
             unseen(captures, operand)
+        if isinstance(left, (np.ndarray, np.generic)):
+            return plain(left, as_array(captures, right))
+        if isinstance(right, (np.ndarray, np.generic)):
+            return plain(as_array(captures, left), right)
         return plain(left, right)
     for owner, own, other in first:
         if users_method(owner, own) is None:  # a number or an array: it may know the other one
@@ -122,6 +126,19 @@ def binary(monitor: Monitor, table: dict[str, Any], name: str, left: Any, right:
         if answer is not NotImplemented:
             return answer
     return plain(left, right)
+
+
+def as_array(captures: Captures, value: Any) -> Any:
+    """What NumPy would read of an object of the user's, read through its instrumented methods."""
+    if type(value) in PLAIN or hasattr(type(value), "__array_ufunc__"):
+        return value
+    if users_method(value, "__array__") is not None:
+        return ask(captures, value, "__array__")
+    sized = users_method(value, "__len__") is not None
+    if sized and users_method(value, "__getitem__") is not None:
+        if not isinstance(value, (*CONTAINERS, np.ndarray)):
+            return list(_items_in_turn(captures, value))
+    return value
 
 
 def unseen(captures: Captures, value: Any) -> None:
@@ -274,6 +291,7 @@ def builtin(monitor: Monitor, function: Any, seen: Any = None) -> Any:
         return functools.partial(special, monitor)
     asking = ASKING.get(function) if _is_hashable(function) else None
     iterating = goes_through(function)
+    numeric = isinstance(function, np.ufunc) or _root(function) == "numpy"
     calling = iterating or _root(function) in CALLING
     captures = monitor.captures
 
@@ -282,9 +300,15 @@ def builtin(monitor: Monitor, function: Any, seen: Any = None) -> Any:
             for name in asking:
                 answer = ask(captures, args[0], name, *args[1:])
                 if answer is not NotImplemented:
-                    return function(answer) if isinstance(function, type) else answer
+                    return run(answer) if isinstance(function, type) else answer
+        if function is reversed and args and users_method(args[0], "__reversed__") is not None:
+            return ask(captures, args[0], "__reversed__")
         if iterating:
             args = tuple([monitor.iterated(argument) for argument in args])
+        if function is reversed and isinstance(args[0], Iterator):
+            args = (list(args[0]),)
+        if numeric:
+            args = tuple([_numbers(captures, argument) for argument in args])
         args = tuple([handed(captures, argument, calling) for argument in args])
         kwargs = {
             name: handed(captures, argument, calling or name == "key")
@@ -293,6 +317,15 @@ def builtin(monitor: Monitor, function: Any, seen: Any = None) -> Any:
         return run(*args, **kwargs)
 
     return call
+
+
+def _numbers(captures: Captures, argument: Any) -> Any:
+    """An argument of NumPy's: objects that it would read numbers from, and lists of them."""
+    if type(argument) in (list, tuple):
+        if all([type(item) in PLAIN for item in argument]):
+            return argument
+        return type(argument)([_numbers(captures, item) for item in argument])
+    return as_array(captures, argument)
 
 
 def _root(function: Any) -> str:
@@ -376,7 +409,15 @@ def with_seen_parts(captures: Captures, function: FunctionType) -> FunctionType:
     return made
 
 
-# -- builtins that read attributes or the environment ---------------------------------------------
+# -- builtins that read types, attributes or the environment --------------------------------------
+def _type(monitor: Monitor, *args: Any, **keywords: Any) -> Any:
+    """``type(x)`` of a traced array is the type that it has in plain code."""
+    if len(args) == 1 and isinstance(args[0], TracedTensor):
+        kind = args[0].__class__
+        return np.ndarray if kind is TracedTensor else kind
+    return type(*args, **keywords)
+
+
 def _vars(monitor: Monitor, *args: Any) -> Any:
     table = vars(*args)
     path = monitor.captures.path_of(args[0]) if args else None
@@ -413,5 +454,5 @@ def environment(monitor: Monitor, method: str, *args: Any) -> Any:
 
 
 SPECIAL: dict[Any, Callable[..., Any]] = {
-    vars: _vars, getattr: _getattr, hasattr: _hasattr, os.getenv: _getenv,
+    type: _type, vars: _vars, getattr: _getattr, hasattr: _hasattr, os.getenv: _getenv,
 }  # fmt: skip
