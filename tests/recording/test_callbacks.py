@@ -60,6 +60,35 @@ def test_padding_by_a_function():
     agree_gradient(function, X)
 
 
+@pytest.mark.parametrize("last", [False, True])
+def test_pieces_made_anew_keep_their_own_numbers(last):
+    def made(factor):
+        piece = lambda t: t * factor
+        pieces = [0.0, piece] if last else [piece]
+        return lambda x: np.piecewise(x, [x < 0 if last else x > 0], pieces)
+
+    for factor in (2.0, 3.0, 4):
+        same(trace(made(factor))(X), made(factor)(X))
+
+
+TYPES = {
+    "array": (lambda x: x * (2 if type(x) is np.ndarray else 3), np.ones(2)),
+    "element": (lambda x: x * (2 if type(x[0]) is np.float32 else 3), np.ones(2, np.float32)),
+    "float": (lambda x: x * (2 if type(x) is float else 3), 1.5),
+    "int": (lambda x: x * (2 if type(x) in (int, bool) else 3), 5),
+    "name": (lambda x: x * len(type(x).__name__), np.ones(2)),
+    "key": (lambda x: x * {np.ndarray: 2}.get(type(x), 3), np.ones(2)),
+    "constructor": (lambda x: type(x)(x) * 2, 1.5),
+    "new class": (lambda x: type("A", (), {"v": 2.0}).v * x, np.ones(2)),
+}
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_type_is_that_of_plain_code(name):
+    function, x = TYPES[name]
+    same(trace(function)(x), function(x))
+
+
 def test_objects_are_refused():
     square = np.frompyfunc(lambda t: t * t, 1, 1)
     with pytest.raises(Exception, match="no function of NumPy"):

@@ -234,6 +234,16 @@ def _vectorized_before(function: np.vectorize) -> Any:
     return _Vectorized(seen, otypes, excluded=function.excluded)
 
 
+def _seen(function: Any) -> Any:
+    """A function in a list, whose loads are seen as those of one that is called."""
+    from tracer.recording.instrument import instrumented
+
+    recorder = ACTIVE.get()
+    if recorder is None or recorder.captures is None:
+        return function
+    return instrumented(function, recorder.captures)
+
+
 def _piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> Any:
     """As in NumPy: later conditions win, one function more than conditions is the default."""
     if not contains_tensor((x, condlist, args)):
@@ -258,7 +268,7 @@ def _piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> A
         if not callable(function):
             out[condition] = function
         elif x[condition].size > 0:
-            out[condition] = function(x[condition], *args, **kw)
+            out[condition] = _seen(function)(x[condition], *args, **kw)
     return out
 
 
