@@ -18,6 +18,7 @@ from tracer.ops import registry
 from tracer.recording.active import ACTIVE, leak
 from tracer.recording.buffers import Buffer, Step, flat_positions
 from tracer.recording.calls import Calls
+from tracer.recording.outs import KEPT_IN_OUT, seen_operands
 from tracer.recording.specs import inferred_specs, spec_of
 from tracer.recording.tensor import TracedTensor
 
@@ -211,22 +212,22 @@ class Writes(Calls):
                     "make it inside the traced function, e.g. out = np.zeros(n)",
                     errors.CaptureMutationError,
                 )  # fmt: skip
-        where = True
+        given, where = kwargs, True
         if op.schema.kind == "elementwise":
-            where = kwargs.pop("where", True)
+            where = kwargs.get("where", True)
+            kwargs = {name: value for name, value in kwargs.items() if name != "where"}
+            args = args if where is True else seen_operands(op, args, where)
         elif op.name in SUMS and kwargs.get("dtype") is None and outs[0] is not None:
             # A sum widens to its out.
-            kwargs["dtype"] = np.result_type(args[0].dtype, outs[0].dtype)
-            if op.name == "mean" and kwargs["dtype"] != outs[0].dtype:
-                raise leak(
-                    "np.mean into an array of a narrower dtype is not traced.",
-                    "leave out= away: x[...] = np.mean(y)",
-                )
-        results = self.call(op, args, kwargs, spelling)
+            kwargs = {**kwargs, "dtype": np.result_type(args[0].dtype, outs[0].dtype)}
+        results = self._into_dtype(op, args, kwargs, outs[0])
+        kept = results is not None
+        if results is None:
+            results = self.call(op, args, kwargs, spelling)
         many = isinstance(results, tuple)
         pairs = zip(outs, results if many else (results,), strict=False)
-        if any([out is not None and _differs(out, result) for out, result in pairs]):
-            self._try_out(op, args, {**kwargs, "where": where}, outs)
+        if kept or any([out is not None and _differs(out, result) for out, result in pairs]):
+            self._try_out(op, args, given, outs)
         for out, result in zip(outs, results if many else (results,), strict=False):
             if out is None:
                 continue
@@ -235,17 +236,28 @@ class Writes(Calls):
                     f"non-broadcastable output operand with shape {np.shape(out._value)} "
                     f"doesn't match the broadcast shape {result.shape}"
                 )
-            self._check_cast(result, out)
             self.assign(out, result if where is True else np.where(where, result, out))
         return tuple(outs) if many else outs[0]
+
+    @staticmethod
+    def _into_dtype(
+        op: Op, args: Sequence[Any], kwargs: dict[str, Any], out: TracedTensor | None
+    ) -> Any:
+        """A statistic whose sum is kept in an ``out`` of another dtype; None for all others."""
+        steps = KEPT_IN_OUT.get(op.name)
+        if steps is None or out is None or not isinstance(args[0], np.ndarray):
+            return None
+        x = args[0].dtype
+        usual = x if op.name in ("mean", "nanmean", "ptp") else x.type(0).real.dtype
+        usual = np.dtype(float) if x.kind in "biu" and op.name != "ptp" else usual
+        halved = op.name == "mean" and x == np.float16  # its sum is float32 else
+        return None if usual == out.dtype and not halved else steps(*args, out=out.dtype, **kwargs)
 
     def _try_out(
         self, op: Op, args: Sequence[Any], kwargs: dict[str, Any], outs: Sequence[Any]
     ) -> None:
         """NumPy itself on copies: what it refuses to write where is its own affair."""
         args, kwargs = map_structure(_concrete, (tuple(args), kwargs))
-        if kwargs.get("where") is True:
-            del kwargs["where"]
         copies = tuple([None if o is None else o._value.copy(order="K") for o in outs])
         token = ACTIVE.set(None)
         try:
@@ -271,7 +283,7 @@ class Writes(Calls):
         self.replace(target, node, value._known)
 
 
-SUMS = frozenset("sum prod mean cumsum cumprod nansum nanprod add.reduce multiply.reduce".split())
+SUMS = frozenset("sum prod cumsum cumprod nansum nanprod add.reduce multiply.reduce".split())
 
 
 def _laid_out_alike(value: Any, target: np.ndarray) -> bool:

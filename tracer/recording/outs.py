@@ -1,0 +1,121 @@
+"""What ``out=`` changes: the dtype that is summed in, and where a ufunc looks at its operands.
+
+>>> np.sqrt(x, out=r, where=x > 0)  # recorded as where(x > 0, sqrt(where(x > 0, x, 1)), r)
+>>> np.mean(x, out=r)  # of float32: the sum becomes float32, then it is divided
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tracer.graph.op import Op
+
+# Operands that have no value everywhere, and a number for where the ufunc does not look.
+SAFE: dict[str, tuple[tuple[int, ...], int]] = {
+    "sqrt": ((0,), 1), "log": ((0,), 1), "log2": ((0,), 1), "log10": ((0,), 1), "log1p": ((0,), 1),
+    "arcsin": ((0,), 0), "arccos": ((0,), 0), "arctanh": ((0,), 0), "arccosh": ((0,), 2),
+    "reciprocal": ((0,), 1), "power": ((0, 1), 1), "float_power": ((0, 1), 1),
+    "divide": ((0, 1), 1), "floor_divide": ((0, 1), 1), "remainder": ((0, 1), 1),
+    "fmod": ((0, 1), 1), "divmod": ((0, 1), 1), "exp": ((0,), 1), "exp2": ((0,), 1),
+    "expm1": ((0,), 1), "sinh": ((0,), 1), "cosh": ((0,), 1), "tan": ((0,), 1),
+}  # fmt: skip
+
+
+def seen_operands(op: Op, args: Sequence[Any], where: Any) -> tuple[Any, ...]:
+    """The operands with a harmless number where ``where`` is false: no warnings from there."""
+    slots, number = SAFE.get(op.name, ((), 0))
+    return tuple([
+        np.where(where, a, number) if k in slots and isinstance(a, np.ndarray) else a
+        for k, a in enumerate(args)
+    ])  # fmt: skip
+
+
+# -- statistics whose sums are kept in ``out`` ------------------------------------------------
+# As numpy._core._methods and numpy.lib._nanfunctions_impl do it, step by step.
+def _summed(x: Any, out: np.dtype, axis: Any, dtype: Any, **kwargs: Any) -> Any:
+    wide = np.result_type(x.dtype, out) if dtype is None else dtype
+    return np.sum(x, axis=axis, dtype=wide, **kwargs).astype(out)
+
+
+def _count(x: Any, axis: Any, keepdims: bool, where: Any) -> Any:
+    counted = np.broadcast_to(where, x.shape)
+    return np.sum(counted, axis=axis, dtype=np.intp, keepdims=keepdims)
+
+
+def _mean(
+    x: Any, out: np.dtype, axis: Any = None, dtype: Any = None, keepdims: bool = False,
+    where: Any = True,
+) -> Any:  # fmt: skip
+    if dtype is None:
+        dtype = {"f2": "f4"}.get(x.dtype.str[1:], "f8" if x.dtype.kind in "biu" else None)
+    total = _summed(x, out, axis, dtype, keepdims=keepdims, where=where)
+    return np.true_divide(total, _count(x, axis, keepdims, where)).astype(out)
+
+
+def _variance(
+    x: Any, out: np.dtype, axis: Any = None, dtype: Any = None, ddof: Any = 0,
+    keepdims: bool = False, where: Any = True, mean: Any = None, correction: Any = None,
+) -> Any:  # fmt: skip
+    if dtype is None and x.dtype.kind in "biu":
+        dtype = "f8"
+    if mean is None:
+        total = np.sum(x, axis=axis, dtype=dtype, keepdims=True, where=where)
+        mean = np.true_divide(total, _count(x, axis, True, where)).astype(total.dtype)
+    away = x - mean
+    squares = away.real**2 + away.imag**2 if away.dtype.kind == "c" else np.square(away)
+    total = _summed(squares, out, axis, dtype, keepdims=keepdims, where=where)
+    free = _count(x, axis, keepdims, where) - (ddof if correction is None else correction)
+    return np.true_divide(total, np.maximum(free, 0)).astype(out)
+
+
+def _deviation(x: Any, out: np.dtype, **kwargs: Any) -> Any:
+    return np.sqrt(_variance(x, out, **kwargs))
+
+
+def _nan_mean(
+    x: Any, out: np.dtype, axis: Any = None, dtype: Any = None, keepdims: bool = False,
+    where: Any = True,
+) -> Any:  # fmt: skip
+    if x.dtype.kind not in "fc":
+        return _mean(x, out, axis, dtype, keepdims, where)
+    present = ~np.isnan(x)
+    total = _summed(np.where(present, x, 0), out, axis, dtype, keepdims=keepdims, where=where)
+    count = np.sum(present, axis=axis, dtype=np.intp, keepdims=keepdims, where=where)
+    return np.true_divide(total, count).astype(out)
+
+
+def _nan_variance(
+    x: Any, out: np.dtype, axis: Any = None, dtype: Any = None, ddof: Any = 0,
+    keepdims: bool = False, where: Any = True, mean: Any = None, correction: Any = None,
+) -> Any:  # fmt: skip
+    ddof = ddof if correction is None else correction
+    if x.dtype.kind not in "fc":
+        return _variance(x, out, axis, dtype, ddof, keepdims, where, mean)
+    present = ~np.isnan(x)
+    count = np.sum(present, axis=axis, dtype=np.intp, keepdims=True, where=where)
+    if mean is None:
+        total = np.sum(np.where(present, x, 0), axis=axis, dtype=dtype, keepdims=True, where=where)
+        mean = np.true_divide(total, count).astype(total.dtype)
+    away = np.where(present, x - mean, 0).astype(x.dtype)
+    squares = (away * np.conj(away)).real if x.dtype.kind == "c" else away * away
+    total = _summed(squares, out, axis, dtype, keepdims=keepdims, where=where)
+    free = np.reshape(count, np.shape(total)) - ddof
+    return np.where(free > 0, np.true_divide(total, np.maximum(free, 1)), np.nan).astype(out)
+
+
+def _nan_deviation(x: Any, out: np.dtype, **kwargs: Any) -> Any:
+    return np.sqrt(_nan_variance(x, out, **kwargs))
+
+
+def _range(x: Any, out: np.dtype, axis: Any = None, keepdims: bool = False) -> Any:
+    largest = np.max(x, axis=axis, keepdims=keepdims).astype(out)
+    return np.subtract(largest, np.min(x, axis=axis, keepdims=keepdims))
+
+
+KEPT_IN_OUT: dict[str, Callable[..., Any]] = {
+    "mean": _mean, "var": _variance, "std": _deviation, "nanmean": _nan_mean, "ptp": _range,
+    "nanvar": _nan_variance, "nanstd": _nan_deviation,
+}  # fmt: skip
