@@ -236,7 +236,7 @@ class Symbol:
     __pow__, __rpow__ = _binary("pow")
     __lt__, __gt__ = _binary("less")[0], _binary("greater")[0]
     __le__, __ge__ = _binary("less_equal")[0], _binary("greater_equal")[0]
-    __eq__, __ne__ = _binary("equal")[0], _binary("not_equal")[0]  # type: ignore[assignment]
+    __eq__, __ne__ = _binary("equal")[0], _binary("not_equal")[0]
     __and__, __rand__ = _binary("bitwise_and")
     __or__, __ror__ = _binary("bitwise_or")
     __neg__, __abs__, __invert__ = _unary("negative"), _unary("absolute"), _unary("invert")

@@ -33,7 +33,7 @@ _POSITIONAL = {
     4: "arange",
 }
 POSITIONAL_COUNT = {name: count for count, names in _POSITIONAL.items() for name in names.split()}
-NO_VALUE = np._NoValue  # type: ignore[attr-defined]
+NO_VALUE = np._NoValue
 
 
 @lru_cache(maxsize=2048)

@@ -98,7 +98,7 @@ def solve(params: Params, specs: Specs) -> Shapes | None:
     shapes = [shape_of(argument, specs) for argument in params.args]
     if len(shapes) != 2 or None in shapes or params.kwargs:
         return None
-    one = len(shapes[1]) == 1  # type: ignore[arg-type]
+    one = len(shapes[1]) == 1
     signature = "(m,m),(m)->(m)" if one else "(m,m),(m,n)->(m,n)"
     return core_shapes(signature, [shape for shape in shapes if shape is not None])
 

@@ -35,7 +35,7 @@ def same_sorted(params: Params, specs: Specs) -> Shapes | None:
 def total(sizes: list[Size], label: str) -> Size:
     """The sum of sizes, itself a run-time size if one of them is."""
     if all(type(size) is int for size in sizes):
-        return sum(sizes)  # type: ignore[arg-type]
+        return sum(sizes)
     seen = [size.seen if isinstance(size, Dim) else size for size in sizes]
     return Dim(label, sum(seen))
 
@@ -87,7 +87,7 @@ def pad(params: Params, specs: Specs) -> Shapes | None:
     widths = pad_widths(params.args[1], len(shape)) if shape and len(params.args) > 1 else None
     if shape is None or widths is None or any(type(size) is not int for size in shape):
         return None
-    return (tuple([n + a + b for n, (a, b) in zip(shape, widths, strict=True)]),)  # type: ignore[operator]
+    return (tuple([n + a + b for n, (a, b) in zip(shape, widths, strict=True)]),)
 
 
 def pad_widths(width: Any, ndim: int) -> list[tuple[int, int]] | None:
@@ -103,7 +103,7 @@ def pad_widths(width: Any, ndim: int) -> list[tuple[int, int]] | None:
         before, after = (width[0], width[0]) if len(width) == 1 else (width[0], width[1])
         return [(before, after)] * ndim
     pairs = [tuple(item) * 2 if len(item) == 1 else tuple(item) for item in width]
-    return pairs * ndim if len(pairs) == 1 else pairs  # type: ignore[return-value]
+    return pairs * ndim if len(pairs) == 1 else pairs
 
 
 def _has_hole(tree: Any) -> bool:

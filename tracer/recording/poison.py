@@ -24,7 +24,7 @@ class Poison:
     """Raises on every use; its text says what it is."""
 
     __slots__ = ()
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
     def __repr__(self) -> str:
         return "<traced>"

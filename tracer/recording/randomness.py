@@ -330,7 +330,7 @@ def made(maker: Any) -> Callable[..., Any]:
         inputs = tuple([recorder.node_of(t) for t in tensors])
         return traced_stream(recorder, recorder.add(op, inputs, params, (STREAM,), name), value)
 
-    make.__wrapped__ = maker  # type: ignore[attr-defined]
+    make.__wrapped__ = maker
     make.__tracer_original__ = maker  # type: ignore[attr-defined]
     return make
 

@@ -78,7 +78,7 @@ class TracedTensor(np.ndarray):
 
     # -- what Python asks ------------------------------------------------------------------
     @property
-    def dtype(self) -> np.dtype:  # type: ignore[override]
+    def dtype(self) -> np.dtype:
         value = self._value
         if isinstance(value, (np.ndarray, np.generic)):
             return value.dtype
@@ -89,7 +89,7 @@ class TracedTensor(np.ndarray):
         raise leak("The dtype of a traced array was assigned.", "use x = x.astype(dtype)")
 
     @property
-    def shape(self) -> tuple[int, ...]:  # type: ignore[override]
+    def shape(self) -> tuple[int, ...]:
         spec = self._node.specs[0]
         if not spec.is_static:
             self._recorder.read_shape(self)
@@ -100,27 +100,27 @@ class TracedTensor(np.ndarray):
         raise leak("The shape of a traced array was assigned.", "use x = x.reshape(shape)")
 
     @property
-    def size(self) -> int:  # type: ignore[override]
+    def size(self) -> int:
         return int(np.prod(self.shape, dtype=np.int64))
 
     @property
-    def itemsize(self) -> int:  # type: ignore[override]
+    def itemsize(self) -> int:
         return self.dtype.itemsize
 
     @property
-    def nbytes(self) -> int:  # type: ignore[override]
+    def nbytes(self) -> int:
         return self.size * self.itemsize
 
     @property
-    def strides(self) -> tuple[int, ...]:  # type: ignore[override]
+    def strides(self) -> tuple[int, ...]:
         return np.asarray(self._value).strides
 
     @property
-    def flags(self) -> Any:  # type: ignore[override]
+    def flags(self) -> Any:
         return np.asarray(self._value).flags
 
     @property
-    def base(self) -> Any:  # type: ignore[override]
+    def base(self) -> Any:
         return None
 
     def __len__(self) -> int:
@@ -154,7 +154,7 @@ class TracedTensor(np.ndarray):
     def __contains__(self, item: Any) -> bool:
         return bool(np.any(self == item))
 
-    def __hash__(self) -> int:  # type: ignore[override]
+    def __hash__(self) -> int:
         if self._buffer is None and self.dtype.kind in "biu":
             return hash(self.__index__())  # a whole number as a key: a guard, as for an index
         raise TypeError("a traced value can't be hashed: use its index or name as the key instead")
@@ -354,7 +354,7 @@ class TracedScalar(TracedTensor):
         return other // self, other % self
 
     @property
-    def __class__(self):  # type: ignore[override]
+    def __class__(self):
         return type(self._value)
 
     def __setitem__(self, index: Any, value: Any) -> None:

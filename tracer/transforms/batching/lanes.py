@@ -94,7 +94,7 @@ class Lanes:
     def __init__(self, builder: Builder, size: int):
         self.builder = builder
         self.size = size
-        self.node: Node = None  # type: ignore[assignment]  # set before a rule runs
+        self.node: Node = None  # set before a rule runs
 
     @property
     def shape(self) -> Shape:
