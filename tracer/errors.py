@@ -270,13 +270,6 @@ class ArgumentWrite(TracerError, ValueError):
     """
 
 
-class SpecMismatch(TracerError, ValueError):
-    """A saved program was called with other shapes or dtypes than it was made for.
-
-    Fix: save one for these shapes, or with ``free={"x": (0,)}`` for sizes that vary.
-    """
-
-
 class CarryMismatch(TracerError, TypeError):
     """A loop's body returned another structure, shape or dtype than it was given.
 

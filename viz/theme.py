@@ -8,8 +8,6 @@
 
 from __future__ import annotations
 
-THEMES = ("auto", "light", "dark")
-
 _HEX = """
 page ffffff 0f141b · ink 1e293b e6edf5 · ink2 5a6980 93a3b8 · shp 51627b 94a6c0 ·
 in_bg e6f1fb 10283d · in_br 1f74b8 58a6ea · par_bg fdf3d7 33280b · par_br b08000 f0c24b ·

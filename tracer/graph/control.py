@@ -199,8 +199,3 @@ def _stack(row: list[Any], spec: ArraySpec, reverse: bool) -> np.ndarray:
     for place, value in enumerate(reversed(row) if reverse else row):
         out[place] = value
     return out
-
-
-def loop_nodes(graph: CalcGraph) -> bool:
-    """Whether a graph has loops or branches."""
-    return any(node.op.name in ("loop", "cond") for node in graph.order)

@@ -92,8 +92,6 @@ GUFUNC_SIGNATURES = {
     "linalg.slogdet": "(m,m)->(),()", "linalg.eigvalsh": "(m,m)->(m)",
     "linalg.eigh": "(m,m)->(m),(m,m)",
 }  # fmt: skip
-# How an op that has several outputs counts them; others have one.
-OUTPUTS = {"linalg.slogdet": 2, "linalg.eigh": 2, "linalg.eig": 2, "linalg.qr": 2, "linalg.svd": 3}
 
 
 def register(op: Op, *callables: Any) -> Op:

@@ -55,13 +55,6 @@ def _(ct, a, out=None):
     return -(turned @ ct @ turned)
 
 
-def _solve_right(ct, a, b):
-    turned = swap(a)
-    if ndim(b) == 1 and ndim(a) > 2:
-        return sum_to(np.linalg.solve(turned, column(ct))[..., 0], b)
-    return sum_to(np.linalg.solve(turned, ct), b)
-
-
 @pullback(np.linalg.solve, (0, 1))
 def _(ct, a, b, out=None):
     if ndim(b) == 1:
