@@ -7,9 +7,9 @@ import threading
 
 import numpy as np
 import pytest
-from scipy import special
+from scipy import linalg, special, stats
 
-from tracer import Tensor, custom_vjp, errors, grad, stop_gradient, trace
+from tracer import Tensor, custom_vjp, errors, grad, stop_gradient, trace, vmap
 
 RNG = np.random.default_rng(7)
 A = RNG.normal(size=(3, 4))
@@ -554,3 +554,36 @@ def test_custom_rules_hold_for_tensors():
 def test_a_tensor_made_in_a_traced_function_is_traced():
     gradient = grad(lambda v: (Tensor(v) * Tensor(np.ones(4)) * v).sum())(V)
     np.testing.assert_allclose(gradient, 2 * V)
+
+
+def test_what_scipy_records_in_part_is_refused():
+    x = Tensor([0.5, 1.5, 2.0])
+    with pytest.raises(errors.LeakError, match="logsumexp"):
+        special.logsumexp(x)
+    with pytest.raises(errors.LeakError, match="logsumexp"):
+        special.logsumexp(np.arange(3.0), b=x)
+    np.testing.assert_allclose(grad(special.logsumexp)(np.asarray(x)), special.softmax(x))
+
+
+def test_what_scipy_records_wholly_is_followed():
+    values, step = np.array([0.5, 1.5, 2.0]), 1e-6
+    for function in (
+        lambda x: np.sum(stats.zscore(x) * x),
+        lambda x: np.sum(special.jvp(1, x)),
+        lambda x: np.sum(special.gammaln(x)),
+    ):
+        x = Tensor(values)
+        function(x).backward()
+        shifts = step * np.eye(3)
+        change = [(function(values + e) - function(values - e)) / (2 * step) for e in shifts]
+        np.testing.assert_allclose(x.grad, change, rtol=1e-5, atol=1e-7)
+
+
+def test_transforms_take_it_as_an_array():
+    x = Tensor([0.5, 1.5, 2.0])
+    for found in (
+        grad(lambda v: np.sum(v**2))(x),
+        vmap(lambda v: 2 * v)(x),
+        linalg.expm(x[None, :1]),
+    ):
+        assert type(found) is np.ndarray

@@ -58,6 +58,11 @@ class Tensor(EagerArray):
     Scalar results are Tensors without dimensions; ints and bools among them are plain NumPy
     scalars. ``float(t)``, ``t.item()`` and ``np.asarray(t)`` give plain, unrecorded numbers; the
     array of ``np.asarray(t)`` is the Tensor's own memory and can't be written to.
+
+    NumPy's functions and SciPy's ufuncs are recorded. ``grad``, ``vmap`` and the other transforms
+    and most of SciPy's Python functions (``scipy.linalg``, distributions) take a Tensor as the
+    plain array that it is and return plain arrays, through which nothing flows back; those that
+    would record a part of what they do raise LeakError. In a traced function all are recorded.
     """
 
     __slots__ = ()

@@ -19,6 +19,7 @@ from tracer.graph.spec import spec_of
 from tracer.ops import registry
 from tracer.ops.normalise import normalise
 from tracer.recording.active import ACTIVE
+from tracer.recording.eager_library import refuse_library
 from tracer.recording.eager_state import (
     EagerArray,
     View,
@@ -86,6 +87,7 @@ def run(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
 
 def call(op: Op, args: Sequence[Any], kwargs: dict[str, Any], spelling: str = "") -> Any:
     """Compute ``op`` and write it down; Tensors, or what NumPy returned if that is no number."""
+    refuse_library()
     split = Arguments(args, kwargs)
     function = op.operator if spelling == "operator" and op.operator is not None else op.evaluate
     result = run(function, *split.params.fill(split.values))
