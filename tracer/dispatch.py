@@ -135,7 +135,11 @@ def dispatch(
     if call.weak:
         reason = f"{', '.join([leaf_names(call, names)[k] for k in sorted(call.weak)])} varies"
     missed = 0
-    for position, leaf in enumerate(list(leaves)):
+    limit = settings.current().max_branches
+    hopeless = not call.weak and len(leaves) >= limit and function.cache.is_hopeless(call.key)
+    if hopeless:
+        missed, reason = limit, "another branch, as in the calls before"
+    for position, leaf in enumerate([] if hopeless else list(leaves)):
         inputs = leaf.inputs(plain, call.leaves)
         if inputs is None:
             reason = "a captured value changed"
@@ -156,8 +160,10 @@ def dispatch(
             continue
         if position and leaves[0] is not leaf:
             _move_to_front(function, leaves, leaf)
+        function.cache.streaks.pop(call.key, None)
         return result
-    limit = settings.current().max_branches
+    if missed >= limit:
+        function.cache.count_miss(call.key)
     try:
         if call.weak and missed >= BRANCHES:
             raise NeedsValues(call.weak)

@@ -165,6 +165,10 @@ def _rebuild(function: Any, static: Any, check: Any, backend: Any) -> TracedFunc
     return TracedFunction(function, static, check, backend)
 
 
+PATIENCE = 8  # calls that try all programs of a signature in vain before most stop trying
+RETRY = 32  # every so many calls after that, one tries again
+
+
 class Cache:
     """Programs of one function by signature: least recently used ones go first."""
 
@@ -176,6 +180,7 @@ class Cache:
         self.reasons: list[str] = []
         self.ints: OrderedDict[tuple, Any] = OrderedDict()  # which ints of a signature vary
         self.full = False  # whether a signature has met its limit of branches
+        self.streaks: dict[tuple, int] = {}  # calls in a row that no program of many served
 
     def leaves(self, key: tuple) -> list[Leaf]:
         """The ways through the branches of one signature, the last used first."""
@@ -189,6 +194,20 @@ class Cache:
                 pass
             self.newest = found
         return found
+
+    def count_miss(self, key: tuple) -> None:
+        """A call met more branches than programs are kept for, and all of them missed."""
+        with self.lock:
+            if len(self.streaks) > settings.current().cache_size:
+                self.streaks.clear()
+            self.streaks[key] = self.streaks.get(key, 0) + 1
+            if self.streaks[key] == PATIENCE:
+                self.flat.clear()
+
+    def is_hopeless(self, key: tuple) -> bool:
+        """Whether to try all programs of a signature would be in vain, as it was for long."""
+        streak = self.streaks.get(key, 0)
+        return streak >= PATIENCE and streak % RETRY != 0
 
     def add(self, key: tuple, leaf: Leaf, reason: str) -> None:
         with self.lock:

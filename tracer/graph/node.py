@@ -110,7 +110,7 @@ class Params:
     Static arguments (axes, dtypes, Python literals) stand in it as they are.
     """
 
-    __slots__ = ("args", "kwargs", "_flat", "_key")
+    __slots__ = ("args", "kwargs", "_flat", "_key", "_level")
 
     def __init__(self, args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None):
         self.args = tuple(args)
@@ -118,12 +118,23 @@ class Params:
         self._flat = not self.kwargs and all(
             type(a) is Hole and a.slot == i for i, a in enumerate(self.args)
         )
+        self._level = False
         self._key: tuple | None = None
+
+    @classmethod
+    def of(cls, *args: Any) -> Params:
+        """Holes and numbers, neither nested nor all of them holes."""
+        made = cls.__new__(cls)
+        made.args, made.kwargs, made._flat, made._key = args, {}, False, None
+        made._level = True
+        return made
 
     def fill(self, operands: Sequence[Any]) -> tuple[Sequence[Any], dict[str, Any]]:
         """The call's ``(args, kwargs)`` with the operands in their holes."""
         if self._flat:
             return operands, {}
+        if self._level:
+            return [operands[a.slot] if type(a) is Hole else a for a in self.args], {}
 
         def put(leaf):
             if type(leaf) is Hole:

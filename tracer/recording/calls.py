@@ -25,7 +25,9 @@ from tracer.recording import active
 from tracer.recording.active import ACTIVE
 from tracer.recording.buffers import Step, same_memory
 from tracer.recording.floating import ERRSTATE, TRACING
+from tracer.recording.layout import as_laid_out
 from tracer.recording.notes import Notes
+from tracer.recording.quick import UNUSUAL, quick
 from tracer.recording.sizes import Sizes
 from tracer.recording.specs import is_shape_error
 from tracer.recording.tensor import TracedTensor
@@ -37,17 +39,22 @@ class Calls(Sizes):
 
     def operator(self, op: Op, operands: tuple[Any, ...]) -> Any:
         """A Python operator; NotImplemented for a partner that is no number."""
+        if op.schema.kind == "elementwise":
+            found = quick(self, op, operands, "operator")
+            if found is not UNUSUAL:
+                return found
         for operand in operands:
             if not isinstance(operand, (np.ndarray, np.generic, int, float, complex)):
-                if isinstance(operand, (list, tuple)):
+                if isinstance(operand, (list, tuple, range)):
                     operands = tuple([
-                        self.as_array(o) if isinstance(o, (list, tuple)) else o for o in operands
+                        self.as_array(o) if isinstance(o, (list, tuple, range)) else o
+                        for o in operands
                     ])  # fmt: skip
                     break
                 return NotImplemented
             if type(operand) is np.ndarray and operand.dtype == object and not operand.shape:
                 # What NumPy made of a partner that is no number, a Polynomial: Python decides.
-                return op.operator(*[_inside(o) for o in operands])  # type: ignore[misc]
+                return op.operator(*[_inside(o) for o in operands])
         return self.call(op, operands, {}, "operator")
 
     def as_array(self, data: Any) -> Any:
@@ -80,6 +87,10 @@ class Calls(Sizes):
 
     def call(self, op: Op, args: Sequence[Any], kwargs: dict[str, Any], spelling: str) -> Any:
         """Run the op on the concrete values and write it down."""
+        if not kwargs and op.schema.kind == "elementwise" and op.name not in DTYPE_BY_VALUE:
+            found = quick(self, op, tuple(args), spelling)
+            if found is not UNUSUAL:
+                return found
         tensors: list[TracedTensor] = []
         params, values = self._template(args, kwargs, tensors)
         place = self.place(3)
@@ -88,7 +99,7 @@ class Calls(Sizes):
         except Exception as error:
             self._must_raise(op, params, tensors, spelling, error)
             raise
-        inputs = tuple([self.node_of(t) for t in tensors])
+        inputs = tuple([self.node_of(t) for t in as_laid_out(self, op, tensors)])
         known = all([t._known for t in tensors]) and op.is_pure
         made = self._record(op, params, inputs, tensors, values, result, spelling, place, known)
         if not known and op.name in DTYPE_BY_VALUE:
@@ -107,8 +118,9 @@ class Calls(Sizes):
                 self.guards.append(Guard(node, node.specs[0].dtype, "dtype", node.origin))
 
     def _must_raise(
-        self, op: Op, params: Params, tensors: list[TracedTensor], spelling: str, error: Exception
-    ) -> None:
+        self, op: Op, params: Params, tensors: Sequence[TracedTensor], spelling: str,
+        error: Exception,
+    ) -> None:  # fmt: skip
         """If user code catches the error, the program holds only while the op raises."""
         kind = ValueError if isinstance(error, errors.UserShapeError) else type(error)
         if isinstance(error, errors.TracerError) and kind is not ValueError:
@@ -150,6 +162,12 @@ class Calls(Sizes):
 
     def _compute(self, op: Op, params: Params, values: list[Any], spelling: str) -> Any:
         args, kwargs = params.fill(values)
+        return self.computed(op, args, kwargs, values, spelling)
+
+    def computed(
+        self, op: Op, args: Sequence[Any], kwargs: dict[str, Any], values: list[Any], spelling: str
+    ) -> Any:
+        """What NumPy gives; ``values`` are the operands, for its error."""
         function = (
             op.operator if spelling == "operator" and op.operator is not None else op.evaluate
         )

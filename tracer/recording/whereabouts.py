@@ -49,6 +49,7 @@ class SourceFile:
         self.returns: set[Span] = set()
         self.statements: dict[int, tuple[int, str]] = {}
         self.tree: ast.Module | None = None
+        self.parts: dict[tuple[int, int], tuple] = {}  # by code and instruction
         try:
             tree = ast.parse("".join(self.lines))
         except (SyntaxError, ValueError):
@@ -264,17 +265,17 @@ class Locator:
     def _place(self, frame: FrameType, scope: Scope) -> Place:
         code = frame.f_code
         file = source_file(code.co_filename)
-        line, end_line, column, end_column = _position(code, frame.f_lasti)
-        span: Span = (line, column, end_line, end_column)
-        start, statement = file.statements.get(line, (line, ""))
-        target: Target = file.targets.get(span, "")
-        if not target and span in file.returns and scope.parent is None:
+        known: Any = file.parts.get((id(code), frame.f_lasti))
+        if known is None or known[0] is not code:
+            if len(file.parts) > LIMIT:
+                file.parts.clear()
+            known = (code, *_parts(file, code, frame.f_lasti))
+            file.parts[id(code), frame.f_lasti] = known
+        written: tuple[int, int, int, str, str, int]
+        _, written, target, returned = known
+        if returned and scope.parent is None:
             target = self.root
-        origin = Origin(
-            code.co_filename, line, column, end_column, file.segment(span), statement, start,
-            scope.function, scope,
-        )  # fmt: skip
-        return Place(origin, target)
+        return Place(Origin(code.co_filename, *written, scope.function, scope), target)
 
 
 def _outer_frames(frame: FrameType) -> Iterator[FrameType]:
@@ -287,6 +288,16 @@ def _outer_frames(frame: FrameType) -> Iterator[FrameType]:
 def _function_name(code: CodeType) -> str:
     name = getattr(code, "co_qualname", code.co_name)
     return name.rsplit("<locals>.", 1)[-1]
+
+
+def _parts(file: SourceFile, code: CodeType, instruction: int) -> tuple[tuple, Target, bool]:
+    """What an origin says of the source, the assignment target, and whether it is returned."""
+    line, end_line, column, end_column = _position(code, instruction)
+    span: Span = (line, column, end_line, end_column)
+    start, statement = file.statements.get(line, (line, ""))
+    target: Target = file.targets.get(span, "")
+    written = (line, column, end_column, file.segment(span), statement, start)
+    return written, target, not target and span in file.returns
 
 
 def _position(code: CodeType, instruction: int) -> tuple[int, int, int, int]:

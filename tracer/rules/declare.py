@@ -357,6 +357,9 @@ def load_rules() -> None:
 
 def rule_for(op: Op) -> Rule | None:
     """The rule of an op, or None if nobody has declared one; loads the chapters on first use."""
+    found = RULES.get(op)
+    if found is not None and "" in _loaded and "." not in op.name:
+        return found
     if "" not in _loaded:
         load_rules()
         _loaded.add("")

@@ -27,6 +27,7 @@ from tracer.transforms.invariance import inert_shifts
 from tracer.transforms.loops import Plan, expose
 from tracer.transforms.pull import missing, pull_back
 from tracer.transforms.records import Records
+from tracer.transforms.repeated import pull_back_again
 
 # Ops whose result may share memory with their first operand.
 VIEWS = frozenset(
@@ -80,7 +81,7 @@ def differentiate(
     cotangents: dict[Node, list[Cotangent]] = {}
     seeds = _seed(builder, graph, seed, cotangents)
     own = frozenset([*graph.order, *seeds])
-    sweep(builder, graph.order, active, cotangents, frozenset(leaves), records, own)
+    sweep(builder, graph.order, active, cotangents, frozenset(leaves), records, own, not recorded)
     gradients = [_result(builder, leaf, cotangents.get(leaf)) for leaf in leaves]
     gradients = _unshared(gradients, own)
     for leaf, gradient in zip(leaves, gradients, strict=True):
@@ -96,7 +97,7 @@ def active_nodes(order: Iterable[Node], leaves: Iterable[Node]) -> set[Node]:
         if inputs and node not in active:
             for operand in inputs:
                 if operand in active:
-                    if any(spec.is_inexact for spec in node.specs):
+                    if any([spec.dtype.kind in "fc" for spec in node.specs]):
                         rule = rule_for(node.op)
                         if rule is None or rule.kind != "zero":
                             active.add(node)
@@ -136,11 +137,13 @@ def sweep(
     leaves: frozenset[Node],
     records: Records | None = None,
     own: frozenset[Node] = frozenset(),
+    once: bool = False,
 ) -> None:
     """Walk the nodes backwards and pull each cotangent through the node's rule.
 
     ``cotangents`` maps a node to the contributions that it has so far; in the end only those of
-    ``leaves`` are left. Nodes in ``own`` keep their names.
+    ``leaves`` are left. Nodes in ``own`` keep their names. ``once`` says that the result is run
+    once: pullbacks may be those known from before.
     """
     for node in reversed(order):
         if node not in active or node in leaves:
@@ -160,7 +163,10 @@ def sweep(
             name_cotangent(ct, node, own)
         if records is not None:
             records.begin(node, ct)
-        for slot, contribution in pull_back(builder, node, ct, active):
+        known: Any = pull_back_again(builder, node, ct, active) if once else None
+        if known is None:
+            known = pull_back(builder, node, ct, active)
+        for slot, contribution in known:
             if records is not None:
                 records.add(slot, contribution)
             cotangents.setdefault(node.inputs[slot], []).append(contribution)

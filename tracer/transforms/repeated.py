@@ -1,0 +1,150 @@
+"""Pullbacks that are known from before: for a graph that is run once, rules run once per kind.
+
+>>> contributions = pull_back_again(builder, node, ct, active)    # None: to be done at length
+
+A loop that is traced a hundred times over meets the same few ops on the same few specs. What a
+rule makes of one of them is kept as a recipe: the nodes that it appends, with numbers for their
+operands. The rule has then run on inputs that nothing is known of, so that rewrites which look
+at what made an operand are left out: the numbers mean the same, and may differ in the last bit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from tracer.errors import TracerError
+from tracer.graph.node import Hole, Node, Params
+from tracer.graph.op import Op
+from tracer.graph.spec import ArraySpec
+from tracer.ops import registry
+from tracer.ops.builder import Builder, Symbol
+from tracer.rules.declare import rule_for
+from tracer.transforms.pull import SPECIAL, pull_back
+
+LIMIT = 5_000
+NUMBERS = frozenset({int, float, bool})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """One node to append; ``sources`` number the operands, the output, the cotangent, the steps."""
+
+    op: Op
+    params: Params
+    specs: tuple[ArraySpec, ...]
+    spelling: str
+    sources: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recipe:
+    """The nodes of one pullback, and which of all numbers go to which slot.
+
+    ``kept`` is what the key names by identity: as long as it lives no other takes its place.
+    """
+
+    steps: tuple[Step, ...]
+    contributions: tuple[tuple[int, int], ...]
+    kept: tuple[Any, ...]
+
+
+_RECIPES: dict[tuple, Recipe | None] = {}
+
+
+def pull_back_again(
+    builder: Builder, node: Node, ct: Any, active: Any
+) -> list[tuple[int, Any]] | None:
+    """Contributions to the active operands of ``node``; None where no recipe can be had."""
+    if type(ct) is not Symbol or len(node.specs) != 1 or node.op in SPECIAL or node.regions:
+        return None
+    inputs = node.inputs
+    specs = (*[operand.specs[0] for operand in inputs], node.specs[0], ct.node.specs[0])
+    wanted = tuple([operand in active for operand in inputs])
+    call = _call_key(node.params)
+    rule = rule_for(node.op)
+    if call is None or rule is None:
+        return None
+    declared = rule.pulls[-1] if rule.pulls else rule.definition  # a new declaration is another
+    key = (rule, declared, node.spelling, call, wanted, *[id(spec) for spec in specs])
+    recipe = _RECIPES.get(key, False)
+    if recipe is False:
+        if len(_RECIPES) > LIMIT:
+            _RECIPES.clear()
+        recipe = _RECIPES[key] = _recipe(node, specs, wanted)
+    if not recipe:
+        return None
+    values = [*inputs, node, ct.node]
+    origin, context, nodes = builder.origin, builder.context, builder.nodes
+    for step in recipe.steps:
+        operands = tuple([values[number] for number in step.sources])
+        made = Node(step.op, operands, step.params, step.specs, origin, "", step.spelling, context)
+        nodes.append(made)
+        values.append(made)
+    return [(slot, Symbol(builder, values[number])) for slot, number in recipe.contributions]
+
+
+def _call_key(params: Params) -> tuple | None:
+    """What the template of a call means; None where equal keys could mean different bits."""
+    if params._flat:
+        return ()
+    if params.kwargs:
+        return params.key()
+    key: list[Any] = []
+    for argument in params.args:
+        kind = type(argument)
+        if kind is Hole:
+            key.append(argument)
+        elif kind in NUMBERS:
+            if argument == 0 or argument != argument:  # -0.0 is 0.0, and nan is never found again
+                return None
+            key.append(kind)
+            key.append(argument)
+        else:
+            return params.key()
+    return tuple(key)
+
+
+def _recipe(node: Node, specs: tuple[ArraySpec, ...], wanted: tuple[bool, ...]) -> Recipe | None:
+    """The rule run on inputs with these specs; None if what it gives is not plain nodes."""
+    if not all([spec.is_static for spec in specs]) or any(
+        [operand.op is registry.CONSTANT for operand in node.inputs]
+    ):  # fmt: skip
+        return None
+    builder = Builder()
+    *operands, cotangent = [
+        builder.input(spec) for number, spec in enumerate(specs) if number != len(specs) - 2
+    ]
+    stand_in = node.replace(inputs=tuple([symbol.node for symbol in operands]), context=None)
+    active = {symbol.node for symbol, flag in zip(operands, wanted, strict=True) if flag}
+    given = [symbol.node for symbol in operands] + [stand_in, cotangent.node]
+    first = len(builder.nodes)
+    try:
+        found = list(pull_back(builder, stand_in, cotangent, active))
+    except TracerError:  # told of the node itself, with the user's line
+        return None
+    made = builder.nodes[first:]
+    if not all([type(value) is Symbol for _, value in found]) or any(
+        [step.context is not None or step.regions for step in made]
+    ):  # fmt: skip
+        return None
+    return _numbered(given, made, found, (node.params, *specs))
+
+
+def _numbered(
+    given: list[Node], made: list[Node], found: list[tuple[int, Any]], kept: tuple[Any, ...]
+) -> Recipe:
+    """The nodes that a contribution depends on, in order, with numbers for operands."""
+    needed = {value.node for _, value in found}
+    for node in reversed(made):
+        if node in needed:
+            needed.update(node.inputs)
+    numbers = {node: number for number, node in enumerate(given)}
+    steps = []
+    for node in made:
+        if node in needed:
+            sources = tuple([numbers[operand] for operand in node.inputs])
+            numbers[node] = len(numbers)
+            steps.append(Step(node.op, node.params, node.specs, node.spelling, sources))
+    contributions = tuple([(slot, numbers[value.node]) for slot, value in found])
+    return Recipe(tuple(steps), contributions, kept)
