@@ -34,14 +34,6 @@ REFUSED = {
 }  # fmt: skip
 
 
-def _real(x: Any) -> Any:
-    return x.real
-
-
-def _imag(x: Any) -> Any:
-    return x.imag
-
-
 FLATTEN = registry.FLATTEN
 
 
@@ -173,7 +165,7 @@ class Flat:
     def __ne__(self, other: object) -> Any:
         return self.copy() != other
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
 
 def _flat(self: TracedTensor) -> Any:
@@ -184,7 +176,7 @@ def _set_flat(self: TracedTensor, values: Any) -> None:
     Flat(self)[:] = values
 
 
-TracedTensor.flat = property(_flat, _set_flat)  # type: ignore[assignment]
+TracedTensor.flat = property(_flat, _set_flat)
 
 
 @_method
@@ -206,7 +198,7 @@ def astype(
     self: TracedTensor, dtype: Any, order: str = "K", casting: str = "unsafe", subok: bool = True,
     copy: bool = True,
 ) -> Any:  # fmt: skip
-    if not np.can_cast(self.dtype, dtype, casting=casting):  # type: ignore[arg-type]
+    if not np.can_cast(self.dtype, dtype, casting=casting):
         np.asarray(self._value).astype(dtype, casting=casting)  # type: ignore[call-overload]
     if not copy and np.dtype(dtype) == self.dtype:
         return self
@@ -237,7 +229,7 @@ def conj(self: TracedTensor) -> Any:
     return np.conjugate(self)
 
 
-TracedTensor.conjugate = conj  # type: ignore[method-assign]
+TracedTensor.conjugate = conj
 
 
 @_method
@@ -342,9 +334,9 @@ def _set_shape(self: TracedTensor, shape: Any) -> None:
     _become(self, found, "given another shape")
 
 
-TracedTensor.shape = TracedTensor.shape.setter(_set_shape)  # type: ignore[attr-defined, method-assign]
+TracedTensor.shape = TracedTensor.shape.setter(_set_shape)  # type: ignore[attr-defined]
 # The real array behind the object keeps its number of axes, the object may change it.
-TracedTensor.ndim = property(lambda self: np.ndim(self._value))  # type: ignore[assignment]
+TracedTensor.ndim = property(lambda self: np.ndim(self._value))
 
 
 @_method
