@@ -239,3 +239,17 @@ def test_functions_with_one_code_do_not_share_what_they_captured(kind, numbers):
         value, gradient = made(k)(x)
         assert value == np.sum(x * k)
         np.testing.assert_array_equal(gradient, 10 * k * x)
+
+
+def test_defaults_are_arguments_of_the_rule():
+    @custom_vjp
+    def power(x, n=2):
+        return x**n
+
+    power.defvjp(
+        lambda x, n: (power(x, n), (x, n)),
+        lambda residuals, ct: (ct * 10 * residuals[1] * residuals[0] ** (residuals[1] - 1), None),
+    )
+    for call in (lambda x: power(x), lambda x: power(x=x), lambda x: power(x, 2)):
+        assert value_and_grad(call)(3.0) == (9.0, 60.0)
+    assert value_and_grad(lambda x: power(x, n=3))(3.0) == (27.0, 270.0)

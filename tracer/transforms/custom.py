@@ -67,12 +67,12 @@ class _Custom:
 
     def _positional(self, args: tuple, kwargs: dict[str, Any]) -> tuple:
         """The arguments in order, defaults filled in: rules know no keywords."""
-        if not kwargs:
+        if not kwargs and not getattr(self.fn, "__defaults__", None):
             return args
         bound = inspect.signature(self.fn).bind(*args, **kwargs)
-        bound.apply_defaults()
         if bound.kwargs:
             raise TypeError(f"{self.__name__}: keyword-only arguments can't have a custom rule")
+        bound.apply_defaults()
         return bound.args
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
