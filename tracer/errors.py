@@ -1,11 +1,11 @@
 """The exception tree: each class says what happened, where in the user's code, and what to do.
 
->>> raise MissingRule("special.factorial has no derivative rule.", origin, fix="use special.gamma")
-MissingRule: special.factorial has no derivative rule.
+>>> raise MissingRule("special.ellip_harm has no derivative rule.", origin, fix="…custom_vjp")
+MissingRule: special.ellip_harm has no derivative rule.
   File "model.py", line 16, in model
-    ways = special.factorial(n) * 2
-           ^^^^^^^^^^^^^^^^^^^^
-Fix: use special.gamma
+    field = special.ellip_harm(h2, k2, 1, 1, s) * 2
+            ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+Fix: give it one with tracer.custom_vjp
 
 Each docstring is an entry of ``docs/errors.md``: what it means, code that raises it, the fix.
 """

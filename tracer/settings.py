@@ -94,7 +94,13 @@ _current: ContextVar[Settings | None] = ContextVar("tracer_settings", default=No
 
 
 def current() -> Settings:
-    """The settings in force: those of the innermost `using`, else those of the process."""
+    """The settings in force.
+
+    Returns
+    -------
+    Settings
+        Those of the innermost `using`, else those of the process.
+    """
     global _default
     chosen = _current.get()
     if chosen is not None:
@@ -122,7 +128,23 @@ def using(**changes: Any) -> Generator[Settings, None, None]:
 
 
 def configure(**changes: Any) -> Settings:
-    """Change the settings of the whole process and return them."""
+    """Change the settings of the whole process, for good.
+
+    Parameters
+    ----------
+    **changes
+        Fields of `Settings` with their new values.
+
+    Returns
+    -------
+    Settings
+        All of them, changed.
+
+    Raises
+    ------
+    TypeError
+        If there is no such setting.
+    """
     global _default
     _default = replace(_default or from_environment(), **changes)
     return _default

@@ -210,7 +210,13 @@ def _build_dataclass(kind: type, values: dict[str, Any]) -> Any:
 
 
 def paths(tree: Any, root: str = "") -> list[str]:
-    """How Python reaches each leaf from ``root``: ``params['w1']``, ``[0]``, ``.field``."""
+    """How Python reaches each leaf from ``root``.
+
+    Returns
+    -------
+    list of str
+        ``params['w1']``, ``[0]``, ``.field``, in the order of the leaves.
+    """
     return _paths(flatten(tree)[1], root)
 
 
