@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -13,9 +14,8 @@ import numpy as np
 
 from tracer import trees
 from tracer.calls import Call
-from tracer.codegen.program import compile_graph
 from tracer.codegen.readable.branches import write_branches
-from tracer.codegen.readable.module import Arguments, header, module_text, write_module
+from tracer.codegen.readable.module import Arguments, graph_text, header, module_text, write_module
 from tracer.codegen.readable.text import derived_nodes
 from tracer.codegen.save import save_module
 from tracer.dispatch import dispatch, prepare
@@ -125,13 +125,11 @@ def source_of(
     _check(mode, form)
     leaf, call, names = find_leaf(function, args, kwargs)
     if mode == "forward":
-        return compile_graph(
-            leaf.graph("forward"), "forward", _header(function, call, names, "")
-        ).source
+        return graph_text(leaf.graph("forward"), "forward", _header(function, call, names, ""))
     selected = Selection(function, call, names, argnums, mode)
     if mode == "jvp":
         graph = leaf.graph("jvp", selected.wrt(leaf.trace))
-        return compile_graph(graph, "jvp", _header(function, call, names, "")).source
+        return graph_text(graph, "jvp", _header(function, call, names, ""))
     branches = _branches(function, leaf, call, selected)
     if branches:
         wanted = ", ".join([names[position] for position in selected.positions])
@@ -226,6 +224,10 @@ def _arguments(
 ) -> Arguments:
     """How the user's arguments become the flat inputs."""
     args, kwargs = trees.unflatten(call.structure, list(range(len(call.leaves))))
+    # those of *args are called args[0], args[1] …; a parameter is called args_0
+    names = [
+        name if name.isidentifier() else re.sub(r"\W+", "_", name).strip("_") for name in names
+    ]
     paths = [""] * len(call.leaves)
     for name, value in zip(names, [*args, *kwargs.values()], strict=True):
         for number, path in zip(trees.flatten(value)[0], trees.paths(value, name), strict=True):

@@ -20,6 +20,7 @@ gamma .4 | gamma -.6 | gammaln .4 | gammaln -.6 | loggamma .4 | rgamma .4 | rgam
 psi .4 | digamma .4 | digamma -1.3 | polygamma !2 .4 | multigammaln 3.4 !3 | poch 2.3 .4
 beta .4 .7 | betaln .4 .7 | binom 4.3 2.1 | comb 4.3 2.1 | perm 4.3 2.1
 zeta !2.3 .7 | zeta !2.3 | zetac !2.3 | gammasgn .4
+factorial .4 | factorial 2.3 | factorial -1.4
 gammainc !1.3 .7 | gammaincc !1.3 .7 | gammaincinv !1.3 .7 | gammainccinv !1.3 .7
 betainc !1.3 !.7 .4 | betaincc !1.3 !.7 .4 | betaincinv !1.3 !.7 .4 | betainccinv !1.3 !.7 .4
 erf .4 | erfc .4 | erfcx .4 | erfi .4 | dawsn .4 | erfinv .4 | erfcinv .4

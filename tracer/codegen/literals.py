@@ -27,6 +27,7 @@ PLAIN_DTYPES = {
         "uint8 uint16 uint32 uint64"
     ).split()
 } | {np.dtype(bool): "bool"}  # fmt: skip
+WIDE_DTYPES = {np.dtype(name): f"np.{name}" for name in ("longdouble", "clongdouble")}
 PLAIN_TYPES = {bool: "bool", int: "int", float: "float", complex: "complex", np.bool_: "np.bool_"}
 
 
@@ -93,7 +94,8 @@ class Constants:
 
     def _named(self, value: Any) -> str:
         if isinstance(value, np.dtype):
-            return PLAIN_DTYPES.get(value) or self.reference(value, f"{value.kind}_dtype")
+            text = PLAIN_DTYPES.get(value) or WIDE_DTYPES.get(value)
+            return text or self.reference(value, f"{value.kind}_dtype")
         if isinstance(value, type):
             if value in PLAIN_TYPES:
                 return PLAIN_TYPES[value]

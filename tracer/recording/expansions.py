@@ -84,6 +84,7 @@ def _as_strided(
 
 def _at_least_1d(kind: Callable[..., Any]) -> Callable[..., Any]:
     """``np.ascontiguousarray`` and its Fortran twin, whose results have an axis."""
+    rows = kind is np.ascontiguousarray  # asked now: its name is a hook's while tracing
 
     def convert(recorder: Recorder, a: Any, dtype: Any = None, *, like: Any = None) -> Any:
         a = _tensor(recorder, a)
@@ -92,9 +93,7 @@ def _at_least_1d(kind: Callable[..., Any]) -> Callable[..., Any]:
         if not np.ndim(a._value):
             return np.reshape(a, (1,))
         value = np.asarray(a._value)
-        wanted = value.flags.c_contiguous if kind is np.ascontiguousarray else (
-            value.flags.f_contiguous
-        )  # fmt: skip
+        wanted = value.flags.c_contiguous if rows else value.flags.f_contiguous
         return a if wanted else recorder.call(registry.op_of(kind), (a,), {}, "")
 
     return convert

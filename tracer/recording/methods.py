@@ -200,9 +200,12 @@ def astype(
 ) -> Any:  # fmt: skip
     if not np.can_cast(self.dtype, dtype, casting=casting):
         np.asarray(self._value).astype(dtype, casting=casting)  # type: ignore[call-overload]
-    if not copy and np.dtype(dtype) == self.dtype:
-        return self
-    return recorder_for(self, (), {}).call(registry.ASTYPE, (self, np.dtype(dtype)), {}, "method")
+    if copy or np.dtype(dtype) != self.dtype:
+        recorder = recorder_for(self, (), {})
+        self = recorder.call(registry.ASTYPE, (self, np.dtype(dtype)), {}, "method")
+    if order in ("C", "F") and np.ndim(self._value) > 1:
+        return np.ascontiguousarray(self) if order == "C" else np.asfortranarray(self)
+    return self
 
 
 @_method

@@ -48,8 +48,18 @@ def scatter(recorder: Recorder, ufunc: np.ufunc, target: Any, index: Any, *value
         result = recorder.call(registry.SCATTER_ADD, (target, value, index), {}, "")
         recorder.assign(target, result)
         return
+    values = tuple([_own_dtype(recorder, value) for value in values])
     for where, parts in _turns(recorder, target, index, values):
         target[where] = ufunc(target[where], *parts)
+
+
+def _own_dtype(recorder: Recorder, value: Any) -> Any:
+    """Here Python's numbers are arrays like all others: they widen a narrow target's sums."""
+    if not isinstance(value, TracedTensor):
+        return np.asarray(value) if isinstance(value, (int, float, complex)) else value
+    if isinstance(value._value, np.generic) or not isinstance(value._value, (int, float, complex)):
+        return value
+    return recorder.call(registry.ASTYPE, (value, np.asarray(value._value).dtype), {}, "")
 
 
 def _try_out(ufunc: np.ufunc, target: TracedTensor, index: Any, values: tuple) -> None:

@@ -20,18 +20,14 @@ def share(wins: Any, ties: Any) -> By:
     return By(lambda ct: np.where(wins, ct, np.where(ties, 0.5 * ct, 0.0)))
 
 
-for _larger in (np.maximum, np.fmax):
-    elementwise(
-        _larger,
-        lambda x, y, out: chosen(x, y, out, 1),
-        lambda x, y, out: chosen(y, x, out, 1),
-    )
-for _smaller in (np.minimum, np.fmin):
-    elementwise(
-        _smaller,
-        lambda x, y, out: chosen(x, y, out, -1),
-        lambda x, y, out: chosen(y, x, out, -1),
-    )
+elementwise(
+    np.maximum, lambda x, y, out: chosen(x, y, out, 1), lambda x, y, out: chosen(y, x, out, 1)
+)
+elementwise(
+    np.minimum, lambda x, y, out: chosen(x, y, out, -1), lambda x, y, out: chosen(y, x, out, -1)
+)
+elementwise(np.fmax, lambda x, y: present(x, x > y, y), lambda x, y: present(y, y > x, x))
+elementwise(np.fmin, lambda x, y: present(x, x < y, y), lambda x, y: present(y, y < x, x))
 
 
 def chosen(x: Any, y: Any, out: Any, sign: int) -> Any:
@@ -41,6 +37,13 @@ def chosen(x: Any, y: Any, out: Any, sign: int) -> Any:
         gap = (x - y if y else x) if sign > 0 else (y - x if y else -x)
         return np.heaviside(gap, 0.5)  # np.maximum(x, 0): 1 above, 0.5 at 0
     wins = x > y if sign > 0 else x < y
+    return share(wins, x == y)
+
+
+def present(x: Any, wins: Any, y: Any) -> Any:
+    """The partial of ``x`` where a NaN in ``y`` is skipped: then all of it is ``x``'s."""
+    if isinstance(y, Symbol) or y != y:
+        wins = wins | np.isnan(y)
     return share(wins, x == y)
 
 

@@ -47,6 +47,15 @@ by_argument(lambda n, x: polygamma(n + 1, x), "the order n, a whole number")(spe
 zero_gradient(special.gammasgn, because="piecewise constant")
 
 
+def factorial_slope(n, exact=False, extend="zero", out=None):
+    """n! is Γ(n + 1); extended by zero, it is flat left of 0."""
+    slope = out * special.digamma(n + 1.0)
+    return np.where(n < 0, 0.0, slope) if extend == "zero" else slope
+
+
+elementwise(special.factorial, factorial_slope)
+
+
 def multigammaln_slope(a, d):
     """The sum over the factors of DLMF 35.3.4."""
     return sum([special.digamma(a - j / 2) for j in range(1, int(d))], start=special.digamma(a))

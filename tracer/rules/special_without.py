@@ -7,7 +7,7 @@ from scipy import special
 
 from tracer.rules.declare import no_rule
 
-WHOLE = """bernoulli euler factorial factorial2 factorialk stirling2
+WHOLE = """bernoulli euler factorial2 factorialk stirling2
 ai_zeros bi_zeros bei_zeros beip_zeros ber_zeros berp_zeros kei_zeros keip_zeros kelvin_zeros
 ker_zeros kerp_zeros erf_zeros fresnel_zeros fresnelc_zeros fresnels_zeros jn_zeros jnp_zeros
 jnjnp_zeros jnyn_zeros yn_zeros ynp_zeros y0_zeros y1_zeros y1p_zeros""".split()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -79,6 +80,17 @@ def write_module(
     return module_text(header, joint, parts, arguments)[0]
 
 
+def graph_text(graph: CalcGraph, name: str, header: str) -> str:
+    """One function for a whole graph, with the constants that it reads above it."""
+    text = Text(names_for(graph), header, "saved")
+    text.add(name, draft_of(graph))
+    try:
+        definitions = define(text.constants)[0]
+    except TracerError:  # of what only the live program has: its steps can be read all the same
+        definitions = []
+    return text.source(definitions)
+
+
 def module_text(
     header: str, joint: CalcGraph, parts: Partition | None, arguments: Arguments | None,
     checked: bool = False,
@@ -126,15 +138,22 @@ def _wrapper(
     results = [f"value_{n}" if len(values) > 1 else "value" for n in range(len(values))]
     call = f"{STEP}{', '.join(results)}, residuals = forward({', '.join(given)})"
     lines += fold(call, STEP).split("\n") if len(call) > 100 else [call]
-    seeds = len(parts.backward.inputs) - len(parts.residuals)
+    seeds = [_seed(text, node) for node in parts.backward.inputs[len(parts.residuals) :]]
     single = parts.backward.roles["gradient"] == 1
     name = "gradient" if single else "gradients"
-    lines.append(f"{STEP}{name} = backward(residuals{', 1.0' * seeds})")
+    lines.append(f"{STEP}{name} = backward({', '.join(['residuals', *seeds])})")
     tree = name
     if arguments.gradients is not None:
         tree = _tree(arguments.gradients, text.constants, "gradient" if single else "")
     answer = f"{STEP}return {', '.join(results)}, {tree}"
     return [*lines, *(_broken(answer) if len(answer) > 100 else [answer])]
+
+
+def _seed(text: Text, node: Node) -> str:
+    """1.0, as a NumPy scalar if the text calls a method of what it makes of it."""
+    methods = re.compile(rf"\b{text.names[node]}\.|\.astype\(")
+    called = any(methods.search(line.partition("# ")[0]) for line in text.functions[-1][0].lines)
+    return f"{text.constants.text(node.dtype)}(1.0)" if called else "1.0"
 
 
 WRAPPER_NAMES = ("residuals", "value", "gradient", "gradients", "np", "check")
@@ -246,8 +265,13 @@ def _definition(name: str, value: Any) -> list[str]:
     module = getattr(value, "__module__", None) or ""
     function = getattr(value, "__name__", "")
     if module == "tracer.ops.registry":
-        source = inspect.getsource(value).replace(f"def {function}(", f"def {name}(")
-        return ["", "", *source.rstrip().split("\n")]
+        first, *body = inspect.getsource(value).rstrip().split("\n")
+        parameters = ", ".join([
+            str(parameter.replace(annotation=inspect.Parameter.empty))
+            for parameter in inspect.signature(value).parameters.values()
+        ])  # fmt: skip
+        assert first.startswith(f"def {function}(") and first.endswith(":")
+        return ["", "", f"def {name}({parameters}):", *body]
     if module and module.split(".")[0] in ("numpy", "scipy") and function.isidentifier():
         return [f"from {module} import {function} as {name}"]
     raise TracerError(
