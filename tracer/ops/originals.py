@@ -24,3 +24,9 @@ def original_of(function: Any) -> Any:
 def is_stand_in(function: Any) -> bool:
     """Whether a trace has put this function into the place of another."""
     return original_of(function) is not function
+
+
+def stand_in(hook: Any, original: Any) -> Any:
+    """Mark a wrapper of ``original`` as standing in for it; returns the wrapper."""
+    hook.__tracer_original__ = original
+    return hook

@@ -23,6 +23,7 @@ from weakref import WeakValueDictionary
 
 import numpy as np
 
+from tracer.ops.originals import stand_in
 from tracer.recording.active import COMPUTING
 
 _umath: Any = np._core.umath  # type: ignore[attr-defined]
@@ -224,5 +225,5 @@ def warning_rows() -> list[tuple[Any, str, Any, Any]]:
         else:
             hold_back(recorder, category or UserWarning, str(message))
 
-    warn.__tracer_original__ = original  # type: ignore[attr-defined]
+    stand_in(warn, original)
     return [(warnings, "warn", original, warn)]

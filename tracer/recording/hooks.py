@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from tracer.ops.originals import stand_in
 from tracer.recording import functions, methods  # noqa: F401 - tables of NumPy's own names
 from tracer.recording.active import ACTIVE
 from tracer.recording.calls import contains_tensor
@@ -126,8 +127,7 @@ def _wrapper(original: Any, name: str) -> Any:
                 return original(*args, **kwargs)
         return recorder.function(original, args, kwargs)
 
-    hook.__tracer_original__ = original  # type: ignore[attr-defined]
-    return hook
+    return stand_in(hook, original)
 
 
 USUAL = frozenset({np.ndarray, float, int, str, list, tuple, TracedTensor, TracedScalar, np.dtype})

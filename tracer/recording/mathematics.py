@@ -19,6 +19,7 @@ from functools import wraps
 from typing import Any
 
 from tracer.ops.mathematics import OPS
+from tracer.ops.originals import stand_in
 from tracer.recording.active import ACTIVE, leak
 from tracer.recording.calls import contains_tensor
 from tracer.recording.substitutes import hand_on, substitute
@@ -41,8 +42,7 @@ def _wrapper(original: Any) -> Hook:
             return original(*args, **kwargs)
         return recorder.call(op, args, kwargs, "")
 
-    hook.__tracer_original__ = original  # type: ignore[attr-defined]
-    return hook
+    return stand_in(hook, original)
 
 
 # -- builtins --------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tracer.ops.originals import stand_in
 from tracer.recording.active import ACTIVE, leak
 from tracer.recording.randomness import (
     MADE,
@@ -98,5 +99,4 @@ def _global_hook(original: Any) -> Any:
 
     hook.__name__ = original.__name__
     hook.__wrapped__ = original  # type: ignore[attr-defined]
-    hook.__tracer_original__ = original  # type: ignore[attr-defined]
-    return hook
+    return stand_in(hook, original)

@@ -27,6 +27,7 @@ import numpy as np
 from tracer import errors
 from tracer.graph.node import Node, Params, Ref
 from tracer.ops import registry
+from tracer.ops.originals import stand_in
 from tracer.ops.random import (
     BY_SIZES,
     DISTRIBUTIONS,
@@ -331,8 +332,7 @@ def made(maker: Any) -> Callable[..., Any]:
         return traced_stream(recorder, recorder.add(op, inputs, params, (STREAM,), name), value)
 
     make.__wrapped__ = maker
-    make.__tracer_original__ = maker  # type: ignore[attr-defined]
-    return make
+    return stand_in(make, maker)
 
 
 MADE: dict[int, Callable[..., Any]] = {id(maker): made(maker) for maker in MAKERS.values()}

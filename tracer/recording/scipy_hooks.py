@@ -20,7 +20,7 @@ import numpy as np
 
 from tracer import errors
 from tracer.ops.normalise import normalise
-from tracer.ops.originals import is_stand_in, original_of
+from tracer.ops.originals import is_stand_in, original_of, stand_in
 from tracer.ops.scipy_names import CHAPTERS, chapter_of, distribution_method
 from tracer.recording.active import ACTIVE, leak
 from tracer.recording.calls import contains_tensor
@@ -73,8 +73,7 @@ def _wrapper(original: Any) -> Any:
             return original(*args, **kwargs)
         return record(recorder, original, args, kwargs)
 
-    hook.__tracer_original__ = original  # type: ignore[attr-defined]
-    return hook
+    return stand_in(hook, original)
 
 
 def record(recorder: Recorder, function: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
@@ -158,8 +157,7 @@ def _univariate(original: Any) -> Any:
                 rest += (loc,)
         return record(recorder, method, (*first, *rest), kwargs)
 
-    hook.__tracer_original__ = original  # type: ignore[attr-defined]
-    return hook
+    return stand_in(hook, original)
 
 
 def _is_number(value: Any, number: int) -> bool:
@@ -187,8 +185,7 @@ def _multivariate(original: Any) -> Any:
             return original(self, *args, **kwargs)
         return record(recorder, _bound(self, original), args, kwargs)
 
-    hook.__tracer_original__ = original  # type: ignore[attr-defined]
-    return hook
+    return stand_in(hook, original)
 
 
 class Frozen:
@@ -216,8 +213,7 @@ def _freeze(owner: type) -> Any:
             return Frozen(self, args, kwargs)
         return original(self, *args, **kwargs)
 
-    hook.__tracer_original__ = original  # type: ignore[attr-defined]
-    return hook
+    return stand_in(hook, original)
 
 
 # What a frozen distribution keeps of its parameters, for those that keep all of them.
@@ -241,8 +237,7 @@ def _refused(original: Any) -> Any:
             )
         return original(self, *args, **kwargs)
 
-    hook.__tracer_original__ = original  # type: ignore[attr-defined]
-    return hook
+    return stand_in(hook, original)
 
 
 def _draw(original: Any) -> Any:
@@ -257,8 +252,7 @@ def _draw(original: Any) -> Any:
             )
         return original(self, *args, **kwargs)
 
-    hook.__tracer_original__ = original  # type: ignore[attr-defined]
-    return hook
+    return stand_in(hook, original)
 
 
 def hooked(value: Any) -> Any:
