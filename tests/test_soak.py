@@ -4,6 +4,7 @@
 """
 
 import gc
+import linecache
 import os
 import threading
 import weakref
@@ -185,3 +186,18 @@ def test_little_is_left_of_functions_that_are_gone(monkeypatch):
     gc.collect()
     alive = sum(reference() is not None for reference in watched)
     assert alive <= 6
+
+
+def test_text_of_forgotten_programs_is_forgotten():
+    """``linecache`` shows the text of programs in tracebacks; it must not keep them alive."""
+
+    def known():
+        gc.collect()
+        return {name for name in linecache.cache if name.startswith("calcgraph-generated/")}
+
+    before = known()
+    with settings.using(cache_size=3):
+        f, differentiate = trace(lambda x: np.sum(x**3)), value_and_grad(lambda x: np.sum(x**3))
+        for size in range(1, 30):
+            f(np.ones(size)), differentiate(np.ones(size))
+        assert 0 < len(known() - before) <= 16

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import linecache
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -49,12 +50,13 @@ class Program:
 
     def _compile(self, values: dict[str, Any]) -> Callable[..., Any]:
         scope = {
-            "__name__": self.filename, "__loader__": _Loader(self), "np": np,
+            "__name__": self.filename, "__loader__": _Loader(self.source), "np": np,
             "GuardMiss": GuardMiss, **values,
         }  # fmt: skip
         for part in _parts(self.source):
             exec(compile(part, self.filename, "exec"), scope)
         linecache.lazycache(self.filename, scope)
+        weakref.finalize(self, linecache.cache.pop, self.filename, None).atexit = False
         return scope[self.name]
 
     def __call__(self, *inputs: Any) -> Any:
@@ -78,11 +80,11 @@ def _parts(source: str) -> Iterator[str]:
 class _Loader:
     """Gives the text to linecache, also after its cache was cleared."""
 
-    def __init__(self, program: Program):
-        self.program = program
+    def __init__(self, source: str):  # the text alone: linecache must not keep the program alive
+        self.source = source
 
     def get_source(self, name: str) -> str:
-        return self.program.source
+        return self.source
 
 
 def compile_graph(graph: CalcGraph, name: str = "forward", header: str = "") -> Program:

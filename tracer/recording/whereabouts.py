@@ -156,6 +156,8 @@ def is_library(filename: str) -> bool:
             parts = set(path.replace("\\", "/").split("/"))
             found = found or bool(parts & LIBRARIES) or os.path.basename(path)[:-3] in LIBRARIES
         found = found or filename.startswith("<__array_function__") or filename == "<frozen runpy>"
+        if len(_OWN) > LIMIT:
+            _OWN.clear()
         _OWN[filename] = found
     return found
 
