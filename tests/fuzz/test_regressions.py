@@ -8,7 +8,7 @@ import pytest
 from tests.fuzz.comparison import compare
 from tests.fuzz.tables import PREAMBLE
 from tests.fuzz.writer import Program
-from tracer import errors, trace, value_and_grad
+from tracer import errors, grad, trace, value_and_grad
 
 # name: (kinds of the arguments, body of ``program(x, y, …)``)
 FOUND = {
@@ -225,3 +225,33 @@ def test_products_of_written_columns_have_numpys_bits(name, layout):
         np.testing.assert_array_equal(one, other)
         for left, right in zip(parts(expected), parts(found), strict=True):
             np.testing.assert_array_equal(left, right)
+
+
+def test_unbound_methods_of_arrays_and_numbers():
+    x, y = np.array([1.5, 2.5, -3.0]), np.array([2.0, 0.7, 2.0])
+
+    def parts(*arrays):
+        whole, rest = np.ndarray.__divmod__(*arrays)
+        one, other = np.float64.__divmod__(arrays[0][0], arrays[1][1])
+        return np.sum(rest) + np.sum(arrays[0].__divmod__(arrays[1])[1]) + whole[0] + one + other
+
+    def numbers(*pair):
+        return float.__divmod__(*pair)[1] * 2
+
+    assert trace(parts)(x, y) == parts(x, y)
+    assert value_and_grad(parts)(x, y)[1].tolist() == [3.0, 2.0, 2.0]
+    assert trace(numbers)(2.5, 0.7) == numbers(2.5, 0.7)
+
+
+def test_second_derivatives_beside_a_mask_without_hits():
+    def empty(x):
+        chosen = x[x > 9]
+        return np.sum(chosen * np.ones(0) * chosen) + np.sum(x**3)
+
+    def squared(x):
+        return np.sum(grad(empty)(x) ** 2)
+
+    x = np.array([1.0, 2.0])
+    assert grad(squared)(x).tolist() == [36.0, 288.0]
+    with pytest.raises(ValueError):
+        grad(squared)(np.array([1.0, 10.0, 11.0]))

@@ -68,10 +68,10 @@ def refuse_changed(structure: Any, leaves: Sequence[Any], arguments: Any) -> Non
 def outside(function: Any) -> Any:
     """What to call instead of a function that knows nothing of traces; else the function.
 
-    Methods of ``np.ndarray`` that are called unbound become those of the Tensor. An error of a
-    compiled library that was given a Tensor is a leak, so that nobody takes it for an answer.
+    Methods of arrays and numbers that are called unbound become those of the Tensor. An error of
+    a compiled library that was given a Tensor is a leak, so that nobody takes it for an answer.
     """
-    if getattr(function, "__objclass__", None) is np.ndarray:
+    if getattr(function, "__objclass__", None) in ARRAYS_AND_NUMBERS:
         return _unbound(function)
     for module in (np, np.linalg, np.fft):  # bound to another name before the trace
         hook = vars(module).get(getattr(function, "__name__", ""))
@@ -88,6 +88,10 @@ def outside(function: Any) -> Any:
     return _foreign(function, root) if callable(function) and root in COMPILED else function
 
 
+# Classes whose methods may be called unbound, float.__divmod__(x, y), on what a Tensor stands for.
+ARRAYS_AND_NUMBERS = frozenset(
+    {np.ndarray, np.generic, float, int, complex, *np.sctypeDict.values()}
+)
 OWN_WORDS = frozenset({"numpy", "tracer", "viz", "builtins"})
 # Libraries whose functions read arrays in C; their errors tell of object arrays.
 COMPILED = frozenset("scipy pandas sklearn numba torch jax cv2 PIL skimage".split())
