@@ -153,8 +153,7 @@ def resizes(x):
     return x
 
 
-def sets_shape(x):
-    x = x.copy()
+def sets_the_shape_of_an_argument(x):
     x.shape = (3, 1)
     return x
 
@@ -172,6 +171,15 @@ def test_leaks_are_errors(program, way):
     with pytest.raises((errors.TracerError, TypeError, NotImplementedError)):
         way(program)(X.copy())
     assert not OUTSIDE.any()
+
+
+def test_an_array_made_inside_may_be_given_another_shape():
+    def program(x):
+        x = x.copy()
+        x.shape = (3, 1)
+        return x * X
+
+    np.testing.assert_array_equal(trace(program)(X), program(X))
 
 
 def test_conversions_stay_traced():
@@ -357,8 +365,8 @@ def test_derivative_errors():
         with pytest.raises(errors.ArgnumsError):
             grad(lambda x, y, w: x, argnums=argnums)(1.0, 2.0, 3.0)
     with pytest.raises(errors.MissingRule) as caught:
-        grad(lambda x: special.factorial(x).sum())(X)
-    assert "special.factorial(x)" in str(caught.value)
+        grad(lambda x: special.ellip_harm(2.0, 8.0, 1, 1, x).sum())(X)
+    assert "special.ellip_harm(2.0" in str(caught.value)
 
 
 def test_recursion_without_end():
