@@ -28,4 +28,6 @@ testing.check_grads(loss, (1.0,))
 with settings.using(check=True) as chosen:
     assert_type(chosen.numerics, str)
 leaves, structure = trees.flatten({"w": np.ones(3)})
-fault: errors.TracerError = errors.MissingRule("special.ellip_harm has no rule", fix="stop_gradient")
+fault: errors.TracerError = errors.MissingRule(
+    "special.ellip_harm has no rule", fix="stop_gradient"
+)
