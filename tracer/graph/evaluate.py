@@ -33,7 +33,10 @@ def run_node(node: Node, operands: Sequence[Any]) -> Any:
         return node.op.evaluate(node, operands)
     args, kwargs = node.params.fill(operands)
     if not node.context:
-        return node.call_function()(*args, **kwargs)
+        op = node.op
+        if node.spelling == "operator" and op.operator is not None:
+            return op.operator(*args, **kwargs)
+        return op.evaluate(*args, **kwargs)
     with np.errstate(**dict(node.context)):
         return node.call_function()(*args, **kwargs)
 

@@ -6,6 +6,7 @@ TracedTensor of add
 
 from __future__ import annotations
 
+import operator as python
 import inspect
 from collections.abc import Sequence
 from functools import lru_cache
@@ -46,6 +47,9 @@ class Calls(Sizes):
         for operand in operands:
             if not isinstance(operand, (np.ndarray, np.generic, int, float, complex)):
                 if isinstance(operand, (list, tuple, range)):
+                    repeated = op.name == "multiply" and not isinstance(operand, range)
+                    if repeated and (times := self._times(operands)) is not None:
+                        return python.mul(operand, times)
                     operands = tuple([
                         self.as_array(o) if isinstance(o, (list, tuple, range)) else o
                         for o in operands
@@ -56,6 +60,15 @@ class Calls(Sizes):
                 # What NumPy made of a partner that is no number, a Polynomial: Python decides.
                 return op.operator(*[_inside(o) for o in operands])
         return self.call(op, operands, {}, "operator")
+
+    def _times(self, operands: tuple[Any, ...]) -> int | None:
+        """How often ``[a, b] * n`` repeats a list, where ``n`` is an integer of NumPy's."""
+        for operand in operands:
+            if isinstance(operand, TracedTensor):
+                spec = operand._node.specs[0]
+                if spec.kind == "scalar" and spec.dtype.kind in "iu":
+                    return python.index(operand)
+        return None
 
     def as_array(self, data: Any) -> Any:
         """``np.array`` of nested lists that hold Tensors, as a node."""
@@ -87,7 +100,10 @@ class Calls(Sizes):
 
     def call(self, op: Op, args: Sequence[Any], kwargs: dict[str, Any], spelling: str) -> Any:
         """Run the op on the concrete values and write it down."""
-        if not kwargs and op.schema.kind == "elementwise" and op.name not in DTYPE_BY_VALUE:
+        if not kwargs and (
+            (op.schema.kind == "elementwise" and op.name not in DTYPE_BY_VALUE)
+            or (op is registry.GETITEM and type(args[1]) is int)
+        ):  # fmt: skip
             found = quick(self, op, tuple(args), spelling)
             if found is not UNUSUAL:
                 return found

@@ -59,6 +59,7 @@ class Monitor:
             zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
         )
         self.path = path
+        self.callees: dict[int, tuple[Any, Any]] = {}  # of NumPy's own functions
 
     def know_defaults(self, function: FunctionType) -> None:
         """Containers and objects among the defaults are reached through the function."""
@@ -180,8 +181,25 @@ class Monitor:
             return outside(substitute(instrumented(value, self.captures)))
         return value
 
+    def decorator(self, function: Any) -> Any:
+        """What is called without brackets: ``@function``."""
+        users = protocols.users_method(function, "__call__") is not None
+        if users or isinstance(function, (FunctionType, MethodType, functools.partial)):
+            return instrumented(function, self.captures)
+        if isinstance(function, type) and is_users_class(function):
+            return protocols.constructor(self.captures, function)
+        return function
+
     def callee(self, function: Any) -> Any:
         """What is called: user functions run instrumented, too."""
+        if type(function) is not np.ufunc and not is_stand_in(function):
+            return self._callee(function)
+        known = self.callees.get(id(function))
+        if known is None:
+            known = self.callees[id(function)] = (function, self._callee(function))
+        return known[1]
+
+    def _callee(self, function: Any) -> Any:
         watched = instrumented(function, self.captures)
         seen = outside(substitute(watched))
         if protocols.goes_through(function):

@@ -34,6 +34,8 @@ PLAIN = frozenset(
     {TracedTensor, TracedScalar, np.ndarray, int, float, complex, bool, str, bytes, type(None)}
     | {list, tuple, dict, set, range, slice, np.float64, np.bool_, np.int64, FunctionType}
 )
+# Those of them that hold nothing else.
+SIMPLE = frozenset({TracedTensor, TracedScalar, int, float, bool})
 # name: (the operator, the method, the method of the right operand)
 BINARY = {
     name: (getattr(operator, name.strip("_") + mark), f"__{name}__", f"__r{name}__")
@@ -66,6 +68,8 @@ ITERATING = frozenset(
     | {filter, reversed, iter, functools.reduce}
 )
 
+# Modules whose functions look at the frame that called them.
+FRAMES = frozenset({"warnings", "_warnings", "logging", "inspect", "traceback", "pdb", "sys"})
 # Packages whose functions do nothing with a callable object but call it.
 CALLING = frozenset({"itertools", "functools", "numpy", "scipy"})
 
@@ -284,7 +288,7 @@ def builtin(monitor: Monitor, function: Any, seen: Any = None) -> Any:
         isinstance(plain, FunctionType) and is_users(plain.__code__.co_filename)
     ):  # fmt: skip
         return function
-    if _is_hashable(function) and function in QUIET:
+    if (_is_hashable(function) and function in QUIET) or _root(function) in FRAMES:
         return run
     special = SPECIAL.get(function) if _is_hashable(function) else None
     if special is not None:
@@ -296,6 +300,8 @@ def builtin(monitor: Monitor, function: Any, seen: Any = None) -> Any:
     captures = monitor.captures
 
     def call(*args: Any, **kwargs: Any) -> Any:
+        if numeric and not kwargs and all([type(argument) in SIMPLE for argument in args]):
+            return run(*args)
         if asking is not None and args and type(args[0]) not in PLAIN:
             for name in asking:
                 answer = ask(captures, args[0], name, *args[1:])

@@ -11,6 +11,7 @@ or a result of several parts; whatever is not so plain goes the general way of `
 from __future__ import annotations
 
 import operator
+import warnings
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ UNUSUAL = object()  # the general way is to be gone
 FIRST, SECOND = HOLES[:2]
 NATIVE = (np.ufunc, type(operator.add))
 SHELL = shell(())
+FLOAT64 = scalar_spec(np.dtype(np.float64))
 PYTHONS = frozenset({int, float, complex, bool})
 
 
@@ -91,7 +93,13 @@ def quick(recorder: Any, op: Op, args: tuple[Any, ...], spelling: str) -> Any:
     if place is not None:
         origin = place.origin
         name = place.target if type(place.target) is str else ""
-    node = Node(op, inputs, params, (spec,), origin, name, spelling, recorder._context())
+    context = None
+    if (
+        warnings.filters is not recorder.base_filters
+        or ERRSTATE.get() is not recorder.base_errstate_object
+    ):
+        context = recorder._context()
+    node = Node(op, inputs, params, (spec,), origin, name, spelling, context)
     recorder.nodes.append(node)
     if spec.kind == "array":
         made = recorder.array(node, result, None, (), known)
@@ -129,6 +137,8 @@ def _computed(recorder: Any, op: Op, operands: Any, values: list[Any], spelling:
 def _spec(result: Any, values: list[Any]) -> ArraySpec | None:
     """What a fresh result looks like; None for a view, an operand itself, and no number."""
     kind = type(result)
+    if kind is np.float64:
+        return FLOAT64
     if kind is np.ndarray:
         if result.base is not None or any([result is value for value in values]):
             return None

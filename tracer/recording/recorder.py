@@ -26,6 +26,7 @@ from tracer.recording.expansions import RAVEL, RESHAPE, in_known_order
 from tracer.recording.static_integers import with_static_integers
 from tracer.recording.structure import structured
 from tracer.recording.tensor import TracedTensor
+from tracer.recording.whereabouts import Locator
 from tracer.recording.writes import Writes
 
 
@@ -74,6 +75,11 @@ class Recorder(Writes):
     def wrote(self) -> bool:
         """Whether an argument has been written to."""
         return any([buffer.version and buffer.target is not None for buffer in self.arguments])
+
+    def forget(self) -> None:
+        """Let go of what only the trace needed: Tensors and their recorder hold each other."""
+        self.nodes, self.guarded, self.known_values = [], set(), {}
+        self.locator = Locator(self.name)
 
     # -- what NumPy hands over ---------------------------------------------------------------
     def ufunc(self, ufunc: Any, method: str, args: tuple, kwargs: dict[str, Any]) -> Any:

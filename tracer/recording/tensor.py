@@ -224,8 +224,15 @@ def plain_index(index: Any) -> Any:
     if kind is tuple:
         return tuple([plain_index(item) for item in index])
     if kind is slice:
-        return slice(plain_index(index.start), plain_index(index.stop), plain_index(index.step))
+        return slice(_bound(index.start), _bound(index.stop), _bound(index.step))
     return index
+
+
+def _bound(index: Any) -> Any:
+    """A bound of a slice: it decides a size, so that a traced one is read, as by ``range``."""
+    if not isinstance(index, TracedTensor) or index.dtype.kind not in "iu" or index.ndim:
+        return plain_index(index)
+    return alive(index).read_integer(index, int(index._value))
 
 
 def _text(tensor: TracedTensor, text: str) -> str:
@@ -285,10 +292,16 @@ def _binary(name: str):
     op = registry.op_named(name)
 
     def forward(self: TracedTensor, other: Any) -> Any:
-        return recorder_for(self, (), {}).operator(op, (self, other))
+        recorder = self._recorder
+        if ACTIVE.get() is not recorder:
+            recorder = recorder_for(self, (), {})
+        return recorder.operator(op, (self, other))
 
     def reflected(self: TracedTensor, other: Any) -> Any:
-        return recorder_for(self, (), {}).operator(op, (other, self))
+        recorder = self._recorder
+        if ACTIVE.get() is not recorder:
+            recorder = recorder_for(self, (), {})
+        return recorder.operator(op, (other, self))
 
     def in_place(self: TracedTensor, other: Any) -> Any:
         return recorder_for(self, (), {}).in_place(op, self, other)

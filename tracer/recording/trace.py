@@ -213,7 +213,9 @@ def trace_function(
     own = captures if enclosing is None else Captures(recorder)
     seen = [tensor._value for tensor in outputs]
     found = _arranged(graph, recorder, own, tuple(dynamic), out_structure, tuple(fixed), seen)
-    return replace(found, aliases=_aliases(outputs, recorder.inputs[: len(dynamic)]))
+    found = replace(found, aliases=_aliases(outputs, recorder.inputs[: len(dynamic)]))
+    recorder.forget()
+    return found
 
 
 def _arranged(
@@ -225,7 +227,8 @@ def _arranged(
     captured = [node for _, _, node in captures.lifted.values()]
     outer = list(recorder.outer.values())
     inputs = [*own, *captured, *[node for _, _, node in outer]]
-    rest = [node for node in graph.order if node not in set(inputs)]
+    known = set(inputs)
+    rest = [node for node in graph.order if node not in known]
     graph = graph.replace(inputs=inputs, order=[*inputs, *rest])
     lifted = tuple([path for path, _, _ in captures.lifted.values()])
     conditions = tuple(captures.conditions.values())

@@ -23,7 +23,7 @@ Users = dict[Node, list[Node]]
 def inert_shifts(graph: CalcGraph) -> set[Node]:
     """The nodes whose every use is a shift that cancels."""
     shifts = [node for node in graph.order if node.op is SUBTRACT and _binary(node)]
-    if not shifts or not any(node.op is EXP for node in graph.order):
+    if not shifts or not {EXP, SUM} <= {node.op for node in graph.order}:
         return set()
     readers = users(graph.order)
     kept = set(graph.roots())

@@ -16,6 +16,7 @@ import numpy as np
 
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.node import Node
+from tracer.graph.op import Op
 from tracer.graph.spec import array_spec, scalar_spec
 from tracer.ops import registry
 from tracer.ops.builder import Builder, Symbol
@@ -92,14 +93,18 @@ def differentiate(
 def active_nodes(order: Iterable[Node], leaves: Iterable[Node]) -> set[Node]:
     """The inexact nodes that depend on ``leaves``: a gradient can flow through them."""
     active = {leaf for leaf in leaves if leaf.specs[0].is_inexact}
+    flat: dict[Op, bool] = {}  # whether a derivative is zero everywhere
     for node in order:
         inputs = node.inputs
         if inputs and node not in active:
             for operand in inputs:
                 if operand in active:
                     if any([spec.dtype.kind in "fc" for spec in node.specs]):
-                        rule = rule_for(node.op)
-                        if rule is None or rule.kind != "zero":
+                        zero = flat.get(node.op)
+                        if zero is None:
+                            rule = rule_for(node.op)
+                            zero = flat[node.op] = rule is not None and rule.kind == "zero"
+                        if not zero:
                             active.add(node)
                     elif not node.op.is_pure or any(s.dtype.kind not in "biu" for s in node.specs):
                         # Of random integers, text and objects zero would be wrong.
