@@ -140,3 +140,25 @@ def test_what_has_no_rule_says_why():
     for function in (linalg.polar, linalg.null_space, linalg.eig):
         with pytest.raises(MissingRule, match=f"scipy.linalg.{function.__name__}"):
             grad(lambda a, f=function: np.sum(f(a)[0].real))(A)
+
+
+@pytest.mark.parametrize("columns", [(), (2,)], ids=str)
+@pytest.mark.parametrize("bands", [(1, 1), (2, 1), (0, 2), (0, 0), (4, 3)], ids=str)
+def test_banded_systems(bands, columns):
+    lower, upper = bands
+    rng = np.random.default_rng(4)
+    ab, b = rng.normal(size=(lower + upper + 1, 5)), rng.normal(size=(5, *columns))
+    ab[upper] += 6
+
+    def loss(ab, b):
+        return np.sum(linalg.solve_banded((lower, upper), ab, b) ** 2)
+
+    found = grad(loss, argnums=(0, 1))(ab, b)
+    for k, x in enumerate((ab, b)):
+        change = np.zeros_like(x)
+        for place in np.ndindex(x.shape):
+            shift = np.zeros_like(x)
+            shift[place] = 1e-6
+            moved = [(ab + s * shift, b) if k == 0 else (ab, b + s * shift) for s in (1, -1)]
+            change[place] = (loss(*moved[0]) - loss(*moved[1])) / 2e-6
+        np.testing.assert_allclose(found[k], change, rtol=1e-5, atol=1e-8)

@@ -261,3 +261,40 @@ def test_outside_the_support_nothing_moves():
         assert gradient[0] == 0
         assert np.all(np.isfinite(gradient))
     assert np.isnan(grad(lambda x: stats.gamma.logpdf(x, 2.0))(np.nan))
+
+
+def central(function, x, step=1e-6):
+    change = np.zeros_like(x)
+    for place in np.ndindex(x.shape):
+        shift = np.zeros_like(x)
+        shift[place] = step
+        change[place] = (function(x + shift) - function(x - shift)) / (2 * step)
+    return change
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (3, 3)], ids=str)
+def test_entropy_of_several_normals(shape):
+    rng = np.random.default_rng(2)
+    cov = np.abs(rng.normal(size=shape)) + 1
+    cov = cov @ cov.T + np.eye(3) if len(shape) == 2 else np.asarray(cov)
+
+    def entropy(cov):
+        return stats.multivariate_normal.entropy(np.zeros(3), (cov + cov.T) / 2)
+
+    np.testing.assert_allclose(grad(entropy)(cov), central(entropy, cov), rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["pdf", "logpdf"])
+def test_normals_on_a_plane(name):
+    density = getattr(stats.multivariate_normal, name)
+    rng = np.random.default_rng(5)
+    basis = rng.normal(size=(4, 2))
+
+    def on_the_plane(point, middle, spread):
+        cov = basis @ (spread @ spread.T) @ basis.T
+        return density(basis @ point, basis @ middle, cov, allow_singular=True)
+
+    parts = [rng.normal(size=2), rng.normal(size=2), np.eye(2) + 0.2 * rng.normal(size=(2, 2))]
+    for k, found in enumerate(grad(on_the_plane, argnums=(0, 1, 2))(*parts)):
+        expected = central(lambda v, k=k: on_the_plane(*parts[:k], v, *parts[k + 1 :]), parts[k])
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-7)

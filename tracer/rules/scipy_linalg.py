@@ -302,6 +302,20 @@ def _(c):
     return c[..., (rows - columns) % c.shape[-1]]
 
 
+def from_bands(ab: Any, lower: int, upper: int) -> Any:
+    """The matrix whose diagonals, from the ``upper``-th one down, are the rows of ``ab``."""
+    size = ab.shape[1]
+    return sum([
+        np.diag(ab[upper - k, max(k, 0) : size + min(k, 0)], k)
+        for k in range(max(-lower, 1 - size), min(upper, size - 1) + 1)
+    ])  # fmt: skip
+
+
+@composed(linalg.solve_banded)
+def _(l_and_u, ab, b, **options):
+    return np.linalg.solve(from_bands(ab, *l_and_u), b)
+
+
 @composed(linalg.companion)
 def _(a):
     n = a.shape[-1] - 1

@@ -16,8 +16,10 @@ from tracer.rules.helpers import shape_of
 from tracer.rules.products import ndim
 from tracer.rules.scipy_linalg import read_part
 
+THRESHOLD = 1e6 * np.finfo(float).eps  # SciPy's: smaller eigenvalues are none
 
-def log_normal_density(x: Any, mean: Any, cov: Any) -> Any:
+
+def log_normal_density(x: Any, mean: Any, cov: Any, singular: bool = False) -> Any:
     """Of the lower triangle of ``cov``, which is what SciPy reads of it."""
     size = dimension(x, mean, cov)
     points = np.reshape(x, (-1, size)) if ndim(x) < 2 else x
@@ -27,7 +29,12 @@ def log_normal_density(x: Any, mean: Any, cov: Any) -> Any:
     else:
         matrix = read_part(cov, "sym", lower=True)
         flat = np.reshape(apart, (-1, size))
-        inverse = np.reshape(np.linalg.solve(matrix, flat.T).T, apart.shape)
+        if singular:  # on the range of the matrix; on the rest of space it is made 1
+            pseudo = np.linalg.pinv(matrix, THRESHOLD, hermitian=True)
+            inverse = np.reshape(flat @ pseudo, apart.shape)
+            matrix = matrix + np.eye(size) - matrix @ pseudo
+        else:
+            inverse = np.reshape(np.linalg.solve(matrix, flat.T).T, apart.shape)
         log_det = np.linalg.slogdet(matrix)[1]
     return -(np.sum(apart * inverse, axis=-1) + log_det) / 2
 
@@ -45,12 +52,20 @@ def squeezed(value: Any, out: Any) -> Any:
 
 @composed(stats.multivariate_normal.logpdf)
 def _(x, mean=None, cov=1, allow_singular=False, *, out):
-    return squeezed(log_normal_density(x, mean, cov), out)
+    return squeezed(log_normal_density(x, mean, cov, allow_singular), out)
 
 
 @composed(stats.multivariate_normal.pdf)
 def _(x, mean=None, cov=1, allow_singular=False, *, out):
-    return out * squeezed(log_normal_density(x, mean, cov), out)
+    return out * squeezed(log_normal_density(x, mean, cov, allow_singular), out)
+
+
+@composed(stats.multivariate_normal.entropy)
+def _(mean=None, cov=1):
+    size = dimension(None, mean, cov)
+    if ndim(cov) < 2:
+        return np.sum(np.log(cov * np.ones(size))) / 2
+    return np.linalg.slogdet(read_part(cov, "sym", lower=True))[1] / 2
 
 
 def log_t_density(x: Any, loc: Any, shape: Any, df: Any) -> Any:
