@@ -1,6 +1,5 @@
 """Reverse mode as a whole: structure of joint graphs, lazy cotangents, records, errors, speed."""
 
-import time
 
 import numpy as np
 import pytest
@@ -254,13 +253,7 @@ def test_unknown_arguments_are_refused():
     assert Parameters(lambda ct, x, **rest: ct, 1).refused([0], {"where": 1}) == ""
 
 
-# -- speed --------------------------------------------------------------------------------------
-def timed(function, *arguments):
-    started = time.perf_counter()
-    result = function(*arguments)
-    return time.perf_counter() - started, result
-
-
+# -- sizes --------------------------------------------------------------------------------------
 def test_long_chains_make_linear_graphs():
     def chain(x):
         for _ in range(2500):
