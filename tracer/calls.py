@@ -189,8 +189,14 @@ def _signature(function: Any, state: tuple) -> inspect.Signature | None:
 def signature_of(function: Any) -> inspect.Signature | None:
     """The signature of a callable, remembered; None if it has none."""
     plain = innermost(function)
-    # Defaults and code may be replaced while the function stays the same object.
-    state = tuple([id(getattr(plain, name, None)) for name in STATE])
+    # Defaults and code may be replaced while the function stays the same object. What a signature
+    # remembers is alive, so that its numbers are not given to others.
+    named = getattr(plain, "__kwdefaults__", None) or {}
+    state = (
+        tuple([id(value) for value in getattr(plain, "__defaults__", None) or ()]),
+        tuple([(name, id(value)) for name, value in named.items()]),
+        Same(getattr(plain, "__code__", None)),
+    )
     try:
         return _signature(function, state)
     except TypeError:  # an unhashable callable object
@@ -256,9 +262,6 @@ def check_argnums(argnums: Any, names: list[str], function: str) -> tuple[tuple[
             f"argnums={argnums!r} names an argument twice.", None, "name each argument once"
         )
     return tuple(positions), alone
-
-
-STATE = ("__defaults__", "__kwdefaults__", "__code__")
 
 
 def innermost(function: Any) -> Any:

@@ -237,3 +237,90 @@ def test_sets_count_by_type():
         lambda x: x * 2 if any(type(k) is float for k in config.kinds) else x,
         [put(config, kinds={1.0}), put(config, kinds={True})],
     )
+
+
+SIZED = {
+    "slice": lambda x, k: x[:k],
+    "slice between": lambda x, k: x[2:k],
+    "slice from": lambda x, k: x[k:],
+    "slice backward": lambda x, k: x[k::-1],
+    "slice step": lambda x, k: x[::k],
+    "slice window": lambda x, k: x[k - 1 : k + 1],
+    "slice of axes": lambda x, k: np.outer(x, x)[None, :k, ..., k:],
+    "slice beside a list": lambda x, k: np.outer(x, x)[[0, 1], :k],
+    "slice beside a mask": lambda x, k: np.outer(x, x)[x > 0.5, :k],
+    "delete": lambda x, k: np.delete(x, slice(k, None)),
+    "zeros": lambda x, k: np.zeros(k) + x[0],
+    "ones": lambda x, k: np.ones((k, 2)) * x[0],
+    "eye": lambda x, k: np.eye(k) * x[0],
+    "tri": lambda x, k: np.tri(k) * x[0],
+    "indices": lambda x, k: np.indices((k, 2)) * x[0],
+    "windows": lambda x, k: np.lib.stride_tricks.sliding_window_view(x, k),
+    "triu_indices": lambda x, k: x[np.triu_indices(k)[0]],
+}
+
+
+@pytest.mark.parametrize("kind", [int, np.int64, np.array], ids=["int", "int64", "array"])
+@pytest.mark.parametrize("sized", SIZED.values(), ids=SIZED)
+def test_sizes_that_an_argument_decides_are_read(sized, kind):
+    def program(x, k):
+        made = sized(x, k)
+        return np.sum(made * np.arange(made.size).reshape(np.shape(made)))
+
+    x = np.arange(1.0, 6.0) / 3
+    traced, gradient = trace(program), grad(program)
+    for k in (3, 1, 2, 3):
+        number = kind(k)
+        assert traced(x, number) == program(x, number)
+        np.testing.assert_allclose(
+            gradient(x, number), slope(lambda y: program(y, number), x), rtol=1e-6, atol=1e-8
+        )
+
+
+def test_lists_repeated_by_an_integer_of_numpys():
+    traced = trace(lambda x, k: np.array([x[0]] * k + k * [x[1]]))
+    for k in (1, 3, 2):
+        np.testing.assert_array_equal(traced(X, np.int64(k)), [X[0]] * k + [X[1]] * k)
+
+
+def test_sizes_by_a_captured_number():
+    size = np.array(2)
+    follows(
+        lambda x: x[:size] * np.arange(len(x[:size])) + x[: len(x[:size])],
+        [lambda: size.__setitem__((), 1), lambda: size.__setitem__((), 3)],
+    )
+
+
+def test_defaults_replaced_in_place():
+    def program(x, *, power=2, scale=(1.0, 2.0)):
+        return x**power * scale[0] + scale[1]
+
+    traced = trace(program)
+    for power in (3, 2.5, 4):
+        program.__kwdefaults__["power"] = power
+        np.testing.assert_array_equal(traced(X), program(X))
+    for number in range(5):
+        program.__kwdefaults__ = {"power": 2, "scale": (float(number), 1.0)}
+        np.testing.assert_array_equal(traced(X), program(X))
+
+
+def test_decorators_inside_run_seen():
+    def remembered(function):
+        results = {}
+
+        @functools.wraps(function)
+        def wrapper(n, x):
+            if n not in results:
+                results[n] = function(n, x)
+            return results[n]
+
+        return wrapper
+
+    def program(x):
+        @remembered
+        def series(n, x):
+            return x if n < 2 else series(n - 1, x) + series(n - 2, x) * 0.5
+
+        return series(6, x)
+
+    follows(program, [])

@@ -26,6 +26,7 @@ argwhere bincount compress delete extract flatnonzero intersect1d ix_ nonzero re
 setdiff1d setxor1d tile trim_zeros union1d unique unique_all unique_counts unique_inverse
 unique_values arange linspace zeros ones empty full eye identity
 """
+END = 2**31 - 1  # as a bound of a slice: beyond every axis
 DATA_DEPENDENT = frozenset(_BY_VALUE.split())
 
 
@@ -33,10 +34,10 @@ def infer_indexing(op: Op, params: Params, specs: Specs, spelling: str) -> Specs
     """Specs of a lookup: index arrays are taken to hold zeros, which fit every axis."""
     slots = _index_slots(op, params)
     masks = [slot for slot in slots if specs[slot].dtype.kind == "b"]
-    bounds = _slice_slots(params)
+    bounds = slice_slots(params)
     if not masks and not bounds:
         return _infer(op, params, specs, _Zeros(slots))
-    fillers = [_Zeros(slots, bounds, count) for count in (0, 1, 2)]
+    fillers = [_Zeros(slots, bounds, count, last=count > 0) for count in (0, 1, 2)]
     if not masks or any(not specs[slot].shape for slot in masks):
         fillers = fillers[:2]
     elif op is registry.GETITEM:  # masks beside index arrays have as many hits as those are long
@@ -52,21 +53,22 @@ def infer_indexing(op: Op, params: Params, specs: Specs, spelling: str) -> Specs
 class _Zeros:
     """Stand-ins for one run: index arrays of zeros, ``count`` of them in place of a mask.
 
-    Masks that stay, and bounds of slices, are all ``count``.
+    Masks that stay are all ``count``; bounds of slices are first or ``last`` of their two extremes.
     """
 
     def __init__(
-        self, indices: Iterable[int], bounds: Iterable[int] = (), count: int = 0,
-        hits: Iterable[int] = (),
+        self, indices: Iterable[int], bounds: dict[int, tuple[int, int]] | None = None,
+        count: int = 0, hits: Iterable[int] = (), last: bool = False,
     ):  # fmt: skip
         self.indices = frozenset(indices)
-        self.bounds = frozenset(bounds)
+        self.bounds = bounds or {}
         self.hits = frozenset(hits)
         self.count = count
+        self.last = last
 
     def __call__(self, slot: int, spec: ArraySpec, shape: tuple[int, ...] | None) -> Any:
         if slot in self.bounds:
-            return self.count
+            return self.bounds[slot][self.last]
         if slot in self.hits:
             return np.zeros(self.count, np.intp)
         if slot not in self.indices:
@@ -79,7 +81,7 @@ class _Zeros:
 
 
 def _without_masks(
-    params: Params, specs: Specs, masks: set[int], bounds: set[int]
+    params: Params, specs: Specs, masks: set[int], bounds: dict[int, tuple[int, int]]
 ) -> tuple[Params, Specs, list[_Zeros]]:
     """The lookup with index arrays in place of masks, one for each axis that a mask covers."""
     place = array_spec((1,), np.dtype(np.intp))
@@ -96,7 +98,8 @@ def _without_masks(
                 found.append(place)
     slots = Params(tuple(items)).slots()
     empty = any(0 in specs[slot].seen_shape for slot in masks)
-    fillers = [_Zeros(slots, bounds, count, hits) for count in ((0,) if empty else (1, 2))]
+    counts = (0, 0) if empty else (1, 2)
+    fillers = [_Zeros(slots, bounds, counts[last], hits, bool(last)) for last in (0, 1)]
     return Params((params.args[0], tuple(items))), tuple(found), fillers
 
 
@@ -123,16 +126,22 @@ def _index_slots(op: Op, params: Params) -> list[int]:
     return Params(params.args[:1]).slots() if op.name == "compress" else []
 
 
-def _slice_slots(params: Params) -> set[int]:
-    found: set[int] = set()
+def slice_slots(params: Params) -> dict[int, tuple[int, int]]:
+    """The operands that bound slices, each with two values between which the length changes."""
+    found: dict[int, tuple[int, int]] = {}
 
     def look(tree: Any) -> None:
         if isinstance(tree, (tuple, list)):
             for item in tree:
                 look(item)
         elif isinstance(tree, slice):
-            parts = (tree.start, tree.stop, tree.step)
-            found.update(part.slot for part in parts if type(part) is Hole)
+            parts = [("start", tree.start), ("stop", tree.stop), ("step", tree.step)]
+            free = {name: part.slot for name, part in parts if type(part) is Hole}
+            backward = isinstance(tree.step, int) and tree.step < 0
+            moving = "start" if "stop" not in free or (backward and "start" in free) else "stop"
+            found.update({slot: (0, END if name == moving else 0) for name, slot in free.items()})
+            if "step" in free:
+                found[free["step"]] = (1, END if len(free) == 1 else 1)
 
     look(params.args[1:])
     return found

@@ -6,8 +6,8 @@ TracedTensor of add
 
 from __future__ import annotations
 
-import operator as python
 import inspect
+import operator as python
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any

@@ -347,6 +347,7 @@ class _Loads(ast.NodeTransformer):
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
         self._scoped(node)
+        node.decorator_list = [self._call(d, "decorator", d) for d in node.decorator_list]
         monitor = ast.copy_location(ast.Name(id=MONITOR, ctx=ast.Load()), node)
         mark = ast.Attribute(value=monitor, attr="made_class", ctx=ast.Load())
         node.decorator_list.insert(0, ast.copy_location(mark, node))
@@ -360,6 +361,7 @@ class _Loads(ast.NodeTransformer):
         for argument in own:
             argument.annotation = None
         self._scoped(node)
+        node.decorator_list = [self._call(d, "decorator", d) for d in node.decorator_list]
         node.returns = returns
         for argument, annotation in zip(own, annotations, strict=True):
             argument.annotation = annotation

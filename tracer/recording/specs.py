@@ -15,7 +15,7 @@ from tracer.graph.node import Node, Params
 from tracer.graph.op import Op
 from tracer.graph.spec import WEAK_SPECS, ArraySpec, array_spec, scalar_spec
 from tracer.ops import registry
-from tracer.ops.indexing import DATA_DEPENDENT
+from tracer.ops.indexing import DATA_DEPENDENT, slice_slots
 from tracer.ops.infer import infer
 from tracer.recording.active import ACTIVE
 
@@ -42,8 +42,13 @@ def inferred_specs(
 def depends_on_data(op: Op, params: Params, inputs: tuple[Node, ...]) -> bool:
     """Whether the result's shape is a matter of values: a mask among the indices, nonzero …"""
     if op is registry.GETITEM:
-        masks = [node for node in inputs[1:] if node.specs[0].dtype.kind == "b"]
-        return any([not _is_literal(mask) for mask in masks])
+        bounds = slice_slots(params)
+        deciding = [
+            node
+            for slot, node in enumerate(inputs)
+            if slot in bounds or (slot and node.specs[0].dtype.kind == "b")
+        ]
+        return any([not _is_literal(node) for node in deciding])
     if op.name == "where":
         return len(params.args) == 1
     if op.name not in DATA_DEPENDENT or not inputs or op.schema.kind == "creation":
