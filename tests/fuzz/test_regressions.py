@@ -255,3 +255,26 @@ def test_second_derivatives_beside_a_mask_without_hits():
     assert grad(squared)(x).tolist() == [36.0, 288.0]
     with pytest.raises(ValueError):
         grad(squared)(np.array([1.0, 10.0, 11.0]))
+
+
+def test_a_mask_of_as_many_elements():
+    def program(x, mask):
+        np.place(x[:1], mask, 1.7)
+        return x
+
+    x = np.arange(9.0).reshape(3, 3)
+    one, other = x.copy(), x.copy()
+    mask = np.array([True, False, True])
+    np.testing.assert_array_equal(trace(program)(one, mask), program(other, mask))
+
+
+def test_a_running_sum_over_its_own_operand_is_never_something_else():
+    def program(x):
+        try:
+            np.cumsum(x[0], out=x)
+        except ValueError:
+            pass
+        return x
+
+    with pytest.raises(errors.LeakError):
+        trace(program)(np.asfortranarray(np.random.default_rng(0).normal(size=(3, 3))))

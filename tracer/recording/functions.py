@@ -92,6 +92,8 @@ def _putmask(recorder: Recorder, a: Any, mask: Any, values: Any) -> None:
 def _place(recorder: Recorder, arr: Any, mask: Any, vals: Any) -> None:
     target = _target(recorder, arr)
     mask = np.asarray(mask, dtype=bool)
+    if mask.size == target._value.size and mask.shape != target._value.shape:
+        mask = np.reshape(mask, target._value.shape)  # elements count, not axes
     count = int(np.count_nonzero(mask))
     if count:
         target[recorder.tensor(mask)] = repeated(np.atleast_1d(vals), (count,))

@@ -212,6 +212,8 @@ class Writes(Calls):
                     "make it inside the traced function, e.g. out = np.zeros(n)",
                     errors.CaptureMutationError,
                 )  # fmt: skip
+        if op.name in RUNNING and isinstance(args[0], TracedTensor):
+            self._refuse_overlap(args[0], outs[0])
         given, where = kwargs, True
         if op.schema.kind == "elementwise":
             where = kwargs.get("where", True)
@@ -238,6 +240,17 @@ class Writes(Calls):
                 )
             self.assign(out, result if where is True else np.where(where, result, out))
         return tuple(outs) if many else outs[0]
+
+    @staticmethod
+    def _refuse_overlap(source: TracedTensor, out: TracedTensor | None) -> None:
+        """NumPy takes an ``out`` of another shape if it overlaps, and fills it with anything."""
+        if out is None or source._value.shape == out._value.shape:
+            return
+        if np.ndim(source._value) and np.shares_memory(source._value, out._value):
+            raise leak(
+                "A running sum was written over its own operand, in another shape.",
+                "copy the operand first: np.cumsum(x[0].copy(), out=x)",
+            )
 
     @staticmethod
     def _into_dtype(
@@ -283,6 +296,7 @@ class Writes(Calls):
         self.replace(target, node, value._known)
 
 
+RUNNING = frozenset({"cumsum", "cumprod"})
 SUMS = frozenset("sum prod cumsum cumprod nansum nanprod add.reduce multiply.reduce".split())
 
 
