@@ -2,9 +2,9 @@
 
 $ python -m benchmarks.branches [--seconds 2] [--json]
 
-With ``max_branches=1`` no program is kept, so that each call traces the function and runs its
-joint graph node by node, as it happens past the cap. Times are medians of one interleaved run;
-ratios are to autograd, which traces on each call, too.
+With ``max_branches=1`` one program is kept and nearly no call is served by it: each one traces
+the function and runs its joint graph node by node, as it happens past the cap. Times are medians
+of CPU time, interleaved; ratios are to autograd, which traces on each call, too.
 """
 
 from __future__ import annotations
@@ -95,9 +95,9 @@ def measured(name: str, seconds: float) -> dict[str, float]:
         given = argument(float(rounds.random()))
         results = []
         for label, call in calls.items():
-            start = time.perf_counter()
+            start = time.thread_time()
             results.append(call(given))
-            times[label].append(time.perf_counter() - start)
+            times[label].append(time.thread_time() - start)
         for one, other in zip(*results, strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-12, err_msg=name)
     return {label: statistics.median(row) for label, row in times.items()}
