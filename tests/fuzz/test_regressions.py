@@ -278,3 +278,26 @@ def test_a_running_sum_over_its_own_operand_is_never_something_else():
 
     with pytest.raises(errors.LeakError):
         trace(program)(np.asfortranarray(np.random.default_rng(0).normal(size=(3, 3))))
+
+
+def test_a_run_time_size_of_one_is_stretched():
+    def left(x, w):
+        return np.unique(x) * w
+
+    def right(x, w):
+        return np.sum(w**2 * (w + x[x > 1]))
+
+    w = np.arange(6.0).reshape(2, 3)
+    for plain in (left, right):
+        traced = trace(plain)
+        for x in ([2.0, 2, 2], [1.0, 5, 3], [4.0, 1, 1], [5.0, 2, 9], [3.0, 3, 3]):
+            x = np.array(x)
+            try:
+                expected = plain(x, w)
+            except ValueError:
+                with pytest.raises(ValueError):
+                    traced(x, w)
+                continue
+            np.testing.assert_array_equal(traced(x, w), expected)
+    x = np.array([4.0, 1.0, 1.0])
+    assert grad(right)(x, w).tolist() == [np.sum(w**2), 0, 0]

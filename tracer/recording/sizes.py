@@ -64,8 +64,15 @@ class Sizes(Notes):
                 if type(size) is int and size == 1:
                     continue
                 other = axes.setdefault(place, (node, axis, size))
-                if other[2] is not size and other[2] != size:
+                if other[2] is size or other[2] == size:
+                    continue
+                if _seen(other[2]) == _seen(size):
                     self._same_size(other[0], other[1], node, axis)
+                elif _seen(size) == 1:  # it is stretched, and must be so again
+                    self._guard_size(node, axis, 1, node.origin)
+                else:
+                    self._guard_size(other[0], other[1], 1, node.origin)
+                    axes[place] = (node, axis, size)
 
     def _same_size(self, a: Node, axis_a: int, b: Node, axis_b: int) -> None:
         params = Params((HOLES[0], HOLES[1], axis_a, axis_b))
@@ -81,3 +88,7 @@ class Sizes(Notes):
         params = Params((HOLES[0], axis))
         size = self.add(registry.SIZE_OF, (node,), params, (WEAK_SPECS[int],), "", "", origin)
         self.guards.append(Guard(size, seen, "equals", origin))
+
+
+def _seen(size: Any) -> int:
+    return size if type(size) is int else size.seen

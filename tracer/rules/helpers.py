@@ -59,7 +59,7 @@ def broadcast_like(ct: Any, x: Any) -> Any:
     shape, target = shape_of(ct), shape_of(x)
     if shape == target:
         return ct
-    if not is_static(target):
+    if not is_static(shape, target):
         return apply(registry.BROADCAST_LIKE, ct, x)
     return np.broadcast_to(ct, target)
 
