@@ -324,3 +324,20 @@ def test_decorators_inside_run_seen():
         return series(6, x)
 
     follows(program, [])
+
+
+def test_classes_of_functions_without_source():
+    names = {"np": np, "__name__": "made"}
+    exec(
+        "class Layer:\n    rate = 2.0\n    def run(self, x): return x * self.rate\n"
+        "def program(x): return Layer().run(x)",
+        names,
+    )
+    layer = names["Layer"]
+    follows(
+        names["program"],
+        [
+            lambda: setattr(layer, "rate", 9.0),
+            lambda: setattr(layer, "run", lambda self, x: x),
+        ],
+    )

@@ -386,12 +386,13 @@ class Captures:
         if MONITOR in function.__code__.co_freevars:
             return  # it is seen already
         for cell in function.__closure__ or ():
-            self._all_of(Path("cell", cell))
+            self.all_of(Path("cell", cell))
         for name in function.__code__.co_names:
             if name in function.__globals__:
-                self._all_of(Path("globals", function.__globals__, (("name", name),)))
+                self.all_of(Path("globals", function.__globals__, (("name", name),)))
 
-    def _all_of(self, path: Path) -> None:
+    def all_of(self, path: Path) -> None:
+        """Everything that is found at a path counts."""
         value = path.read(None, [])
         known = isinstance(value, ModuleType) or value is MISSING
         if not known and not contains_tensor(value) and self._is_open():

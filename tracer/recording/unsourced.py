@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tracer.recording.active import leak
+from tracer.recording.captures import Path
+from tracer.recording.contents import is_users_class
 
 if TYPE_CHECKING:
     from tracer.recording.instrument import Monitor
@@ -40,7 +42,12 @@ class WatchedGlobals(dict[str, Any]):
 
 
 def _count(monitor: Monitor, value: Any) -> None:
-    """Everything in a captured container or object is guarded."""
+    """Everything in a captured container, object or class is guarded."""
+    if isinstance(value, type):
+        for kind in value.__mro__:
+            for name in vars(kind) if is_users_class(kind) else ():
+                if not name.startswith("__"):
+                    monitor.captures.all_of(Path("globals", kind, (("static", name),)))
     if not isinstance(value, (*SINGLE, type, types.ModuleType, FunctionType)):
         monitor.captures.whole(value)
 
