@@ -85,6 +85,8 @@ class Monitor:
 
     def attr(self, owner: Any, name: str, deep: bool = True) -> Any:
         """``owner.name``."""
+        if is_library_module(owner) and name in vars(owner):
+            return loaded(vars(owner)[name])
         try:
             value = self._read(owner, name)
         except AttributeError:
