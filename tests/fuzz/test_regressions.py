@@ -280,6 +280,15 @@ def test_a_running_sum_over_its_own_operand_is_never_something_else():
         trace(program)(np.asfortranarray(np.random.default_rng(0).normal(size=(3, 3))))
 
 
+def test_a_running_sum_into_its_own_memory_laid_flat():
+    def program(x):
+        np.cumsum(x, out=x.reshape(-1))
+        return x
+
+    one, other = np.ones((2, 3)), np.ones((2, 3))
+    np.testing.assert_array_equal(trace(program)(one), program(other))
+
+
 def test_a_run_time_size_of_one_is_stretched():
     def left(x, w):
         return np.unique(x) * w

@@ -213,7 +213,7 @@ class Writes(Calls):
                     errors.CaptureMutationError,
                 )  # fmt: skip
         if op.name in RUNNING and isinstance(args[0], TracedTensor):
-            self._refuse_overlap(args[0], outs[0])
+            self._refuse_overlap(args[0], outs[0], kwargs.get("axis"))
         given, where = kwargs, True
         if op.schema.kind == "elementwise":
             where = kwargs.get("where", True)
@@ -242,9 +242,10 @@ class Writes(Calls):
         return tuple(outs) if many else outs[0]
 
     @staticmethod
-    def _refuse_overlap(source: TracedTensor, out: TracedTensor | None) -> None:
+    def _refuse_overlap(source: TracedTensor, out: TracedTensor | None, axis: Any) -> None:
         """NumPy takes an ``out`` of another shape if it overlaps, and fills it with anything."""
-        if out is None or source._value.shape == out._value.shape:
+        shape = (np.size(source._value),) if axis is None else np.shape(source._value)
+        if out is None or out._value.shape == shape:
             return
         if np.ndim(source._value) and np.shares_memory(source._value, out._value):
             raise leak(
