@@ -105,6 +105,7 @@ def _trace(function: TracedFunction, call: Call, names: Sequence[str], title: st
         title,
         call.static,
         call.weak,
+        call.key in function.cache.sized,
     )
 
 
@@ -153,8 +154,11 @@ def dispatch(
         except errors.CheckFailed:
             _forget(function, call, leaf)
             raise
-        except errors.TracerError:
-            raise
+        except errors.TracerError as error:
+            if not (isinstance(error, UNSIZED) and _has_free_sizes(leaf)):
+                raise
+            reason = "a rule that needs to know the sizes"
+            continue
         except Exception as error:  # the user's code may catch it: a trace of it tells
             reason = f"a value that raises {type(error).__name__}"
             continue
@@ -191,11 +195,29 @@ def dispatch(
                 "branch on numbers from a generator that is passed in, or made with a seed",
             ) from None  # fmt: skip
         return dispatch(function, call, names, run, attempts - 1)
-    except Exception:
+    except Exception as error:
         _forget(function, call, leaf)
-        raise
+        if not _is_about_sizes(function, call, leaf, error):
+            raise
     finally:
         leaf.trace.seen.clear()
+    with function.cache.lock:
+        function.cache.sized.add(call.key)
+    return dispatch(function, call, names, run)
+
+
+def _is_about_sizes(function: TracedFunction, call: Call, leaf: Leaf, error: Exception) -> bool:
+    """Whether a trace in which sizes are read might succeed: some rules need to know them."""
+    if call.key in function.cache.sized or not isinstance(error, UNSIZED):
+        return False
+    return _has_free_sizes(leaf)
+
+
+def _has_free_sizes(leaf: Leaf) -> bool:
+    return any([not spec.is_static for node in leaf.trace.graph.order for spec in node.specs])
+
+
+UNSIZED = (TypeError, AttributeError, ValueError, errors.MissingRule)
 
 
 def _forget(function: TracedFunction, call: Call, leaf: Leaf) -> None:

@@ -180,6 +180,7 @@ class Cache:
         self.reasons: list[str] = []
         self.ints: OrderedDict[tuple, Any] = OrderedDict()  # which ints of a signature vary
         self.full = False  # whether a signature has met its limit of branches
+        self.sized: set[tuple] = set()  # signatures whose programs hold for one size of each value
         self.streaks: dict[tuple, int] = {}  # calls in a row that no program of many served
 
     def leaves(self, key: tuple) -> list[Leaf]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.recording.agreement import agree, agree_gradient, same
-from tracer import trace, value_and_grad
+from tracer import grad, trace, value_and_grad
 
 
 def branch(x):
@@ -280,3 +280,24 @@ def test_both_branches_stay_compiled():
     for sign in (1, -1, 1, -1):
         same(f(np.full(3, 0.5) * sign), branch(np.full(3, 0.5) * sign))
     assert f.explain().count("nodes,") == 2
+
+
+@pytest.mark.parametrize("function", [
+    lambda m: np.kron(m, m), lambda m: np.pad(m, 1, "reflect"), lambda m: np.convolve(m, m),
+    lambda m: np.abs(np.fft.rfft(m)), lambda m: np.cov(m, m**2), lambda m: np.median(m),
+    lambda m: np.cumprod(m), lambda m: np.repeat(m, 2), lambda m: np.split(m, [1])[1] ** 2,
+], ids=["kron", "pad", "convolve", "rfft", "cov", "median", "cumprod", "repeat", "split"])  # fmt: skip
+def test_rules_that_need_sizes_get_a_program_for_each(function):
+    def total(x):
+        return np.sum(function(x[x > 0]))
+
+    traced, gradient = trace(total), grad(total)
+    for x in (np.array([0.5, -1.0, 0.7, 1.4, 2.0]), np.array([0.9, 0.3, -0.7, 1.1, 2.5])) * 2:
+        assert traced(x) == total(x)
+        steps = 1e-6 * np.eye(5)
+        wanted = [(total(x + step) - total(x - step)) / 2e-6 for step in steps]
+        np.testing.assert_allclose(gradient(x), wanted, atol=1e-5)
+    x = np.array([-0.9, 0.3, -0.7, 1.1, 2.5])  # another count
+    assert traced(x) == total(x)
+    wanted = [(total(x + step) - total(x - step)) / 2e-6 for step in 1e-6 * np.eye(5)]
+    np.testing.assert_allclose(gradient(x), wanted, atol=1e-5)

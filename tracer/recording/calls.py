@@ -238,6 +238,7 @@ class Calls(Sizes):
         )
         self.nodes.append(node)
         if not several:
+            node = self._sized(node)
             return self._wrap(node, op, params, inputs, tensors, result, spelling, known)
         outs = []
         for k, value in enumerate(results):
@@ -246,6 +247,7 @@ class Calls(Sizes):
                 registry.ITEM, (node,), Params((HOLES[0], k)), (specs[k],), origin, name
             )
             self.nodes.append(item_node)
+            item_node = self._sized(item_node)
             outs.append(
                 self._wrap(item_node, op, params, inputs, tensors, value, spelling, known, k)
             )

@@ -54,6 +54,7 @@ class Notes:
         self.arguments: list[Buffer] = []
         self.locator = Locator(name)
         self.leaked: errors.LeakError | None = None
+        self.reads_sizes = False  # whether sizes that depend on values are parts of the program
         self.formatted = False  # whether text was made of a traced value
         self.closed = False
         self.captures: Any = None  # set by whoever opens the trace

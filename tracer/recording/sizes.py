@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from tracer import errors
 from tracer.graph.calcgraph import Guard
 from tracer.graph.node import HOLES, Node, Params
 from tracer.graph.op import Op
 from tracer.graph.origin import Origin
-from tracer.graph.spec import WEAK_SPECS, ArraySpec, Dim
+from tracer.graph.spec import WEAK_SPECS, ArraySpec, Dim, array_spec
 from tracer.ops import registry
 from tracer.recording.notes import Notes
 from tracer.recording.specs import depends_on_data, inferred_specs, spec_of
@@ -51,6 +53,18 @@ class Sizes(Notes):
             specs.append(ArraySpec(tuple(shape), got.dtype, got.kind))
         self._relate(op, inputs)
         return tuple(specs)
+
+    def _sized(self, node: Node) -> Node:
+        """A result in the size that it has in this trace, if the program holds for that one."""
+        spec = node.specs[0]
+        if not self.reads_sizes or spec.is_static:
+            return node
+        self._fix_sizes(node, node.origin)
+        shape = spec.seen_shape
+        return self.add(
+            registry.op_of(np.reshape), (node,), Params((HOLES[0], shape)),
+            (array_spec(shape, spec.dtype),), node.name, "", node.origin,
+        )  # fmt: skip
 
     def _relate(self, op: Op, inputs: tuple[Node, ...]) -> None:
         """Broadcasting of a run-time size with another size holds only while both stay related."""

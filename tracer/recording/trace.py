@@ -131,6 +131,7 @@ def is_dynamic(leaf: Any) -> bool:
 def trace_function(
     function: Callable[..., Any], leaves: Sequence[Any], structure: Any, names: Sequence[str],
     title: str = "", static: frozenset[int] = frozenset(), weak: frozenset[int] = frozenset(),
+    reads_sizes: bool = False,
 ) -> Trace:  # fmt: skip
     """Run ``function`` once on Tensors.
 
@@ -142,6 +143,8 @@ def trace_function(
         Numbers of the leaves that are no inputs although they could be.
     weak
         Numbers of Python ints that are inputs: they have had several values.
+    reads_sizes
+        Make sizes that depend on values, as of ``x[x > 0]``, parts of the program.
 
     Raises
     ------
@@ -153,6 +156,7 @@ def trace_function(
     name = getattr(plain, "__name__", "f")
     name = "result" if not name.isidentifier() or name.startswith("_") else name
     recorder = Recorder(name, title or name)
+    recorder.reads_sizes = reads_sizes
     enclosing = ACTIVE.get()
     # What a nested trace reads from outside belongs to the outermost trace, as an input of it.
     captures = Captures(recorder) if enclosing is None else enclosing.captures
