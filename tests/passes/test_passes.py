@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tracer import grad
 from tracer.graph.calcgraph import CalcGraph, Effect, Guard, PullbackRecord
 from tracer.graph.check import check
 from tracer.graph.evaluate import evaluate
@@ -333,3 +334,31 @@ def test_each_pass_is_pure():
         step(graph)
         assert str(graph) == text
     assert spec_of(2.0) and drop_unused(graph) and fold_constants(graph) and simplify(graph)
+
+
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_row_sums_of_one_number_in_each_row(keepdims):
+    def gradient(logits, labels):
+        picked = lambda z: -np.mean((z - np.log(np.exp(z).sum(axis=1, keepdims=True)))[
+            np.arange(4), labels
+        ])  # fmt: skip
+        return grad(picked)(logits)
+
+    logits, labels = np.arange(12.0).reshape(4, 3) / 7, np.array([0, 2, 2, 1])
+    chances = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    wanted = (chances - np.eye(3)[labels]) / 4
+    np.testing.assert_allclose(gradient(logits, labels), wanted, rtol=1e-12)
+
+    def twice(x, rows, columns):  # rows that are hit twice or not at all are summed
+        out = np.zeros((4, 3))
+        out[rows, columns] = x
+        return np.sum(np.sum(out, axis=1, keepdims=keepdims) ** 2)
+
+    x = np.array([1.0, 2.0, 3.0, 4.0])
+    for rows in (np.arange(4), np.array([0, 0, 1, 3])):
+        expected = [
+            (twice(x + h, rows, labels) - twice(x - h, rows, labels)) / 2e-6
+            for h in 1e-6 * np.eye(4)
+        ]
+        ours = grad(lambda x, rows=rows: twice(x, rows, labels))(x)
+        np.testing.assert_allclose(ours, expected, atol=1e-6)
