@@ -14,7 +14,7 @@ import inspect
 from types import CodeType, FunctionType
 from typing import Any
 
-from tracer.recording.whereabouts import source_file
+from tracer.recording.whereabouts import AST_LOCK, source_file
 
 MONITOR = "__calcgraph_monitor__"
 OPERATORS: dict[type, str] = {
@@ -65,7 +65,8 @@ def _compile(code: CodeType) -> CodeType | None:
     ast.fix_missing_locations(module)
     flags = code.co_flags & 0x1FF0000  # the file's __future__ imports
     try:
-        made = compile(module, code.co_filename, "exec", flags=flags, dont_inherit=True)
+        with AST_LOCK:
+            made = compile(module, code.co_filename, "exec", flags=flags, dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError):
         return None
     inner = _inner(made, code)

@@ -15,6 +15,7 @@ import linecache
 import os
 import sys
 import sysconfig
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import CodeType, FrameType
@@ -28,6 +29,11 @@ SAMPLES = os.path.join(HOME, "tracer", "samples", "")  # where the demo's user c
 LIBRARIES = frozenset(
     {"numpy", "scipy", "pandas", "numba", "networkx", "graphviz", "functools", "contextlib"}
 )
+AST_LOCK = threading.RLock()  # CPython counts the depth of trees for all threads together
+if hasattr(os, "register_at_fork"):  # a child must not inherit it from a thread that it lacks
+    os.register_at_fork(
+        before=AST_LOCK.acquire, after_in_parent=AST_LOCK.release, after_in_child=AST_LOCK.release
+    )
 Target = str | tuple[str, ...]
 Span = tuple[int, int, int, int]
 
@@ -51,7 +57,8 @@ class SourceFile:
         self.tree: ast.Module | None = None
         self.parts: dict[tuple[int, int], tuple] = {}  # by code and instruction
         try:
-            tree = ast.parse("".join(self.lines))
+            with AST_LOCK:
+                tree = ast.parse("".join(self.lines))
         except (SyntaxError, ValueError):
             return
         self.tree = tree if self.lines else None
