@@ -6,7 +6,8 @@ import warnings
 import numpy as np
 import pytest
 
-from tracer import grad, hessian, trace, value_and_grad
+from tests.recording.agreement import agree, agree_gradient
+from tracer import errors, grad, hessian, trace, value_and_grad
 
 KINDS = [np.float16, np.float32, np.float64, np.longdouble, np.complex128, np.int64]
 STATISTICS = [
@@ -125,3 +126,57 @@ def test_where_it_looks_it_warns_as_numpy_does():
 
     with pytest.warns(RuntimeWarning, match="invalid value encountered in sqrt"):
         trace(into)(X)
+
+
+PARTS = {
+    "row": lambda x: x[0], "column": lambda x: x[:, 0], "second row": lambda x: x[1],
+    "diagonal": lambda x: x.diagonal(), "first row": lambda x: x[:1], "rows": lambda x: x[:2],
+    "first column": lambda x: x[:, :1], "laid flat": lambda x: x.ravel("K"),
+    "backwards": lambda x: x[::-1, 0], "one": lambda x: x[0, :1], "corner": lambda x: x[:1, :1],
+    "transposed": lambda x: x.T, "with a new axis": lambda x: x[None],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("order", "CF")
+@pytest.mark.parametrize("part", PARTS)
+def test_running_sums_over_their_own_operand(part, order):
+    rng = np.random.default_rng(1)
+    values = np.array(rng.normal(size=(3, 3)) * 4, order=order)
+    for run, axis in itertools.product((np.cumsum, np.cumprod), (0, 1, -1, None)):
+
+        def program(x, run=run, axis=axis):
+            run(PARTS[part](x), axis=axis, out=x)
+            return x * 2
+
+        for x in (values, np.asarray(values, order="K").astype(np.int16), values + 1j * values):
+            agree(program, [(x,)])
+    if part in ("row", "first row"):
+        agree_gradient(lambda x: program_on_a_copy(x, PARTS[part]), np.ascontiguousarray(values))
+
+
+def program_on_a_copy(x, part):
+    x = x.copy()
+    np.cumsum(part(x), axis=-1, out=x)
+    return x**2
+
+
+def test_running_sums_that_overlap_in_the_same_shape():
+    def program(x):
+        np.cumsum(x[:-1], axis=0, out=x[1:])
+        np.add.accumulate(x[:, 1:], axis=1, out=x[:, :-1])
+        np.cumprod(x, out=x.reshape(-1))
+        np.maximum.accumulate(x[::-1], out=x)
+        return x
+
+    x = np.random.default_rng(2).normal(size=(4, 3))
+    agree(program, [(x,), (-x,)])
+    agree_gradient(lambda x: program(x.copy()), x)
+
+
+def test_running_maxima_over_another_shape_of_themselves_are_refused():
+    def program(x):
+        np.maximum.accumulate(x[0], out=x)
+        return x
+
+    with pytest.raises(errors.LeakError, match="over its own operand"):
+        trace(program)(np.ones((3, 3)))

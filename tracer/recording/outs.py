@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import byte_bounds
 
 from tracer.graph.op import Op
 
@@ -31,6 +32,62 @@ def seen_operands(op: Op, args: Sequence[Any], where: Any) -> tuple[Any, ...]:
         np.where(where, a, number) if k in slots and isinstance(a, np.ndarray) else a
         for k, a in enumerate(args)
     ])  # fmt: skip
+
+
+# -- running sums over their own operand ------------------------------------------------------
+def sources(
+    op: Op, operand: np.ndarray, out: np.ndarray, rest: tuple, kwargs: dict[str, Any]
+) -> np.ndarray | None:
+    """Where NumPy takes each element of an ``out`` that overlaps the operand in another shape.
+
+    It stretches or fills a part of it, as layouts decide; so it is asked, with random numbers.
+
+    Returns
+    -------
+    ndarray of int, shape out.shape, or None
+        Positions in the old ``out``, laid flat, and the running sum behind it; None if some
+        element is neither or too many are to be compared.
+
+    Raises
+    ------
+    ValueError
+        As NumPy does where it refuses the shapes.
+    """
+    size = out.size + np.ravel(op.evaluate(operand, *rest, **kwargs)).size
+    known = op.name in ("cumsum", "cumprod") and out.size * size < LARGEST
+    possible = np.ones((out.size, size if known and operand.dtype.kind in "iufc" else 0), bool)
+    draw = np.random.Generator(np.random.PCG64(0))
+    for _ in range(DRAWS):
+        source, target = _together(operand, out)
+        for array in (source, target):  # neither sums nor products meet twice by chance
+            odd = array.dtype.kind in "iub"
+            numbers = 2 * draw.integers(0, 60, array.shape) + 1 if odd else draw.random(array.shape)
+            array[...] = numbers if odd else 0.75 + numbers / 2
+        wanted = np.ravel(op.evaluate(source.copy(order="K"), *rest, **kwargs))
+        before = np.ravel(target).copy()
+        op.evaluate(source, *rest, **kwargs, out=target)
+        if possible.size:
+            kept = np.concatenate([before, wanted.astype(out.dtype)])
+            possible &= np.ravel(target)[:, None] == kept
+    if not possible.any(axis=1).all():
+        return None
+    return possible.argmax(axis=1).reshape(out.shape)
+
+
+LARGEST = 1_000_000  # comparisons with elements that may be the source of one
+DRAWS = 8  # with different numbers, so that no element is taken for another
+
+
+def _together(one: np.ndarray, other: np.ndarray) -> list[np.ndarray]:
+    """Copies of two arrays that overlap just as they do."""
+    bounds = byte_bounds(one), byte_bounds(other)
+    low, high = min(bounds)[0], max(end for _, end in bounds)
+    room = np.zeros(high - low, np.uint8)
+    found = []
+    for array in (one, other):
+        start = array.__array_interface__["data"][0] - low
+        found.append(np.ndarray(array.shape, array.dtype, room, start, array.strides))
+    return found
 
 
 # -- statistics whose sums are kept in ``out`` ------------------------------------------------

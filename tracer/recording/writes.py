@@ -18,7 +18,7 @@ from tracer.ops import registry
 from tracer.recording.active import ACTIVE, leak
 from tracer.recording.buffers import Buffer, Step, flat_positions
 from tracer.recording.calls import Calls
-from tracer.recording.outs import KEPT_IN_OUT, seen_operands
+from tracer.recording.outs import KEPT_IN_OUT, seen_operands, sources
 from tracer.recording.specs import inferred_specs, spec_of
 from tracer.recording.tensor import TracedTensor
 
@@ -212,8 +212,8 @@ class Writes(Calls):
                     "make it inside the traced function, e.g. out = np.zeros(n)",
                     errors.CaptureMutationError,
                 )  # fmt: skip
-        if op.name in RUNNING and isinstance(args[0], TracedTensor):
-            self._refuse_overlap(args[0], outs[0], kwargs.get("axis"))
+        if op.name.endswith(RUNNING) and _in_another_shape(op, args[0], outs[0], kwargs):
+            return self._over_its_operand(op, args, kwargs, outs[0])
         given, where = kwargs, True
         if op.schema.kind == "elementwise":
             where = kwargs.get("where", True)
@@ -241,17 +241,23 @@ class Writes(Calls):
             self.assign(out, result if where is True else np.where(where, result, out))
         return tuple(outs) if many else outs[0]
 
-    @staticmethod
-    def _refuse_overlap(source: TracedTensor, out: TracedTensor | None, axis: Any) -> None:
-        """NumPy takes an ``out`` of another shape if it overlaps, and fills it with anything."""
-        shape = (np.size(source._value),) if axis is None else np.shape(source._value)
-        if out is None or out._value.shape == shape:
-            return
-        if np.ndim(source._value) and np.shares_memory(source._value, out._value):
+    def _over_its_operand(
+        self, op: Op, args: Sequence[Any], kwargs: dict[str, Any], out: TracedTensor
+    ) -> TracedTensor:
+        """A running sum written over its operand, in another shape: NumPy fills what it fills."""
+        token = ACTIVE.set(None)
+        try:
+            picked = sources(op, args[0]._value, out._value, (*args[1:],), kwargs)
+        finally:
+            ACTIVE.reset(token)
+        if picked is None:
             raise leak(
                 "A running sum was written over its own operand, in another shape.",
                 "copy the operand first: np.cumsum(x[0].copy(), out=x)",
             )
+        result = np.ravel(self.call(op, args, kwargs, "")).astype(out.dtype)
+        self.assign(out, np.concatenate([np.ravel(out), result])[picked])
+        return out
 
     @staticmethod
     def _into_dtype(
@@ -297,8 +303,19 @@ class Writes(Calls):
         self.replace(target, node, value._known)
 
 
-RUNNING = frozenset({"cumsum", "cumprod"})
+RUNNING = ("cumsum", "cumprod", ".accumulate")
 SUMS = frozenset("sum prod cumsum cumprod nansum nanprod add.reduce multiply.reduce".split())
+
+
+def _in_another_shape(op: Op, source: Any, out: Any, kwargs: dict[str, Any]) -> bool:
+    """Whether a running sum goes over its operand, whose shape is not that of the result."""
+    if out is None or not isinstance(source, TracedTensor):
+        return False
+    flat = kwargs.get("axis") is None and not op.name.endswith(".accumulate")
+    shape = (np.size(source._value),) if flat else np.shape(source._value)
+    if out._value.shape == shape or not np.ndim(source._value):
+        return False
+    return bool(np.shares_memory(source._value, out._value))
 
 
 def _laid_out_alike(value: Any, target: np.ndarray) -> bool:
