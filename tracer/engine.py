@@ -63,7 +63,7 @@ def call(function: TracedFunction, args: tuple, kwargs: dict[str, Any]) -> Any:
                 streams=streams_of(leaf.trace.graph, inputs),
             )  # fmt: skip
         result = _outputs(leaf, inputs)
-        plain = not (leaf.writes or leaf.trace.formatted or leaf.interpreted)
+        plain = not (leaf.writes or leaf.trace.formatted or leaf.interpreted or leaf.makes)
         if flat is not None and plain and is_flat(call_, args, flat[1]):
             one = leaf.trace.structure is trees.LEAF and not leaf.trace.fixed
             remember(
@@ -112,7 +112,9 @@ def value_and_grad(
         def differentiate() -> Any:
             wrt = selected.wrt(trace)
             results = finish(_run(leaf, kind, wrt, inputs))
-            plain = kind == "value_and_grad" and not (trace.formatted or leaf.interpreted)
+            plain = kind == "value_and_grad" and not (
+                trace.formatted or leaf.interpreted or leaf.makes
+            )
             if flat is not None and plain and is_flat(call_, args, flat[1]):
                 program = leaf.program(kind, wrt)
                 remember(function, flat[0], (leaf, settings.current(), program.run, finish))
@@ -218,6 +220,22 @@ def pair_inside(
     return results[:count], apply
 
 
+def halves_inside(
+    leaf: Leaf, kind: str, wrt: tuple[int, ...], inputs: Sequence[Any]
+) -> tuple[Sequence[Any], Callable[[list[Any]], Sequence[Any]]]:
+    """Values inside another trace, and what records the linear part there when it is called."""
+    from tracer.recording.replay import replay
+
+    recorder, count = ACTIVE.get(), len(leaf.trace.graph.outputs)
+    assert recorder is not None
+    graph = leaf.recordable(kind, wrt)  # made here, where an error of it still has a remedy
+
+    def apply(given: list[Any]) -> Sequence[Any]:
+        return replay(ACTIVE.get() or recorder, graph, [*inputs, *given])[count:]
+
+    return replay(recorder, leaf.trace.graph, inputs), apply
+
+
 def vjp(function: TracedFunction, primals: tuple) -> tuple[Any, Callable[[Any], tuple]]:
     """``(out, pullback)``."""
     call_, names = prepare(function, primals, {})
@@ -230,10 +248,7 @@ def vjp(function: TracedFunction, primals: tuple) -> tuple[Any, Callable[[Any], 
         if ACTIVE.get() is not None and draws(trace.graph):
             values, pull = pair_inside(leaf, "vjp", wrt, inputs)
         elif ACTIVE.get() is not None:
-            values = execute(leaf, "forward", (), inputs)
-
-            def pull(seeds: list[Any]) -> Sequence[Any]:
-                return execute(leaf, "vjp", wrt, [*inputs, *seeds])[count:]
+            values, pull = halves_inside(leaf, "vjp", wrt, inputs)
         else:
             first, second = leaf.pair(wrt)
             results = first.run(*inputs)

@@ -18,7 +18,7 @@ from tracer.graph.evaluate import evaluate
 from tracer.passes.pipeline import optimise
 from tracer.recording.captures import MISSING
 from tracer.recording.floating import PROGRAMS, relayed
-from tracer.recording.streams import STREAMS, transactional
+from tracer.recording.streams import STREAMS, makes, transactional
 from tracer.recording.tensor import TracedTensor
 from tracer.recording.trace import Trace
 from tracer.transforms.forward import forward
@@ -69,6 +69,7 @@ class Leaf:
         self.lock = threading.Lock()
         self.calls = 0  # counted while calls are checked
         self.writes = any(effect.kind == "write" for effect in trace.graph.effects)
+        self.makes = makes(trace.graph)
 
     def graph(self, kind: str, wrt: tuple[int, ...] = ()) -> CalcGraph:
         """The optimised graph; ``kind`` is a key of `TRANSFORMS`."""

@@ -463,17 +463,38 @@ def test_an_exception_leaves_the_stream_as_plain_numpy_does():
 
 
 def test_branches_on_draws_that_no_seed_fixes():
+    """Each way is taken as often as plain NumPy takes it, whichever was traced first."""
+
     def f(x):
         rng = np.random.default_rng()
-        return x if rng.random() < 0.5 else -x
+        return x if rng.random() < 0.25 else -x
 
-    traced, differentiate = trace(f), grad(f)
-    assert {traced(2.0) for _ in range(40)} == {2.0, -2.0}
-    assert {float(differentiate(2.0)) for _ in range(40)} == {1.0, -1.0}
+    def g(x):
+        rng = np.random.Generator(np.random.Philox(np.random.SeedSequence()))
+        return x if np.random.RandomState().rand() < 0.5 and rng.random() < 0.5 else -x
+
+    for function in (f, g):
+        traced, differentiate = trace(function), grad(function)
+        outer = trace(lambda x, inner=function: grad(inner)(x) * 2.0)
+        for call, size in ((traced, 2.0), (differentiate, 1.0), (outer, 2.0)):
+            results = [float(call(2.0)) for _ in range(400)]
+            assert set(results) == {size, -size}
+            assert 50 < results.count(size) < 150  # six deviations
+        assert len(traced.cache.entries) == 1
+        assert all(len(leaves) <= 3 for leaves in traced.cache.entries.values())
 
     def wild(x):
         rng = np.random.default_rng()
         return x + sum(1 for _ in range(40) if rng.random() < 0.5)
+
+    traced = trace(wild)
+    assert 17.5 < np.mean([traced(0.0) for _ in range(200)]) < 22.5
+
+
+def test_a_way_that_no_run_takes_again():
+    def wild(x):
+        np.random.seed()
+        return x + sum(1 for _ in range(40) if np.random.random() < 0.5)
 
     with pytest.raises(errors.CheckFailed, match="another way"):
         trace(wild)(1.0)

@@ -20,6 +20,8 @@ from tracer.codegen.readable.text import Text, add_backward, add_forward, draft_
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.evaluate import GuardMiss
 from tracer.graph.node import Node
+from tracer.ops.entropy import steady_numpy
+from tracer.ops.random import MADE_BY
 from tracer.transforms.partition import Partition
 
 LONG = 2000  # lines
@@ -59,6 +61,8 @@ class Program:
         }  # fmt: skip
         for part in _parts(self.source):
             exec(compile(part, self.filename, "exec"), scope)
+        if any(node.op in MADE_BY for node in self.lines):
+            scope["np"] = steady_numpy()
         linecache.lazycache(self.filename, scope)
         weakref.finalize(self, linecache.cache.pop, self.filename, None).atexit = False
         return scope[self.name]

@@ -16,6 +16,7 @@ import numpy as np
 from tracer.graph.node import Hole, Params
 from tracer.graph.op import OPAQUE, RNG, Op
 from tracer.graph.spec import ArraySpec
+from tracer.ops.entropy import MAKERS, STEADY
 from tracer.ops.probe import probe, stand_in
 from tracer.ops.registry import register
 
@@ -127,17 +128,12 @@ def _enter() -> None:
             draw.op = plain  # probing must not ask itself
 
 
-# What makes a stream, by the type that it gives.
-MAKERS: dict[str, Any] = {
-    name: getattr(np.random, name)
-    for name in "default_rng Generator RandomState SeedSequence PCG64 PCG64DXSM MT19937 Philox "
-    "SFC64".split()
-    if hasattr(np.random, name)
-}
+# What makes a stream: its op, and back.
 MAKER_OPS: dict[Any, Op] = {}
+MADE_BY: dict[Op, Any] = {}
 for _name, _maker in MAKERS.items():
-    _op = Op(
-        f"random.{_name}", OPAQUE, _maker, f"np.random.{_name}", infer=_never_numbers, effects=RNG
-    )
+    _label, _make = f"np.random.{_name}", STEADY[_name]
+    _op = Op(f"random.{_name}", OPAQUE, _make, _label, infer=_never_numbers, effects=RNG)
     MAKER_OPS[_maker] = register(_op, _maker)
+    MADE_BY[MAKER_OPS[_maker]] = _maker
 _enter()

@@ -31,8 +31,8 @@ from tracer.ops.originals import stand_in
 from tracer.ops.random import (
     BY_SIZES,
     DISTRIBUTIONS,
+    MADE_BY,
     MAKER_OPS,
-    MAKERS,
     STREAM,
     draw_op,
     parameters_of,
@@ -335,7 +335,7 @@ def made(maker: Any) -> Callable[..., Any]:
     return stand_in(make, maker)
 
 
-MADE: dict[int, Callable[..., Any]] = {id(maker): made(maker) for maker in MAKERS.values()}
+MADE: dict[int, Callable[..., Any]] = {id(maker): made(maker) for maker in MAKER_OPS}
 
 
 def is_random(node: Node) -> bool:
@@ -348,6 +348,6 @@ def replay_random(recorder: Recorder, node: Node, operands: list[Any]) -> Any:
     if node.op is registry.CONSTANT:
         return global_stream(recorder)
     args, kwargs = node.params.fill(operands)
-    if node.op.evaluate in MAKER_OPS:
-        return made(node.op.evaluate)(*args, **kwargs)
+    if node.op in MADE_BY:
+        return made(MADE_BY[node.op])(*args, **kwargs)
     return drawing(args[0], node.op.name.rpartition(".")[2])(*args[1:], **kwargs)

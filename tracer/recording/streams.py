@@ -18,6 +18,8 @@ import numpy as np
 from tracer import errors
 from tracer.graph.calcgraph import CalcGraph
 from tracer.ops import registry
+from tracer.ops.entropy import rewind
+from tracer.ops.random import MADE_BY
 from tracer.recording.active import leak
 
 GLOBAL = np.random.mtrand._rand  # what np.random.normal and its like draw from
@@ -184,6 +186,11 @@ def draws(graph: CalcGraph) -> bool:
     )  # fmt: skip
 
 
+def makes(graph: CalcGraph) -> bool:
+    """Whether a program of the graph makes streams, maybe without a seed."""
+    return any(node.op in MADE_BY or any(map(makes, node.regions)) for node in graph.order)
+
+
 def states_of(streams: Iterable[Any]) -> list[tuple[Any, Any]]:
     """Each stream with its state."""
     return [(stream, _state(stream)) for stream in streams if isinstance(stream, STREAMS)]
@@ -207,6 +214,7 @@ def transactional(run: Callable[..., Any], graph: CalcGraph) -> Callable[..., An
     fixed = _fixed_streams(graph)
 
     def careful(*inputs: Any) -> Any:
+        rewind()
         states = states_of([*inputs, *fixed])
         try:
             return run(*inputs)

@@ -17,6 +17,7 @@ from numpy.lib.array_utils import byte_bounds
 
 from tracer import errors, trees
 from tracer.graph.calcgraph import CalcGraph
+from tracer.ops.entropy import rewind
 from tracer.recording.active import ACTIVE
 from tracer.recording.buffers import Step, overlap
 from tracer.recording.calls import refuse_type
@@ -164,6 +165,7 @@ def trace_function(
     recorder.weak_ints = bool(weak)
     recorder.enclosing = enclosing
     if enclosing is None:
+        rewind()
         captures.know(function, Path("function", None))
         captures.know(plain, Path("function", None))
     placed = []
