@@ -14,6 +14,7 @@ import inspect
 from types import CodeType, FunctionType
 from typing import Any
 
+from tracer.recording.scopes import Scope, is_local, scope_of
 from tracer.recording.whereabouts import AST_LOCK, source_file
 
 MONITOR = "__calcgraph_monitor__"
@@ -121,12 +122,12 @@ class _Loads(ast.NodeTransformer):
 
     def __init__(self, class_name: str, code: CodeType):
         self.class_name = class_name
-        self.bound: list[frozenset[str]] = []
+        self.scopes: list[Scope] = []
 
     def instrument(self, definition: Any) -> ast.stmt:
         definition = copy.deepcopy(definition)
         if isinstance(definition, ast.Lambda):
-            self.bound.append(_bound(definition))
+            self._enter(definition)
             definition.body = self.visit(definition.body)
             _empty_defaults(definition.args)
             return ast.copy_location(ast.Expr(definition), definition)
@@ -136,7 +137,7 @@ class _Loads(ast.NodeTransformer):
             if isinstance(argument, ast.arg):
                 argument.annotation = None
         _empty_defaults(definition.args)
-        self.bound.append(_bound(definition))
+        self._enter(definition)
         definition.body = [self.visit(statement) for statement in definition.body]
         return definition
 
@@ -160,7 +161,7 @@ class _Loads(ast.NodeTransformer):
         node.id = self._mangled(node.id)
         if not isinstance(node.ctx, ast.Load) or node.id in ("super", "__class__", "locals"):
             return node
-        if any(node.id in names for names in self.bound):
+        if self._is_local(node.id):
             return node
         return self._call(node, "name", node, ast.Constant(node.id))
 
@@ -239,7 +240,7 @@ class _Loads(ast.NodeTransformer):
         if isinstance(target, ast.Attribute):
             return isinstance(target.value, ast.Name) or self._is_outside(target.value)
         if isinstance(target, ast.Name):
-            return not any(self._mangled(target.id) in names for names in self.bound)
+            return not self._is_local(self._mangled(target.id))
         return False
 
     def visit_For(self, node: ast.For) -> ast.AST:
@@ -337,17 +338,25 @@ class _Loads(ast.NodeTransformer):
             node.value = self._call(node.value, "iterated", node.value)
         return node
 
+    def _enter(self, node: Any) -> None:
+        self.scopes.append(scope_of(node, self._mangled))
+
+    def _is_local(self, name: str) -> bool:
+        return is_local(name, self.scopes)
+
     def _scoped(self, node: Any) -> ast.AST:
-        self.bound.append(_bound(node))
+        self._enter(node)
         self.generic_visit(node)
-        self.bound.pop()
+        self.scopes.pop()
         return node
 
     visit_Lambda = visit_ListComp = visit_SetComp = visit_DictComp = _scoped
     visit_GeneratorExp = visit_AsyncFunctionDef = _scoped
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        around, self.class_name = self.class_name, node.name.lstrip("_")
         self._scoped(node)
+        self.class_name = around
         node.decorator_list = [self._call(d, "decorator", d) for d in node.decorator_list]
         monitor = ast.copy_location(ast.Name(id=MONITOR, ctx=ast.Load()), node)
         mark = ast.Attribute(value=monitor, attr="made_class", ctx=ast.Load())
@@ -389,34 +398,3 @@ def _empty_defaults(arguments: ast.arguments) -> None:
     """The real defaults are set on the function; the code only needs their number's absence."""
     arguments.defaults = []
     arguments.kw_defaults = [None for _ in arguments.kwonlyargs]
-
-
-def _bound(scope: Any) -> frozenset[str]:
-    """Names that this function, lambda, class or comprehension binds itself."""
-    names: set[str] = set()
-    outside: set[str] = set()
-    arguments = getattr(scope, "args", None)
-    if isinstance(arguments, ast.arguments):
-        names |= {node.arg for node in ast.walk(arguments) if isinstance(node, ast.arg)}
-    pending = list(ast.iter_child_nodes(scope))
-    while pending:
-        node = pending.pop()
-        if isinstance(node, (ast.Global, ast.Nonlocal)):
-            outside |= set(node.names)
-        elif isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
-            names.add(node.id)
-        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            names.add(node.name)
-            continue
-        elif isinstance(node, (ast.Import, ast.ImportFrom)):
-            names |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ExceptHandler) and node.name:
-            names.add(node.name)
-        elif isinstance(node, (ast.MatchAs, ast.MatchStar)) and node.name:
-            names.add(node.name)
-        elif isinstance(node, ast.MatchMapping) and node.rest:
-            names.add(node.rest)
-        if isinstance(node, ast.Lambda):
-            continue
-        pending.extend(ast.iter_child_nodes(node))
-    return frozenset(names - outside)
