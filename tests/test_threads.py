@@ -437,12 +437,15 @@ def test_traced_functions_are_pickled():
 
 def test_joblib():
     joblib = pytest.importorskip("joblib")
+    threads = threading.active_count()
     for backend in ("threading", "loky"):
         found = joblib.Parallel(n_jobs=2, backend=backend)(
             joblib.delayed(doubled)(X + k) for k in range(4)
         )
         for k, value in enumerate(found):
             np.testing.assert_array_equal(value, doubled(X + k))
+    pytest.importorskip("joblib.externals.loky").get_reusable_executor().shutdown(wait=True)
+    assert threading.active_count() == threads  # other tests look at threads
 
 
 def test_traces_at_exit_and_in_daemons():

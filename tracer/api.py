@@ -13,6 +13,7 @@ import numpy as np
 
 from tracer import errors
 from tracer.function import TracedFunction, as_traced
+from tracer.locks import loaded
 from tracer.tracebacks import BOUNDARY
 
 P = ParamSpec("P")
@@ -116,7 +117,7 @@ def value_and_grad(
 
     @_wraps(fn, argnums, has_aux)
     def value_and_gradient(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
-        from tracer import engine
+        engine = loaded("tracer.engine")
 
         with BOUNDARY:
             return engine.value_and_grad(traced, args, kwargs, argnums, has_aux)
@@ -186,7 +187,7 @@ def vjp(fn: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tup
     >>> out, pullback = vjp(np.sin, x)
     >>> (g_x,) = pullback(np.ones_like(out))
     """
-    from tracer import engine
+    engine = loaded("tracer.engine")
 
     with BOUNDARY:
         return engine.vjp(as_traced(fn), primals)
@@ -217,7 +218,7 @@ def jvp(fn: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any])
     UserShapeError
         If a tangent's shape is not that of its primal.
     """
-    from tracer import engine
+    engine = loaded("tracer.engine")
 
     with BOUNDARY:
         return engine.jvp(as_traced(fn), tuple(primals), tuple(tangents))
@@ -315,7 +316,7 @@ def hvp(fn: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any])
     UserShapeError
         If a tangent's shape is not that of its primal.
     """
-    from tracer import derivatives
+    derivatives = loaded("tracer.derivatives")
 
     with BOUNDARY:
         product = derivatives.hvp(as_traced(fn), tuple(primals), tuple(tangents))
@@ -381,7 +382,7 @@ def linearize(fn: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[...,
     UserShapeError
         By the map, if a tangent's shape is not that of its primal.
     """
-    from tracer import derivatives
+    derivatives = loaded("tracer.derivatives")
 
     with BOUNDARY:
         return derivatives.linearize(as_traced(fn), primals)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import functools
 import logging
 import sys
-import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from types import FunctionType, MethodType
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 from tracer import settings
 from tracer.calls import innermost
+from tracer.locks import loaded, own_lock
 from tracer.recording.whereabouts import is_library
 from tracer.tracebacks import BOUNDARY, clean
 
@@ -89,10 +89,8 @@ class TracedFunction(Generic[P, R]):
         return self.__tracer_function__
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        from tracer import engine
-
         try:
-            return engine.call(self, args, kwargs)
+            return loaded("tracer.engine").call(self, args, kwargs)
         except BaseException as error:
             clean(error)
             raise
@@ -176,7 +174,7 @@ class Cache:
         self.entries: OrderedDict[tuple, list[Leaf]] = OrderedDict()
         self.flat: dict[tuple, tuple] = {}  # plain arrays by position: straight to the program
         self.newest: list[Leaf] = []
-        self.lock = threading.RLock()
+        self.lock = own_lock()
         self.reasons: list[str] = []
         self.ints: OrderedDict[tuple, Any] = OrderedDict()  # which ints of a signature vary
         self.full = False  # whether a signature has met its limit of branches
@@ -229,7 +227,7 @@ class Cache:
 
 # Functions with one code object share programs: `grad(lambda w: loss(w, batch))` in a loop is free.
 _CACHES: OrderedDict[tuple, tuple[Any, Cache]] = OrderedDict()
-_CACHES_LOCK = threading.Lock()
+_CACHES_LOCK = own_lock()
 CACHES_LIMIT = 1_000
 
 

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +14,7 @@ from tracer import errors
 from tracer.codegen.program import Program, compile_graph
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.evaluate import evaluate
+from tracer.locks import own_lock
 from tracer.passes.pipeline import optimise
 from tracer.recording.captures import MISSING
 from tracer.recording.floating import PROGRAMS, relayed
@@ -66,7 +66,7 @@ class Leaf:
         self.numerics = numerics
         self.programs: dict[tuple, Any] = {}
         self.graphs: dict[tuple, Any] = {}
-        self.lock = threading.Lock()
+        self.lock = own_lock()
         self.calls = 0  # counted while calls are checked
         self.writes = any(effect.kind == "write" for effect in trace.graph.effects)
         self.makes = makes(trace.graph)

@@ -88,13 +88,19 @@ TRACING = Variants(_Tracing(), quiet=True)
 RUNNING = Variants(_Running(), quiet=False)
 
 
+def is_variant(errstate: Any) -> bool:
+    """Whether this errstate is none of the user's."""
+    known = [*TRACING.known.values(), *RUNNING.known.values()]
+    return any([made is errstate and made is not users for users, made in known])
+
+
 def _message(text: str) -> str:
     return text.removeprefix("Warning: ").rstrip("\n")
 
 
 def relayed(run: Callable[..., Any]) -> Callable[..., Any]:
     """A program whose floating-point warnings are reported at the user's lines."""
-    get, put, reset = ERRSTATE.get, ERRSTATE.set, ERRSTATE.reset
+    get, put = ERRSTATE.get, ERRSTATE.set
     variants: tuple[Any, Any] = (None, None)  # the user's errstate as last seen, and its variant
 
     def running(*inputs: Any) -> Any:
@@ -104,11 +110,11 @@ def relayed(run: Callable[..., Any]) -> Callable[..., Any]:
         if errstate is not seen:
             variant = RUNNING.of(errstate)
             variants = errstate, variant
-        token = put(variant)
         try:
+            put(variant)
             return run(*inputs)
-        finally:
-            reset(token)
+        finally:  # by value: an interrupt may come before a token is bound
+            put(errstate)
 
     return running
 

@@ -8,26 +8,33 @@ that pass straight through unless this very thread or task is tracing.
 from __future__ import annotations
 
 import array
+import os
 import sys
 import threading
 from collections import UserList, deque
+from collections.abc import Callable
+from contextvars import Context, copy_context
 from functools import wraps
 from types import ModuleType
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
+from tracer.locks import fork_lock
+from tracer.ops.entropy import CALL
 from tracer.ops.originals import stand_in
 from tracer.recording import functions, methods  # noqa: F401 - tables of NumPy's own names
-from tracer.recording.active import ACTIVE
+from tracer.recording.active import ACTIVE, COMPUTING
 from tracer.recording.calls import contains_tensor
-from tracer.recording.floating import warning_rows
+from tracer.recording.floating import ERRSTATE, is_variant, warning_rows
 from tracer.recording.mathematics import math_rows
 from tracer.recording.random_hooks import random_rows
 from tracer.recording.scipy_hooks import loaded_chapters, rows_of
 from tracer.recording.tensor import TracedScalar, TracedTensor
 from tracer.recording.whereabouts import LIBRARIES
 
+P = ParamSpec("P")
+R = TypeVar("R")
 # What gives a Tensor in a trace whatever its arguments are.
 CREATION = frozenset(
     "zeros ones empty full eye identity array asarray asanyarray ascontiguousarray asfortranarray "
@@ -44,35 +51,54 @@ LEFT_ALONE = frozenset(
 
 
 class Hooks:
-    """Replaces the names on first entry, restores them on last exit; counted under a lock."""
+    """Replaces the names while any thread traces; counted under a lock.
+
+    An interrupt may come between any two instructions, and a fork takes one thread along: leaving
+    may be said twice, and what it does depends on nothing but the traces that are open.
+    """
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.count = 0
+        self.lock = fork_lock()
+        self.open: dict[int, int] = {}  # traces by thread
+        self.hooked = False
         self.table: list[tuple[Any, str, Any, Any]] = []
         self.chapters: set[str] = set()  # of SciPy, hooked once they are imported
         self.modules: dict[int, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {}
 
-    def __enter__(self) -> None:
+    def depth(self) -> int:
+        """How many traces, one inside the other, are open in this thread."""
+        return self.open.get(threading.get_ident(), 0)
+
+    def enter(self) -> None:
         with self.lock:
             if not self.modules:
                 self._enter_rows(_table())
             self._enter_rows(self._fresh())
-            self.count += 1
+            self.open[threading.get_ident()] = self.depth() + 1
             self._put(True)
 
-    def __exit__(self, *exception: object) -> None:
+    def leave(self, depth: int) -> None:
+        """Only the outermost ``depth`` traces of this thread are still open."""
         with self.lock:
-            self.count -= 1
-            if self.count == 0:
+            if depth < self.depth():
+                self.open[threading.get_ident()] = depth
+            if depth == 0:
+                self.open.pop(threading.get_ident(), None)
+            if self.hooked and not self.open:
                 self._put(False)
+
+    def forked(self) -> None:
+        """Of the traces that were open, a child goes on with its own thread's."""
+        depth = self.depth()
+        self.open = {threading.get_ident(): depth} if depth else {}
+        self._put(bool(self.open))
 
     def catch_up(self) -> None:
         """Hook what was imported while a trace was open."""
         with self.lock:
             fresh = self._fresh()
             self._enter_rows(fresh)
-            if fresh and self.count:
+            if fresh and self.open:
                 self._put(True)
 
     def _fresh(self) -> list[tuple[Any, str, Any, Any]]:
@@ -89,10 +115,12 @@ class Hooks:
             originals[name], wrappers[name] = original, wrapper
 
     def _put(self, hooked: bool) -> None:
+        self.hooked = self.hooked or hooked
         for names, originals, wrappers in self.modules.values():
             names.update(wrappers if hooked else originals)
         for owner, name, original, wrapper in self.table:
             setattr(owner, name, wrapper if hooked else original)
+        self.hooked = hooked
 
     def _new_chapters(self) -> list[str]:
         """SciPy's subpackages that somebody has imported since the last trace."""
@@ -157,3 +185,38 @@ def _is_library(module: str) -> bool:
 
 
 HOOKS = Hooks()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=HOOKS.forked)
+
+# What a trace sets in the context, for itself alone.
+OWN = frozenset({ACTIVE, COMPUTING, CALL})
+
+
+def contained(trace: Callable[P, R]) -> Callable[P, R]:
+    """No interrupt, wherever it comes, leaves an outermost trace open.
+
+    The trace runs in a copy of the context, which the interpreter itself leaves; what the user's
+    function has set there is handed back.
+    """
+
+    @wraps(trace)
+    def traced(*args: P.args, **kwargs: P.kwargs) -> R:
+        if ACTIVE.get() is not None:
+            return trace(*args, **kwargs)
+        depth = HOOKS.depth()
+        context = copy_context()
+        try:
+            return context.run(trace, *args, **kwargs)
+        finally:
+            HOOKS.leave(depth)
+            _hand_back(context)
+
+    return traced
+
+
+def _hand_back(context: Context) -> None:
+    for variable, value in context.items():
+        if variable in OWN or variable is ERRSTATE and is_variant(value):
+            continue
+        if variable.get(None) is not value:
+            variable.set(value)

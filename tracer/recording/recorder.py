@@ -10,8 +10,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,6 +29,48 @@ from tracer.recording.whereabouts import Locator
 from tracer.recording.writes import Writes
 
 
+class Recording:
+    """``with recorder.recording():`` makes it the one at work."""
+
+    __slots__ = ("depth", "hooks", "outer", "recorder")
+
+    def __init__(self, recorder: Recorder):
+        from tracer.recording.hooks import HOOKS
+
+        self.hooks = HOOKS
+        self.recorder = recorder
+        self.outer = ACTIVE.get()
+        self.depth = HOOKS.depth()
+
+    def __enter__(self) -> Recorder:
+        try:
+            self.hooks.enter()
+            ACTIVE.set(self.recorder)
+        except BaseException:  # an interrupt
+            self._leave()
+            raise
+        return self.recorder
+
+    def __exit__(self, kind: Any, error: BaseException | None, entries: Any) -> None:
+        try:
+            self._leave()
+        except BaseException:  # an interrupt
+            self._leave()
+            raise
+        leaked = self.recorder.leaked
+        if leaked is None or isinstance(error, errors.LeakError):
+            return
+        if error is None:
+            raise leaked
+        if isinstance(error, Exception):  # at the user's line, whatever came of it
+            raise leaked.with_traceback(error.__traceback__) from None
+
+    def _leave(self) -> None:
+        ACTIVE.set(self.outer)
+        self.recorder.closed = True
+        self.hooks.leave(self.depth)
+
+
 class Recorder(Writes):
     """One trace, from its opening to its graph: what NumPy hands over, and what reads a value.
 
@@ -38,26 +79,9 @@ class Recorder(Writes):
 
     weak_ints = False
 
-    @contextmanager
-    def recording(self) -> Iterator[Recorder]:
+    def recording(self) -> Recording:
         """Make this the recorder at work; raises the first leak at the end."""
-        from tracer.recording.hooks import HOOKS
-
-        token = ACTIVE.set(self)
-        try:
-            with HOOKS:
-                yield self
-        except errors.LeakError:
-            raise
-        except Exception as error:
-            if self.leaked is not None:  # at the user's line, whatever came of it
-                raise self.leaked.with_traceback(error.__traceback__) from None
-            raise
-        finally:
-            ACTIVE.reset(token)
-            self.closed = True
-        if self.leaked is not None:
-            raise self.leaked
+        return Recording(self)
 
     def graph(self, outputs: Sequence[TracedTensor]) -> CalcGraph:
         """The forward CalcGraph of what was recorded."""

@@ -24,6 +24,7 @@ from tracer.recording.calls import refuse_type
 from tracer.recording.captures import Captures, Condition, Path, plain_function
 from tracer.recording.escapes import refuse_changed, refuse_untraced
 from tracer.recording.floating import report
+from tracer.recording.hooks import contained
 from tracer.recording.instrument import instrumented
 from tracer.recording.recorder import Recorder, run_user_function
 from tracer.recording.streams import STREAMS
@@ -129,6 +130,7 @@ def is_dynamic(leaf: Any) -> bool:
     return False
 
 
+@contained
 def trace_function(
     function: Callable[..., Any], leaves: Sequence[Any], structure: Any, names: Sequence[str],
     title: str = "", static: frozenset[int] = frozenset(), weak: frozenset[int] = frozenset(),

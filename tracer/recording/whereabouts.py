@@ -15,13 +15,13 @@ import linecache
 import os
 import sys
 import sysconfig
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import CodeType, FrameType
 from typing import Any
 
 from tracer.graph.origin import Origin, Scope
+from tracer.locks import fork_lock
 
 HOME = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 OWN_FOLDERS = tuple([os.path.join(HOME, name, "") for name in ("tracer", "viz")])
@@ -29,11 +29,7 @@ SAMPLES = os.path.join(HOME, "tracer", "samples", "")  # where the demo's user c
 LIBRARIES = frozenset(
     {"numpy", "scipy", "pandas", "numba", "networkx", "graphviz", "functools", "contextlib"}
 )
-AST_LOCK = threading.RLock()  # CPython counts the depth of trees for all threads together
-if hasattr(os, "register_at_fork"):  # a child must not inherit it from a thread that it lacks
-    os.register_at_fork(
-        before=AST_LOCK.acquire, after_in_parent=AST_LOCK.release, after_in_child=AST_LOCK.release
-    )
+AST_LOCK = fork_lock()  # CPython counts the depth of trees for all threads together
 Target = str | tuple[str, ...]
 Span = tuple[int, int, int, int]
 
