@@ -14,6 +14,7 @@ from tracer.calls import Call, argument_names, bind, flatten_call, with_static
 from tracer.function import TracedFunction, logger
 from tracer.graph.evaluate import GuardMiss
 from tracer.leaf import Leaf
+from tracer.ops.entropy import one_call, same_again
 from tracer.recording.active import ACTIVE
 from tracer.recording.trace import Trace, trace_function
 from tracer.rules.declare import load_rules
@@ -125,6 +126,7 @@ def _trace_weak(function: TracedFunction, call: Call, names: Sequence[str], titl
     return trace
 
 
+@one_call
 def dispatch(
     function: TracedFunction, call: Call, names: Sequence[str],
     run: Callable[[Leaf, list[Any]], Any], attempts: int = ATTEMPTS,
@@ -188,11 +190,11 @@ def dispatch(
         raise leaf.changed(plain, call.leaves)
     try:
         return run(leaf, inputs)
-    except GuardMiss:  # a generator that was seeded afresh: its draws are others than in the trace
+    except GuardMiss:  # of np.random.seed(), say: its draws are others than in the trace
         if not attempts:
             raise errors.CheckFailed(
                 f"{getattr(function, '__name__', 'f')} takes another way in every run.", None,
-                "branch on numbers from a generator that is passed in, or made with a seed",
+                "branch on numbers from a generator that is passed in, or made inside",
             ) from None  # fmt: skip
         return dispatch(function, call, names, run, attempts - 1)
     except Exception as error:
@@ -244,14 +246,15 @@ def nested_or_dispatch(
     if ACTIVE.get() is None:
         return dispatch(function, call_, names, run)
     title = getattr(function, "__name__", "f")
-    trace = trace_function(
-        function.__tracer_function__,
-        call_.leaves,
-        call_.structure,
-        leaf_names(call_, names),
-        title,
-        call_.static,
-    )
+    with same_again():
+        trace = trace_function(
+            function.__tracer_function__,
+            call_.leaves,
+            call_.structure,
+            leaf_names(call_, names),
+            title,
+            call_.static,
+        )
     leaf = Leaf(trace, "exact")
     inputs = leaf.inputs(function.__tracer_function__, call_.leaves)
     if inputs is None:
