@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from tracer import errors, settings, trees
-from tracer.recording.captures import plain_function
+from tracer.recording.paths import plain_function
 from tracer.recording.streams import GLOBAL, moved, put_back, states_of
 from tracer.recording.tensor import TracedTensor
 from tracer.recording.trace import private_copy

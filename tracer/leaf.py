@@ -16,8 +16,8 @@ from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.evaluate import evaluate
 from tracer.locks import own_lock
 from tracer.passes.pipeline import optimise
-from tracer.recording.captures import MISSING
 from tracer.recording.floating import PROGRAMS, relayed
+from tracer.recording.paths import MISSING
 from tracer.recording.streams import STREAMS, makes, transactional
 from tracer.recording.tensor import TracedTensor
 from tracer.recording.trace import Trace

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import sys
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -207,6 +207,15 @@ def _build_dataclass(kind: type, values: dict[str, Any]) -> Any:
     for name, value in values.items():
         object.__setattr__(made, name, value)
     return made
+
+
+def containers(tree: Any) -> Iterator[Any]:
+    """The tree itself and all containers in it."""
+    opened = _open(tree)
+    if opened is not None:
+        yield tree
+        for part in opened[1]:
+            yield from containers(part)
 
 
 def paths(tree: Any, root: str = "") -> list[str]:

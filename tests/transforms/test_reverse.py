@@ -1,6 +1,5 @@
 """Reverse mode as a whole: structure of joint graphs, lazy cotangents, records, errors, speed."""
 
-
 import numpy as np
 import pytest
 from scipy import special

@@ -3,18 +3,15 @@
 Arrays and floats at a path (``W``, ``self.k``, ``CFG["scale"]``) become inputs that are read again
 on every call; ints, strings, callables are guarded: another value means another program.
 
->>> Path("function", None, (("cell", "batch"),)).read(function, leaves)
+>>> captures.take(W, Path("globals", table, (("name", "W"),)))
+<Tensor W: float64 (3,)>
 """
 
 from __future__ import annotations
 
 import array
-import builtins
 import functools
-import inspect
-import operator
 from collections import OrderedDict, deque
-from collections.abc import Callable
 from dataclasses import dataclass
 from types import BuiltinFunctionType, FunctionType, MappingProxyType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any
@@ -28,7 +25,9 @@ from tracer.recording.active import leak
 from tracer.recording.calls import contains_tensor
 from tracer.recording.contents import ROWS, TABLES
 from tracer.recording.contents import contents as all_contents
+from tracer.recording.identity import Identities, Itself, Relation
 from tracer.recording.loads import MONITOR
+from tracer.recording.paths import MISSING, Path, plain_function
 from tracer.recording.streams import STREAMS
 from tracer.recording.tensor import TracedTensor
 from tracer.recording.whereabouts import is_library
@@ -36,107 +35,8 @@ from tracer.recording.whereabouts import is_library
 if TYPE_CHECKING:
     from tracer.recording.recorder import Recorder
 
-MISSING = object()
 # What is known by being the same object: `type(np.sum)` is NumPy's dispatching function.
 IDENTICAL = (type, ModuleType, BuiltinFunctionType, np.ufunc, type(np.sum))
-
-
-@dataclass(frozen=True, slots=True)
-class Path:
-    """How to find a value again: a root and steps from it.
-
-    ``root`` is ``"globals"`` (``base`` is the module's dict), ``"function"`` (the traced function
-    itself), ``"leaf"`` (``base`` is the number of an argument's leaf) or ``"cell"`` (``base`` is a
-    closure's cell, of a function that no path leads to). A step is ``(kind, key)``
-    with kind ``name``, ``cell``, ``attr`` or ``item``.
-    """
-
-    root: str
-    base: Any
-    steps: tuple[tuple[str, Any], ...] = ()
-
-    def then(self, kind: str, key: Any) -> Path:
-        return Path(self.root, self.base, (*self.steps, (kind, key)))
-
-    def read(self, function: Any, leaves: list[Any]) -> Any:
-        """The value now, or MISSING."""
-        value = self.base
-        if self.root == "function":
-            value = function
-        elif self.root == "leaf":
-            value = leaves[self.base]
-        try:
-            if self.root == "cell":
-                value = self.base.cell_contents
-            for kind, key in self.steps:
-                value = READERS[kind](value, key)
-        except (AttributeError, KeyError, IndexError, TypeError, ValueError):
-            return MISSING
-        return getattr(value, "__tracer_plain__", value)  # an eager Tensor is the array it is
-
-    def key(self) -> tuple:
-        steps = tuple([(kind, type(step), step) for kind, step in self.steps])
-        by_identity = self.root in ("globals", "cell")
-        return self.root, id(self.base) if by_identity else self.base, steps
-
-    def __str__(self) -> str:
-        text = "" if self.root != "leaf" else f"argument {self.base}"
-        for kind, key in self.steps:
-            if kind in ("name", "cell"):
-                text = str(key)
-            elif kind == "attr":
-                text = "self" if key == "__self__" else f"{text}.{key}"
-            elif kind == "item":
-                text += f"[{key!r}]"
-            elif kind == "call":
-                text += f"({', '.join(map(repr, key[0]))})"
-        return text
-
-
-def _read_name(table: dict[str, Any], name: str) -> Any:
-    found = table.get(name, MISSING)
-    return getattr(builtins, name) if found is MISSING else found
-
-
-def _read_cell(function: Any, name: str) -> Any:
-    function = plain_function(function)
-    return function.__closure__[function.__code__.co_freevars.index(name)].cell_contents
-
-
-def _call(function: Any, given: tuple[tuple, tuple]) -> Any:
-    return function(*given[0], **dict(given[1]))
-
-
-def _has_item(owner: Any, key: Any) -> bool:
-    try:
-        owner[key]
-    except (KeyError, IndexError):
-        return False
-    return True
-
-
-READERS: dict[str, Callable[[Any, Any], Any]] = {
-    "call": _call,  # what a pure function outside of the trace gives: environ.get("HOME")
-    "has": hasattr,
-    "has item": _has_item,
-    "contains": operator.contains,
-    "name": _read_name,
-    "cell": _read_cell,
-    "attr": getattr,
-    "static": inspect.getattr_static,
-    "item": operator.getitem,
-}
-
-
-def plain_function(function: Any) -> Any:
-    """The Python function inside a method or a traced function."""
-    while True:
-        if isinstance(function, MethodType):
-            function = function.__func__
-        elif hasattr(function, "__tracer_function__"):
-            function = function.__tracer_function__
-        else:
-            return function
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -282,11 +182,12 @@ class Captures:
     def __init__(self, recorder: Recorder):
         self.recorder = recorder
         self.lifted: dict[tuple, tuple[Path, TracedTensor, Node]] = {}
-        self.conditions: dict[tuple, Condition] = {}
+        self.conditions: dict[tuple, Condition | Relation | Itself] = {}
         self.paths: dict[int, tuple[Any, Path]] = {}
         self.before: dict[tuple, Condition] = {}  # what stood where the function has counted
         self.classes: set[Any] = set()  # that were defined during the trace
         self.rebuilt: dict[int, tuple[Any, Any]] = {}  # by id: callables made anew for the trace
+        self.identities = Identities(self)
 
     def path_of(self, value: Any) -> Path | None:
         """A path that led to this very object before."""
@@ -296,6 +197,7 @@ class Captures:
     def know(self, value: Any, path: Path) -> None:
         """Remember a way to this very object; the first one stays."""
         self.paths.setdefault(id(value), (value, path))
+        self.identities.leads(value, path)
 
     def take(self, value: Any, path: Path | None, deep: bool = False) -> Any:
         """A value that user code reads through ``path``: lifted, guarded or left as it is.
@@ -315,7 +217,8 @@ class Captures:
         if known is None or (deep and not known.deep):
             expected = contents(value) if deep else fingerprint(value)
             self.conditions[key] = Condition(path, expected, deep)
-        self.paths.setdefault(id(value), (value, path))
+        if known is None or id(value) not in self.paths:
+            self.know(value, path)
         return value
 
     def overwritten(self, path: Path, value: Any) -> None:
@@ -348,6 +251,7 @@ class Captures:
         name = _last_name(path)
         tensor = self.recorder.argument(value, name, capture=str(path) or "a captured array")
         tensor._captured = not isinstance(value, STREAMS)
+        self.identities.arrive(tensor, value, path)
         self.lifted[key] = (path, tensor, tensor._node)
         return tensor
 
@@ -375,6 +279,11 @@ class Captures:
         if not holds_arrays(value):
             return self.take(value, path, True)
         return self.unpack(self.take(value, path))
+
+    def add(self, key: tuple, condition: Any) -> None:
+        """The program holds while ``condition`` does; ``key`` says which one it is."""
+        if self._is_open():
+            self.conditions.setdefault(key, condition)
 
     def condition(self, path: Path, expected: Any) -> None:
         """The program holds while what is read at ``path`` has this value."""

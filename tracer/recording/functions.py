@@ -129,8 +129,11 @@ def _size(recorder: Recorder, a: Any, axis: Any = None) -> int:
 
 
 def _shares(recorder: Recorder, a: Any, b: Any, max_work: Any = None) -> bool:
-    plain = [np.asarray(getattr(array, "_value", array)) for array in (a, b)]
-    return bool(np.shares_memory(*plain))
+    return bool(recorder.captures.identities.shares(a, b, np.shares_memory))
+
+
+def _may_share(recorder: Recorder, a: Any, b: Any, max_work: Any = None) -> bool:
+    return bool(recorder.captures.identities.shares(a, b, np.may_share_memory))
 
 
 def _asarray(recorder: Recorder, a: Any, dtype: Any = None, **kwargs: Any) -> Any:
@@ -177,7 +180,7 @@ SPECIAL: dict[Any, Any] = {
     np.full_like: _full_like,
     np.copyto: _copyto, np.fill_diagonal: _fill_diagonal, np.put: _put, np.putmask: _putmask,
     np.place: _place, np.put_along_axis: _put_along_axis, np.ndim: _ndim, np.shape: _shape,
-    np.size: _size, np.shares_memory: _shares, np.may_share_memory: _shares,
+    np.size: _size, np.shares_memory: _shares, np.may_share_memory: _may_share,
     np.array: _array, np.asarray: _asarray, np.asanyarray: _asarray,
     np.asarray_chkfinite: _asarray, **EXPANSIONS, **REFUSALS,
     np.histogramdd: histogramdd,

@@ -23,11 +23,12 @@ import numpy as np
 from tracer.ops.originals import is_stand_in, original_of
 from tracer.recording import protocols
 from tracer.recording.active import ACTIVE
-from tracer.recording.captures import CONTAINERS, MISSING, Captures, Path, is_library_module
+from tracer.recording.captures import CONTAINERS, Captures, is_library_module
 from tracer.recording.contents import is_users_class
 from tracer.recording.escapes import outside
 from tracer.recording.loads import MONITOR, watched_code
 from tracer.recording.mathematics import math_call
+from tracer.recording.paths import MISSING, Path
 from tracer.recording.random_hooks import random_call
 from tracer.recording.scipy_hooks import hooked
 from tracer.recording.substitutes import loaded, substitute
@@ -156,6 +157,7 @@ class Monitor:
         """``owner[key]``."""
         if owner is os.environ:
             return protocols.environment(self, "__getitem__", key)
+        self.hashed(key)
         if type(owner) not in protocols.PLAIN:
             answer = protocols.ask(self.captures, owner, "__getitem__", key)
             if answer is not NotImplemented:
@@ -167,7 +169,7 @@ class Monitor:
             if known is not None:
                 self.captures.condition(known.then("has item", key), False)
             raise
-        if not isinstance(owner, np.ndarray) and type(key) in (str, int, bool):
+        if not isinstance(owner, np.ndarray) and is_key(key):
             path = self.captures.path_of(owner)
             if path is not None:
                 return self.captures.take(value, path.then("item", key), deep)
@@ -245,6 +247,16 @@ class Monitor:
             return self.path.then("cell", name)
         return Path("cell", self.cells[name])
 
+    def same(self, left: Any, right: Any) -> bool:
+        """``left is right``."""
+        return self.captures.identities.same(left, right)
+
+    def hashed(self, key: Any) -> Any:
+        """A key, or a member of a set: an object may count by its identity."""
+        if type(key) not in protocols.PLAIN:
+            self.captures.identities.looked_up(key)
+        return key
+
     def compare(self, name: str, left: Any, right: Any) -> Any:
         """``left < right``."""
         return protocols.binary(self, protocols.COMPARISONS, name, left, right)
@@ -262,8 +274,11 @@ class Monitor:
         answer = protocols.ask(self.captures, container, "__contains__", item)
         if answer is not NotImplemented:
             return bool(answer)
+        if isinstance(item, TracedTensor) and isinstance(container, (list, tuple, deque)):
+            return self.captures.identities.among(item, self.iterated(container))
+        self.hashed(item)
         path = self.captures.path_of(container)
-        if path is None or type(item) not in (str, int, bool, bytes):
+        if path is None or not is_key(item):
             if path is not None:
                 self.captures.whole(container)
             return item in self.iterated(container)
@@ -312,6 +327,12 @@ class Monitor:
             made = text % (plain if isinstance(values, tuple) else plain[0])
             return text_of(made, all([part is own for part, own in zip(parts, plain, strict=True)]))
         return self.binary("mod", text, values)
+
+
+def is_key(value: Any) -> bool:
+    """Whether a value may be a step of a path: it is hashed by its value or by its identity."""
+    kind = type(value)
+    return kind in (str, int, bool, bytes) or kind.__hash__ is object.__hash__
 
 
 def instrumented(function: Any, captures: Captures) -> Any:

@@ -274,14 +274,19 @@ class _Loads(ast.NodeTransformer):
 
     def visit_Compare(self, node: ast.Compare) -> ast.AST:
         self.generic_visit(node)
-        if len(node.ops) > 1 or isinstance(node.ops[0], (ast.Is, ast.IsNot)):
+        if len(node.ops) > 1:
             return node
-        other = node.comparators[0]
-        name = OPERATORS.get(type(node.ops[0]))
+        operation, other = node.ops[0], node.comparators[0]
+        name = OPERATORS.get(type(operation))
         if name is not None:
             return self._call(node, "compare", ast.Constant(name), node.left, other)
-        found = self._call(node, "contains", node.left, self._shallow(other))
-        if isinstance(node.ops[0], ast.In):
+        if isinstance(operation, (ast.Is, ast.IsNot)):
+            if isinstance(node.left, ast.Constant) or isinstance(other, ast.Constant):
+                return node
+            found = self._call(node, "same", node.left, other)
+        else:
+            found = self._call(node, "contains", node.left, self._shallow(other))
+        if isinstance(operation, (ast.In, ast.Is)):
             return found
         return ast.copy_location(ast.UnaryOp(op=ast.Not(), operand=found), node)
 
@@ -318,13 +323,26 @@ class _Loads(ast.NodeTransformer):
         return node
 
     def visit_Set(self, node: ast.Set) -> ast.AST:
-        """What a set is made of is hashed: it counts by its value."""
+        """What a set is made of is hashed: it counts by its value, or by its identity."""
         for part in node.elts:
             if isinstance(part, ast.Starred):
                 part.value = self._call(part.value, "counted", self.visit(part.value))
-        node.elts = [part if isinstance(part, ast.Starred) else self.visit(part)
+        node.elts = [part if isinstance(part, ast.Starred) else self._hashed(self.visit(part))
                      for part in node.elts]  # fmt: skip
         return node
+
+    def visit_Dict(self, node: ast.Dict) -> ast.AST:
+        self.generic_visit(node)
+        node.keys = [key if key is None else self._hashed(key) for key in node.keys]
+        return node
+
+    def visit_Match(self, node: Any) -> ast.AST:
+        self.generic_visit(node)
+        node.subject = self._hashed(node.subject)
+        return node
+
+    def _hashed(self, key: ast.expr) -> ast.expr:
+        return key if isinstance(key, ast.Constant) else self._call(key, "hashed", key)
 
     def visit_YieldFrom(self, node: ast.YieldFrom) -> ast.AST:
         self.generic_visit(node)

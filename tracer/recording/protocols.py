@@ -9,6 +9,7 @@ contents count.
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import functools
 import operator
@@ -74,9 +75,15 @@ FRAMES = frozenset({"warnings", "_warnings", "logging", "inspect", "traceback", 
 CALLING = frozenset({"itertools", "functools", "numpy", "scipy"})
 
 
+HASHING = frozenset(
+    {set, frozenset, dict, hash, collections.Counter, operator.countOf, operator.indexOf}
+)
+# Methods of containers that keep what they are given, without a look at what they hold.
+KEEPING = frozenset({"append", "appendleft", "extend", "extendleft", "insert"})
+
 # What only looks at types, or keeps what it is given.
 QUIET = frozenset(
-    {isinstance, issubclass, id, callable, super, object, print, property, setattr, delattr}
+    {isinstance, issubclass, callable, super, object, print, property, setattr, delattr}
     | {functools.partial, types.SimpleNamespace, contextlib.nullcontext, weakref.ref}
 )
 
@@ -110,6 +117,8 @@ def binary(monitor: Monitor, table: dict[str, Any], name: str, left: Any, right:
     if type(left) in PLAIN and type(right) in PLAIN:
         return plain(left, right)
     captures = monitor.captures
+    if table is COMPARISONS:
+        monitor.hashed(left), monitor.hashed(right)
     first = [(left, method, right), (right, reflected, left)]
     if type(right) is not type(left) and isinstance(right, type(left)):
         first.reverse()
@@ -298,8 +307,13 @@ def builtin(monitor: Monitor, function: Any, seen: Any = None) -> Any:
     numeric = isinstance(function, np.ufunc) or _root(function) == "numpy"
     calling = iterating or _root(function) in CALLING
     captures = monitor.captures
+    hashing = is_hashing(function)
 
     def call(*args: Any, **kwargs: Any) -> Any:
+        for argument in args if hashing else ():
+            monitor.hashed(argument)
+            for item in argument if type(argument) in (list, tuple) else ():
+                monitor.hashed(item)
         if numeric and not kwargs and all([type(argument) in SIMPLE for argument in args]):
             return run(*args)
         if asking is not None and args and type(args[0]) not in PLAIN:
@@ -323,6 +337,14 @@ def builtin(monitor: Monitor, function: Any, seen: Any = None) -> Any:
         return run(*args, **kwargs)
 
     return call
+
+
+def is_hashing(function: Any) -> bool:
+    """Whether a builtin, or a container's method, may look for its argument by identity."""
+    if _is_hashable(function) and function in HASHING:
+        return True
+    owner = getattr(function, "__self__", None)
+    return isinstance(owner, CONTAINERS) and function.__name__ not in KEEPING
 
 
 def _numbers(captures: Captures, argument: Any) -> Any:
@@ -453,12 +475,21 @@ def _getenv(monitor: Monitor, key: str, default: Any = None) -> Any:
 
 def environment(monitor: Monitor, method: str, *args: Any) -> Any:
     """A method of ``os.environ``, asked again before each call."""
-    from tracer.recording.captures import Path
+    from tracer.recording.paths import Path
 
     path = Path("globals", vars(os), (("name", "environ"), ("attr", method)))
     return monitor.captures.take(getattr(os.environ, method)(*args), path.then("call", (args, ())))
 
 
+def _id(monitor: Monitor, thing: Any) -> int:
+    return monitor.captures.identities.number(thing)
+
+
 SPECIAL: dict[Any, Callable[..., Any]] = {
-    type: _type, vars: _vars, getattr: _getattr, hasattr: _hasattr, os.getenv: _getenv,
+    type: _type, vars: _vars, getattr: _getattr, hasattr: _hasattr, os.getenv: _getenv, id: _id,
+    operator.is_: lambda monitor, left, right: monitor.same(left, right),
+    operator.is_not: lambda monitor, left, right: not monitor.same(left, right),
+    operator.eq: lambda monitor, left, right: monitor.compare("eq", left, right),
+    operator.ne: lambda monitor, left, right: monitor.compare("ne", left, right),
+    operator.contains: lambda monitor, container, item: monitor.contains(item, container),
 }  # fmt: skip

@@ -121,7 +121,7 @@ class TracedTensor(np.ndarray):
 
     @property
     def base(self) -> Any:
-        return None
+        return self._recorder.captures.identities.base(self)
 
     def __len__(self) -> int:
         if not np.ndim(self._value):

@@ -21,11 +21,12 @@ from tracer.ops.entropy import rewind
 from tracer.recording.active import ACTIVE
 from tracer.recording.buffers import Step, overlap
 from tracer.recording.calls import refuse_type
-from tracer.recording.captures import Captures, Condition, Path, plain_function
+from tracer.recording.captures import Captures, Condition
 from tracer.recording.escapes import refuse_changed, refuse_untraced
 from tracer.recording.floating import report
 from tracer.recording.hooks import contained
 from tracer.recording.instrument import instrumented
+from tracer.recording.paths import Path, plain_function
 from tracer.recording.recorder import Recorder, run_user_function
 from tracer.recording.streams import STREAMS
 from tracer.recording.substitutes import substitute
@@ -181,8 +182,11 @@ def trace_function(
         dynamic.append(number)
         value = leaf._value if isinstance(leaf, TracedTensor) else leaf
         own = private_copy(value)
-        placed.append(recorder.argument(own, names[number]))
+        path = Path("leaf", number) if enclosing is None else None
+        tensor = recorder.argument(own, names[number])
+        placed.append(captures.identities.arrive(tensor, leaf, path))
     args, kwargs = trees.unflatten(structure, placed)
+    captures.identities.given.append((args, kwargs))
     try:
         with recorder.recording():
             result = run_user_function(substitute(instrumented(function, captures)), args, kwargs)

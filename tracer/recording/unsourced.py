@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tracer.recording.active import leak
-from tracer.recording.captures import Path
 from tracer.recording.contents import is_users_class
+from tracer.recording.paths import Path
+from tracer.recording.tensor import TracedTensor
 
 if TYPE_CHECKING:
     from tracer.recording.instrument import Monitor
@@ -28,17 +29,53 @@ if TYPE_CHECKING:
 class WatchedGlobals(dict[str, Any]):
     """The globals of a function without source: each load goes through a Monitor."""
 
-    def __init__(self, table: dict[str, Any], monitor: Monitor):
+    def __init__(self, table: dict[str, Any], monitor: Monitor, compared: Compared):
         super().__init__(table)
         self.monitor = monitor
+        self.compared = compared
 
     def __getitem__(self, name: str) -> Any:
         value = self.monitor.name(self.monitor.globals[name], name)
+        self.compared.meet(value)
         if isinstance(value, (FunctionType, type)) or not callable(value):
             _count(self.monitor, value)
         else:
             _count(self.monitor, getattr(value, "__self__", value))
         return self.monitor.callee(value) if callable(value) else value
+
+
+class Compared:
+    """What a function without source may compare by ``is``, where nobody sees the outcome."""
+
+    def __init__(self, monitor: Monitor, code: types.CodeType):
+        self.identities = monitor.captures.identities
+        self.asks = _asks_identity(code)
+        self.met: list[Any] = []
+
+    def meet(self, value: Any) -> None:
+        """Here is one more: an object counts by its identity, no array may come twice.
+
+        Raises
+        ------
+        LeakError
+            If one array was passed twice.
+        """
+        if not self.asks:
+            return
+        self.identities.notice(value)
+        if isinstance(value, TracedTensor):
+            self.identities.distinct(value, self.met)
+            self.met.append(value)
+
+
+def _asks_identity(code: types.CodeType) -> bool:
+    """Whether there is an ``is`` other than ``is None`` in a function's code."""
+    before = None
+    for instruction in dis.get_instructions(code):
+        if instruction.opname == "IS_OP" and before != "LOAD_CONST":
+            return True
+        before = instruction.opname
+    return False
 
 
 def _count(monitor: Monitor, value: Any) -> None:
@@ -68,12 +105,14 @@ def watch(function: FunctionType, monitor: Monitor) -> Callable[..., Any]:
             f"{function.__name__} assigns to {sorted(written)[0]} outside of it and has no source.",
             "define it in a file, or return the value",
         )
+    compared = Compared(monitor, code)
     cells = tuple([
         types.CellType(_held(monitor, cell.cell_contents, name)) if _is_filled(cell) else cell
         for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True)
     ])  # fmt: skip
     seen = FunctionType(
-        code.replace(co_name=code.co_name), WatchedGlobals(function.__globals__, monitor),
+        code.replace(co_name=code.co_name),
+        WatchedGlobals(function.__globals__, monitor, compared),
         function.__name__, function.__defaults__, cells,
     )  # fmt: skip
     seen.__kwdefaults__ = function.__kwdefaults__
@@ -82,6 +121,7 @@ def watch(function: FunctionType, monitor: Monitor) -> Callable[..., Any]:
     def watched(*args: Any, **kwargs: Any) -> Any:
         for argument in (*args, *kwargs.values()):
             _count(monitor, argument)
+            compared.meet(argument)
         return seen(*args, **kwargs)
 
     return watched

@@ -16,7 +16,8 @@ from tracer.errors import MissingRule, UserShapeError
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.node import HOLES, Node, Params, hole
 from tracer.ops import registry
-from tracer.recording.captures import Captures, Path
+from tracer.recording.captures import Captures
+from tracer.recording.paths import Path
 from tracer.recording.recorder import Recorder
 from tracer.recording.tensor import TracedTensor
 
