@@ -53,11 +53,12 @@ def one_call(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
-        token = CALL.set(Entropy())
+        outer = CALL.get()
         try:
+            CALL.set(Entropy())
             return function(*args, **kwargs)
         finally:
-            CALL.reset(token)
+            CALL.set(outer)
 
     return call
 

@@ -23,7 +23,7 @@ from tracer.graph.node import Node
 from tracer.ops.scipy_names import is_scipys
 from tracer.recording.active import leak
 from tracer.recording.calls import contains_tensor
-from tracer.recording.contents import ROWS, TABLES
+from tracer.recording.contents import ROWS, TABLES, globals_of
 from tracer.recording.contents import contents as all_contents
 from tracer.recording.identity import Identities, Itself, Relation
 from tracer.recording.loads import MONITOR
@@ -296,9 +296,10 @@ class Captures:
             return  # it is seen already
         for cell in function.__closure__ or ():
             self.all_of(Path("cell", cell))
+        table = globals_of(function)
         for name in function.__code__.co_names:
-            if name in function.__globals__:
-                self.all_of(Path("globals", function.__globals__, (("name", name),)))
+            if name in table:
+                self.all_of(Path("globals", table, (("name", name),)))
 
     def all_of(self, path: Path) -> None:
         """Everything that is found at a path counts."""

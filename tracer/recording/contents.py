@@ -98,3 +98,8 @@ def _attributes(value: Any, fingerprint: Callable[[Any], Any], above: dict[int, 
             found[name] = held
     found.update(getattr(value, "__dict__", {}))
     return tuple([(name, contents(held, fingerprint, above)) for name, held in found.items()])
+
+
+def globals_of(function: types.FunctionType) -> dict[str, Any]:
+    """A function's globals; of one made by a function without source, those beneath the watch."""
+    return getattr(function.__globals__, "real", function.__globals__)

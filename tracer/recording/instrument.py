@@ -24,7 +24,7 @@ from tracer.ops.originals import is_stand_in, original_of
 from tracer.recording import protocols
 from tracer.recording.active import ACTIVE
 from tracer.recording.captures import CONTAINERS, Captures, is_library_module
-from tracer.recording.contents import is_users_class
+from tracer.recording.contents import globals_of, is_users_class
 from tracer.recording.escapes import outside
 from tracer.recording.loads import MONITOR, watched_code
 from tracer.recording.mathematics import math_call
@@ -55,7 +55,7 @@ class Monitor:
 
     def __init__(self, captures: Captures, function: FunctionType, path: Path | None):
         self.captures = captures
-        self.globals = function.__globals__
+        self.globals = globals_of(function)
         self.cells = dict(
             zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
         )

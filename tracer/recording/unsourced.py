@@ -31,6 +31,7 @@ class WatchedGlobals(dict[str, Any]):
 
     def __init__(self, table: dict[str, Any], monitor: Monitor, compared: Compared):
         super().__init__(table)
+        self.real = table
         self.monitor = monitor
         self.compared = compared
 
@@ -112,7 +113,7 @@ def watch(function: FunctionType, monitor: Monitor) -> Callable[..., Any]:
     ])  # fmt: skip
     seen = FunctionType(
         code.replace(co_name=code.co_name),
-        WatchedGlobals(function.__globals__, monitor, compared),
+        WatchedGlobals(monitor.globals, monitor, compared),
         function.__name__, function.__defaults__, cells,
     )  # fmt: skip
     seen.__kwdefaults__ = function.__kwdefaults__
