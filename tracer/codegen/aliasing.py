@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from tracer.graph.node import Hole, Node
+from tracer.graph.node import Node
+from tracer.graph.reach import hits_once, picks_copies
+
+__all__ = ["hits_once", "may_alias", "owns_memory", "picks_copies"]
 
 # Functions (not ufuncs) that always return memory of their own. What is not here may be a view.
 FRESH = frozenset(
@@ -42,44 +45,3 @@ def owns_memory(node: Node) -> bool:
     if node.op.name in ("input", "constant", "item", "call", "cond", "loop"):
         return False
     return not may_alias(node)
-
-
-def _index_parts(node: Node) -> tuple:
-    index = node.params.args[-1] if len(node.params.args) > 1 else node.params.kwargs["index"]
-    return index if type(index) is tuple else (index,)
-
-
-def picks_copies(node: Node) -> bool:
-    """Whether an index selects by arrays, so that NumPy copies instead of making a view."""
-    for part in _index_parts(node):
-        if type(part) is list:
-            return True
-        if type(part) is Hole:
-            spec = node.inputs[part.slot].spec
-            if spec.kind == "array" and spec.shape:
-                return True
-    return False
-
-
-def hits_once(node: Node) -> bool:
-    """Whether no element is written twice, so that ``x[i] += v`` equals ``np.add.at``.
-
-    So for ints and slices, masks, and for arrays of which one is an ``np.arange``.
-    """
-    arrays = []
-    for part in _index_parts(node):
-        if type(part) is list:
-            return False
-        if type(part) is not Hole:
-            continue
-        operand = node.inputs[part.slot]
-        if operand.dtype.kind != "b" and operand.spec.kind == "array" and operand.shape:
-            arrays.append(operand)
-        if operand.dtype.kind == "b":
-            return len(_index_parts(node)) == 1
-    if not arrays:
-        return True
-    return any(
-        array.op.name == "arange" and all(other.shape == array.shape for other in arrays)
-        for array in arrays
-    )

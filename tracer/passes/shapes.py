@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from tracer.graph.node import Hole, Node
+from tracer.graph.node import Node
 from tracer.graph.spec import Dim
 from tracer.passes.algebra import as_literal
 from tracer.passes.pattern import has_holes, same_literal, scalar_of
@@ -166,36 +166,6 @@ def sum_of_broadcast(make: Make, x: Node, s: Any, k: dict[str, Any]) -> Node | N
     return made if kept == shape else make("broadcast_to", made, shape)
 
 
-def sum_of_one_in_each_row(
-    make: Make, x: Node, index: Any, k: dict[str, Any], y: Node | None = None, c: Any = None
-) -> Node | None:
-    """Row sums of zeros with one number written into each row are these numbers.
-
-    The cotangent of ``log_probs[np.arange(n), labels]`` is such an array.
-    """
-    write = make.root.inputs[0]
-    _, value, places = write.params.args
-    if not set(k) <= {"axis", "keepdims"} or k.get("axis") not in (1, -1) or len(x.shape) != 2:
-        return None
-    if x.op.name != "zeros" or type(places) is not tuple or len(places) != 2:
-        return None
-    if not all([type(place) is Hole for place in places]):
-        return None
-    row, column = [write.inputs[place.slot] for place in places]
-    rows = x.shape[0]
-    if row.op.name != "arange" or row.params.args != (rows,) or row.params.kwargs:
-        return None
-    if column.shape != (rows,) or column.dtype.kind not in "iu":
-        return None
-    written = write.inputs[value.slot] if type(value) is Hole else value
-    if type(value) is Hole and written.shape == (rows,):
-        made = written
-        return made if made.shape == make.root.shape else make("reshape", made, make.root.shape)
-    if type(value) is Hole and written.shape:
-        return None
-    return make("full", make.root.shape, written)
-
-
 # -- writes and reads ---------------------------------------------------------------------------
 def span(part: Any, size: Any) -> tuple[int, int] | None:
     """The range of one axis that a static index reaches, or None if that is not known."""
@@ -308,18 +278,4 @@ SHAPES: tuple[Rewrite, ...] = (
     rewrite("transpose(x @ y, *p)", to=product_of_transposes, exact=False, single=True),
     rewrite("sum(broadcast_to(x, s), **k)", to=sum_of_broadcast, exact=False),
     rewrite("sum(reshape(x, s))", to="sum(x)", exact=False),
-    rewrite("sum(setitem(x, y, index), **k)", to=sum_of_one_in_each_row, exact=False),
-    rewrite("sum(setitem(x, c, index), **k)", to=sum_of_one_in_each_row, exact=False),
-    rewrite(
-        "x + scatter_add(zeros(*p, **k), y, index)",
-        to="scatter_add(x, y, index)",
-        exact=False,
-        single=True,
-    ),
-    rewrite(
-        "scatter_add(zeros(*p, **k), y, index) + x",
-        to="scatter_add(x, y, index)",
-        exact=False,
-        single=True,
-    ),
 )

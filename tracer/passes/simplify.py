@@ -12,8 +12,10 @@ from tracer.passes.algebra import ALGEBRA
 from tracer.passes.rebuild import VIEWS, Rebuild, RegionPass, escaping
 from tracer.passes.rewrite import Rewriter
 from tracer.passes.shapes import SHAPES
+from tracer.passes.signs import SIGNS
+from tracer.passes.sparse import SPARSE
 
-TABLE = (*ALGEBRA, *SHAPES)
+TABLE = (*ALGEBRA, *SIGNS, *SHAPES, *SPARSE)
 # Those that never copy, whatever the layout: `ravel` does where there are gaps.
 COPIES = frozenset("ravel reshape reshape_like asarray ascontiguousarray".split())
 OWNERS = VIEWS - {"astype", "call", "cond", "loop", "diag", "positive"} - COPIES
