@@ -71,7 +71,7 @@ def make_leaf(
     """
     title = f"{getattr(function, '__name__', 'f')}({', '.join(names)})"
     trace = _trace_weak(function, call, names, title) if call.weak else None
-    trace = trace or _trace(function, call, names, title)
+    trace = trace or _trace(function, call, names, title, not keep)
     if not runs_now:
         trace.seen.clear()
     leaf = Leaf(trace, settings.current().numerics, interpreted=not keep)
@@ -97,7 +97,9 @@ class NeedsValues(Exception):
         super().__init__(places)
 
 
-def _trace(function: TracedFunction, call: Call, names: Sequence[str], title: str) -> Trace:
+def _trace(
+    function: TracedFunction, call: Call, names: Sequence[str], title: str, keeps: bool = False
+) -> Trace:
     return trace_function(
         function.__tracer_function__,
         call.leaves,
@@ -107,6 +109,7 @@ def _trace(function: TracedFunction, call: Call, names: Sequence[str], title: st
         call.static,
         call.weak,
         call.key in function.cache.sized,
+        keeps,
     )
 
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from tracer.graph.evaluate import evaluate
 from tracer.locks import own_lock
 from tracer.passes.pipeline import optimise
 from tracer.recording.floating import PROGRAMS, relayed
+from tracer.recording.kept import Kept
 from tracer.recording.paths import MISSING
 from tracer.recording.streams import STREAMS, makes, transactional
 from tracer.recording.tensor import TracedTensor
@@ -26,6 +27,7 @@ from tracer.transforms.jacobian import gradient_graph, hessian_graph, hvp_graph,
 from tracer.transforms.partition import Partition, partition
 from tracer.transforms.regions import lower, without_recompute
 from tracer.transforms.reverse import reverse
+from tracer.transforms.tape import NotKept, Tape
 
 # What is made of a function's graph, by the name of the program.
 TRANSFORMS: dict[str, Callable[[CalcGraph, tuple[int, ...]], CalcGraph]] = {
@@ -146,6 +148,21 @@ class Leaf:
                 self.programs["linear", wrt] = found
         return found
 
+    def once(
+        self, wrt: tuple[int, ...], inputs: Sequence[Any], seeds: Sequence[Any] = ()
+    ) -> list[Any] | None:
+        """Outputs and gradients from the values of the trace, for the call that it was made for.
+
+        ``seeds`` are the cotangents of the first outputs. None if the values were not kept.
+        """
+        if not self.trace.kept:
+            return None
+        kept, graph = self.trace.kept.pop(), self.trace.graph
+        try:
+            return relayed(finished)(graph, kept, inputs, wrt, seeds)
+        except NotKept:
+            return None
+
     def inputs(self, function: Any, leaves: list[Any]) -> list[Any] | None:
         """The run-time inputs, captures read anew; None if a static capture has changed."""
         trace = self.trace
@@ -176,6 +193,27 @@ class Leaf:
             "again.",
             None, "use a local variable, and return it",
         )  # fmt: skip
+
+
+def finished(
+    graph: CalcGraph, kept: Kept, inputs: Sequence[Any], wrt: tuple[int, ...], seeds: Sequence[Any]
+) -> list[Any]:
+    """The end of a call whose trace has computed all values: gradients, then what it changes."""
+    values = kept.values
+    values.update(zip(graph.inputs, inputs, strict=True))
+    tape = Tape(graph, values)
+    gradients = tape.gradients(wrt, zip(graph.outputs, seeds, strict=False)) if wrt else []
+    outputs = [tape.value(node) for node in graph.outputs]
+    if not kept.hidden.isdisjoint(graph.outputs):  # views of arguments: of the caller's own
+        own = {node: value for node, value in values.items() if node not in kept.hidden}
+        own.update(zip(graph.inputs, inputs, strict=True))
+        outputs = [Tape(graph, own).value(node) for node in graph.outputs]
+    writes = [effect for effect in graph.effects if effect.kind == "write"]
+    fresh = [np.copy(tape.value(effect.value)) for effect in writes]
+    for effect, value in zip(writes, fresh, strict=True):
+        values[effect.target][...] = value
+    kept.streams.commit()
+    return [*outputs, *gradients]
 
 
 def _compiled(graph: CalcGraph, name: str) -> Program:

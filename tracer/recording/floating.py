@@ -119,12 +119,15 @@ def relayed(run: Callable[..., Any]) -> Callable[..., Any]:
     return running
 
 
+INTERPRETING = ("run_node", "run_steps")  # functions that run the op of their local ``node``
+
+
 # -- where -------------------------------------------------------------------------------------
 def origin_of(frame: Any, message: str) -> Any:
     """The user's place for a line of a generated program, or of the interpreter's node."""
     filename = frame.f_code.co_filename
     if not filename.startswith(GENERATED):
-        node = frame.f_locals.get("node") if frame.f_code.co_name == "run_node" else None
+        node = frame.f_locals.get("node") if frame.f_code.co_name in INTERPRETING else None
         return getattr(node, "origin", None)
     program = PROGRAMS.get(filename)
     if program is None:

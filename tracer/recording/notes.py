@@ -63,6 +63,7 @@ class Notes:
         self.base_errstate = np.geterr()
         self.base_errstate_object = self._errstate_object()
         self.base_filters = warnings.filters
+        self.kept: list[TracedTensor] | None = None  # every Tensor, if their values will be used
         self.warned: list[tuple[str, type[Warning], Any]] = []  # said by the program, not here
 
     # -- Tensors -----------------------------------------------------------------------------
@@ -91,6 +92,8 @@ class Notes:
         tensor._steps = steps
         tensor._version = tensor._buffer.version
         tensor._known = tensor._captured = known
+        if self.kept is not None:
+            self.kept.append(tensor)
         return tensor
 
     def scalar(self, node: Node, value: Any, known: bool = False) -> TracedTensor:
@@ -102,6 +105,8 @@ class Notes:
         tensor._steps = ()
         tensor._version = 0
         tensor._known = tensor._captured = known
+        if self.kept is not None:
+            self.kept.append(tensor)
         return tensor
 
     def constant(self, value: Any, label: str = "") -> Any:

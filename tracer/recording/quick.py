@@ -114,6 +114,8 @@ def quick(recorder: Any, op: Op, args: tuple[Any, ...], spelling: str) -> Any:
     scalar._version = 0
     scalar._known = known
     scalar._captured = captured
+    if recorder.kept is not None:
+        recorder.kept.append(scalar)
     return scalar
 
 

@@ -102,7 +102,7 @@ class Recorder(Writes):
 
     def forget(self) -> None:
         """Let go of what only the trace needed: Tensors and their recorder hold each other."""
-        self.nodes, self.guarded, self.known_values = [], set(), {}
+        self.nodes, self.guarded, self.known_values, self.kept = [], set(), {}, None
         self.locator = Locator(self.name)
 
     # -- what NumPy hands over ---------------------------------------------------------------

@@ -26,6 +26,7 @@ from tracer.recording.escapes import refuse_changed, refuse_untraced
 from tracer.recording.floating import report
 from tracer.recording.hooks import contained
 from tracer.recording.instrument import instrumented
+from tracer.recording.kept import Kept, can_be_kept
 from tracer.recording.paths import Path, plain_function
 from tracer.recording.recorder import Recorder, run_user_function
 from tracer.recording.streams import STREAMS
@@ -59,6 +60,8 @@ class Trace:
         Whether text was made of a traced value.
     seen : list
         The values of the outputs while tracing, until the first call is over.
+    kept : list of Kept
+        What the nodes' values were while tracing, for a call that no program will serve again.
     aliases : tuple of (output, input, steps)
         Outputs that are a written argument, or views of one.
     formatted : bool
@@ -74,6 +77,7 @@ class Trace:
     fixed: tuple[Static, ...]
     formatted: bool = False
     seen: list[Any] = field(default_factory=list)
+    kept: list[Kept] = field(default_factory=list)
     aliases: tuple[tuple[int, int, tuple[Step, ...]], ...] = ()
 
     def outputs(self, values: Sequence[Any]) -> Any:
@@ -135,7 +139,7 @@ def is_dynamic(leaf: Any) -> bool:
 def trace_function(
     function: Callable[..., Any], leaves: Sequence[Any], structure: Any, names: Sequence[str],
     title: str = "", static: frozenset[int] = frozenset(), weak: frozenset[int] = frozenset(),
-    reads_sizes: bool = False,
+    reads_sizes: bool = False, keeps: bool = False,
 ) -> Trace:  # fmt: skip
     """Run ``function`` once on Tensors.
 
@@ -149,6 +153,8 @@ def trace_function(
         Numbers of Python ints that are inputs: they have had several values.
     reads_sizes
         Make sizes that depend on values, as of ``x[x > 0]``, parts of the program.
+    keeps
+        Keep the values of all nodes, where the call needs nothing else.
 
     Raises
     ------
@@ -161,6 +167,7 @@ def trace_function(
     name = "result" if not name.isidentifier() or name.startswith("_") else name
     recorder = Recorder(name, title or name)
     recorder.reads_sizes = reads_sizes
+    recorder.kept = [] if keeps else None
     enclosing = ACTIVE.get()
     # What a nested trace reads from outside belongs to the outermost trace, as an input of it.
     captures = Captures(recorder) if enclosing is None else enclosing.captures
@@ -226,6 +233,8 @@ def trace_function(
     seen = [tensor._value for tensor in outputs]
     found = _arranged(graph, recorder, own, tuple(dynamic), out_structure, tuple(fixed), seen)
     found = replace(found, aliases=_aliases(outputs, recorder.inputs[: len(dynamic)]))
+    if recorder.kept is not None and can_be_kept(recorder, found.graph):
+        found.kept.append(Kept(recorder, recorder.kept))
     recorder.forget()
     return found
 

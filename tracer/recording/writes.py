@@ -151,6 +151,7 @@ class Writes(Calls):
         }
         inner = Buffer(parts[part], getattr(source._value, part))
         parts[part] = self._put_back(self.array(node, inner.value, inner, steps[at + 1 :]), node)
+        inner.version += 1  # it stood for the steps alone
         times, scale = registry.op_of(np.multiply), Params((HOLES[0], 1j))
         specs = inferred_specs(times, scale, (parts["imag"],), "operator")
         scaled = self.add(times, (parts["imag"],), scale, specs, "", "operator")

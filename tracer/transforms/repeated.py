@@ -1,6 +1,7 @@
-"""Pullbacks that are known from before: for a graph that is run once, rules run once per kind.
+"""Pullbacks that are known from before: for a call that is run once, rules run once per kind.
 
 >>> contributions = pull_back_again(builder, node, ct, active)    # None: to be done at length
+>>> recipe = recipe_for(node, ct.spec, active)                    # the same, to run on values
 
 A loop that is traced a hundred times over meets the same few ops on the same few specs. What a
 rule makes of one of them is kept as a recipe: the nodes that it appends, with numbers for their
@@ -10,6 +11,7 @@ at what made an operand are left out: the numbers mean the same, and may differ 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,12 +43,23 @@ class Step:
 class Recipe:
     """The nodes of one pullback, and which of all numbers go to which slot.
 
-    ``kept`` is what the key names by identity: as long as it lives no other takes its place.
+    Attributes
+    ----------
+    steps : tuple of Step
+    contributions : tuple of (slot, number, spec)
+    kept : tuple
+        What the key names by identity: as long as it lives no other takes its place.
+    reads : tuple of int
+        The numbers of operands, or of the output, whose values are read.
+    calls : tuple of (function, sources)
+        The steps as they are run on values.
     """
 
     steps: tuple[Step, ...]
-    contributions: tuple[tuple[int, int], ...]
+    contributions: tuple[tuple[int, int, ArraySpec], ...]
     kept: tuple[Any, ...]
+    reads: tuple[int, ...]
+    calls: tuple[tuple[Callable[..., Any], tuple[int, ...]], ...]
 
 
 _RECIPES: dict[tuple, Recipe | None] = {}
@@ -56,32 +69,43 @@ def pull_back_again(
     builder: Builder, node: Node, ct: Any, active: Any
 ) -> list[tuple[int, Any]] | None:
     """Contributions to the active operands of ``node``; None where no recipe can be had."""
-    if type(ct) is not Symbol or len(node.specs) != 1 or node.op in SPECIAL or node.regions:
+    if type(ct) is not Symbol:
         return None
-    inputs = node.inputs
-    specs = (*[operand.specs[0] for operand in inputs], node.specs[0], ct.node.specs[0])
-    wanted = tuple([operand in active for operand in inputs])
-    call = _call_key(node.params)
-    rule = rule_for(node.op)
-    if call is None or rule is None:
+    recipe = recipe_for(node, ct.node.specs[0], active)
+    if recipe is None:
         return None
-    declared = rule.pulls[-1] if rule.pulls else rule.definition  # a new declaration is another
-    key = (rule, declared, node.spelling, call, wanted, *[id(spec) for spec in specs])
-    recipe = _RECIPES.get(key, False)
-    if recipe is False:
-        if len(_RECIPES) > LIMIT:
-            _RECIPES.clear()
-        recipe = _RECIPES[key] = _recipe(node, specs, wanted)
-    if not recipe:
-        return None
-    values = [*inputs, node, ct.node]
+    values = [*node.inputs, node, ct.node]
     origin, context, nodes = builder.origin, builder.context, builder.nodes
     for step in recipe.steps:
         operands = tuple([values[number] for number in step.sources])
         made = Node(step.op, operands, step.params, step.specs, origin, "", step.spelling, context)
         nodes.append(made)
         values.append(made)
-    return [(slot, Symbol(builder, values[number])) for slot, number in recipe.contributions]
+    return [(slot, Symbol(builder, values[number])) for slot, number, _ in recipe.contributions]
+
+
+def recipe_for(node: Node, ct: ArraySpec, active: Any) -> Recipe | None:
+    """How a cotangent like ``ct`` is pulled back through ``node``; None if it is no plain steps."""
+    op, inputs, known = node.op, node.inputs, node.specs
+    if len(known) != 1 or op in SPECIAL or node.regions:
+        return None
+    call = _call_key(node.params)
+    rule = rule_for(op)
+    if call is None or rule is None:
+        return None
+    wanted = tuple([operand in active for operand in inputs])
+    declared = rule.pulls[-1] if rule.pulls else rule.definition  # a new declaration is another
+    key = (
+        rule, declared, node.spelling, call, wanted, id(ct), id(known[0]),
+        *[id(operand.specs[0]) for operand in inputs],
+    )  # fmt: skip
+    recipe = _RECIPES.get(key, False)
+    if recipe is False:
+        if len(_RECIPES) > LIMIT:
+            _RECIPES.clear()
+        specs = (*[operand.specs[0] for operand in inputs], known[0], ct)
+        recipe = _RECIPES[key] = _recipe(node, specs, wanted)
+    return recipe or None
 
 
 def _call_key(params: Params) -> tuple | None:
@@ -96,8 +120,8 @@ def _call_key(params: Params) -> tuple | None:
         if kind is Hole:
             key.append(argument)
         elif kind in NUMBERS:
-            if argument == 0 or argument != argument:  # -0.0 is 0.0, and nan is never found again
-                return None
+            if kind is float and (argument == 0 or argument != argument):
+                return None  # -0.0 is 0.0, and nan is never found again
             key.append(kind)
             key.append(argument)
         else:
@@ -125,7 +149,7 @@ def _recipe(node: Node, specs: tuple[ArraySpec, ...], wanted: tuple[bool, ...]) 
         return None
     made = builder.nodes[first:]
     if not all([type(value) is Symbol for _, value in found]) or any(
-        [step.context is not None or step.regions for step in made]
+        [step.context is not None or step.regions or len(step.specs) > 1 for step in made]
     ):  # fmt: skip
         return None
     return _numbered(given, made, found, (node.params, *specs))
@@ -146,5 +170,23 @@ def _numbered(
             sources = tuple([numbers[operand] for operand in node.inputs])
             numbers[node] = len(numbers)
             steps.append(Step(node.op, node.params, node.specs, node.spelling, sources))
-    contributions = tuple([(slot, numbers[value.node]) for slot, value in found])
-    return Recipe(tuple(steps), contributions, kept)
+    contributions = tuple([(slot, numbers[s.node], s.node.specs[0]) for slot, s in found])
+    reads = tuple([number for number, node in enumerate(given[:-1]) if node in needed])
+    calls = tuple([(_function_of(step), step.sources) for step in steps])
+    return Recipe(tuple(steps), contributions, kept, reads, calls)
+
+
+def _function_of(step: Step) -> Callable[..., Any]:
+    """A function of a step's operands alone."""
+    function = step.op.evaluate
+    if step.spelling == "operator" and step.op.operator is not None:
+        function = step.op.operator
+    params = step.params
+    if params._flat:
+        return function
+
+    def call(*operands: Any) -> Any:
+        args, kwargs = params.fill(operands)
+        return function(*args, **kwargs)
+
+    return call

@@ -83,7 +83,7 @@ def differentiate(
     seeds = _seed(builder, graph, seed, cotangents)
     own = frozenset([*graph.order, *seeds])
     sweep(builder, graph.order, active, cotangents, frozenset(leaves), records, own, not recorded)
-    gradients = [_result(builder, leaf, cotangents.get(leaf)) for leaf in leaves]
+    gradients = [result_of(builder, leaf, cotangents.get(leaf)) for leaf in leaves]
     gradients = _unshared(gradients, own)
     for leaf, gradient in zip(leaves, gradients, strict=True):
         name_cotangent(gradient, leaf, own)
@@ -194,7 +194,7 @@ def _join(builder: Builder, cotangents: dict[Node, Any], item: Node, ct: Cotange
 
 
 # -- results ------------------------------------------------------------------------------------
-def _result(builder: Builder, leaf: Node, contributions: Any) -> Symbol:
+def result_of(builder: Builder, leaf: Node, contributions: Any) -> Symbol:
     """The gradient of an input, with its shape and dtype."""
     spec, like = leaf.specs[0], Symbol(builder, leaf)
     if contributions is None:
