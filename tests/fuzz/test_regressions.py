@@ -53,6 +53,30 @@ FOUND = {
     "iteration over rows sees writes": (
         ("matrix",), "for row in x:\n    x[:] = row[::-1] * 2\nreturn x",
     ),
+    "views that were written look at one array": (
+        ("fortran", "whole"), "t = x = x * 2\nu = x[::-1]\nnp.sin(x, out=u)\nreturn [u, x.T]",
+    ),
+    "a written view is returned beside its base": (
+        ("vector",), "t = x * 2\nu = bump(t[1:])\nreturn u, t, t[::-1]",
+    ),
+    "a view of a written view is returned beside the base": (
+        ("vector", "flag", "mode"),
+        "t = np.add.reduceat(x, [0, 1])\nu = t[1:]\nnp.put_along_axis(u, np.array([0]), x[0], 0)\n"
+        "return u[::-1], t",
+    ),
+    "parts of a split see writes": (
+        ("strided", "mode"),
+        "t, u = np.split(x, [1])\nv, w = np.split(u, [1])\nx[0], u[-1] = 0.5, w[0]\nv[0] = 2\nreturn x",
+    ),
+    "one part of a split is sorted": (
+        ("strided", "ints"),
+        "t, u = np.split(x, [1])\nv = t.T\nt.sort()\nw = v.T\nreturn x * 2",
+    ),
+    "a part of a split is the source of its base": (
+        ("wide", "whole"),
+        "t, u = np.split(x, [1])\nif np.argmax(x) == 1:\n    np.sin(u, out=x)\nelse:\n"
+        "    u[0], x[-1] = y, t[0]\nreturn x * 2",
+    ),
     # Sums with out=.
     "a cumulative sum into float32 is summed in float64": (
         ("single", "vector"), "np.cumsum(y, out=x)\nreturn x",
@@ -73,6 +97,14 @@ FOUND = {
         "t = f'{sum(x):.3f}'\nx.ravel()[1] = 0\nreturn x",
     ),
     # State.
+    "a masked write of as many elements in forward mode": (
+        ("wide",), "x[x < 0] = -x[x < 0]\nreturn x",
+    ),
+    "pieces by masks in forward mode": (
+        ("wide",),
+        "t = np.diagonal(x * 1.7)\nu = np.piecewise(t, [t > 0.1], [lambda u: u * 2, 0.0])\n"
+        "return u, np.piecewise(x, [x > 0.1], [lambda u: u * 2, 0.0])",
+    ),
     "swap of slices": (("vector", "vector"), "x[:], y[:] = y, x.copy()\nreturn x, y"),
     "three arrays in turn": (("vector", "vector", "vector"), "x[:] = y\ny[:] = z\nreturn x + y"),
 }  # fmt: skip

@@ -17,6 +17,7 @@ import numpy as np
 
 from tracer import errors
 from tracer.graph.calcgraph import CalcGraph, Effect, Guard
+from tracer.graph.node import Node
 from tracer.ops import registry
 from tracer.ops.normalise import normalise
 from tracer.ops.originals import original_of
@@ -71,6 +72,9 @@ class Recording:
         self.hooks.leave(self.depth)
 
 
+UNREAD = -1  # the version of a view that is to be read from its base again
+
+
 class Recorder(Writes):
     """One trace, from its opening to its graph: what NumPy hands over, and what reads a value.
 
@@ -90,11 +94,29 @@ class Recorder(Writes):
             for buffer in self.arguments
             if buffer.version and buffer.target is not None
         ]
+        ends = self._ends(outputs)
         nodes = [*self.inputs, *[node for node in self.nodes if node.op is not registry.INPUT]]
-        return CalcGraph(
-            self.inputs, nodes, [self.node_of(t) for t in outputs], self.guards, effects,
-            title=self.title,
-        )  # fmt: skip
+        return CalcGraph(self.inputs, nodes, ends, self.guards, effects, title=self.title)
+
+    def _ends(self, outputs: Sequence[TracedTensor]) -> list[Node]:
+        """The nodes of the results; those that share written memory are all views of the whole."""
+        looking: dict[Any, list[TracedTensor]] = {}
+        for tensor in outputs:
+            looking.setdefault(tensor._buffer, []).append(tensor)
+        for buffer, tensors in looking.items():
+            alone = all([tensor is tensors[0] for tensor in tensors])
+            if alone or buffer is None or not buffer.version:
+                continue
+            for tensor in tensors:
+                if tensor._steps and tensor._recorder is self:
+                    tensor._version = UNREAD
+        found = []
+        for tensor in outputs:
+            last, count = tensor._node, len(self.nodes)
+            found.append(self.node_of(tensor))
+            for node in self.nodes[count:]:  # the user's function has returned
+                node.origin = last.origin
+        return found
 
     def wrote(self) -> bool:
         """Whether an argument has been written to."""

@@ -32,6 +32,8 @@ def inferred_specs(
     op: Op, params: Params, inputs: Sequence[Node], spelling: str
 ) -> tuple[ArraySpec, ...]:
     """Inference, which runs NumPy itself and must not be traced."""
+    if op is registry.ITEM:  # the other ops have one value for each operand
+        return (inputs[0].specs[params.args[1]],)
     token = ACTIVE.set(None)
     try:
         return infer(op, params, tuple([node.specs[0] for node in inputs]), spelling)
