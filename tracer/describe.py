@@ -22,6 +22,7 @@ from tracer.dispatch import dispatch, prepare
 from tracer.function import TracedFunction, users_function
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.node import Node
+from tracer.graph.origin import Origin
 from tracer.leaf import Leaf
 from tracer.recording.streams import put_back, states_of, streams_of
 from tracer.selection import Selection
@@ -82,25 +83,50 @@ def _lines(
     line_of = module_text(text, joint, parts, None)[2]
     derived = derived_nodes(joint)
     # of nodes that a pass or the partition made anew: by the place in the user's code
-    computed = _by_origin(parts.forward.order, line_of)
-    pulled = _by_origin([*derived, *parts.backward.order], line_of)
-    lowest: dict[int, int] = {}
+    computed = _by_place(parts.forward.order, line_of)
+    pulled = _by_place([*derived, *parts.backward.order], line_of)
+    joined = _numbered(joint.order)
+    again = {place[:2] for place in joined.values() if place[2]}
+    lowest: dict[tuple, int] = {}
     for record in joint.records:
-        place = id(record.node.origin)
+        place = joined[record.node]
         known = [line_of[node] for node in record.backward if node in line_of]
-        lowest[place] = max([*(known or [pulled.get(place, 0)]), lowest.get(place, 0)])
+        if not known and place[:2] not in again:
+            known = pulled.get(place[:1], [])[-1:]
+        lowest[place] = max([*known, lowest.get(place, 0)])
     return {
-        node: (
-            line_of.get(node) or computed.get(id(node.origin)),
-            lowest.get(id(node.origin)) or None,
-        )
-        for node in graph.order
+        node: (line_of.get(node) or computed.get(place, [None])[0], lowest.get(place) or None)
+        for node, place in _numbered(graph.order).items()
         if node.origin is not None
     }
 
 
-def _by_origin(nodes: Iterable[Node], line_of: dict[Node, int]) -> dict[int, int]:
-    return {id(node.origin): line_of[node] for node in nodes if node.origin and node in line_of}
+def _numbered(nodes: Iterable[Node]) -> dict[Node, tuple]:
+    """For each node its place, its op and how many of that came before: one of a loop's steps."""
+    count: dict[tuple, int] = {}
+    found = {}
+    for node in nodes:
+        key = _place(node.origin), node.op.name
+        found[node] = (*key, count.get(key, 0))
+        count[key] = count.get(key, 0) + 1
+    return found
+
+
+def _by_place(nodes: Sequence[Node], line_of: dict[Node, int]) -> dict[tuple, list[int]]:
+    """The lines of nodes, by number as above and by their place alone."""
+    found: dict[tuple, list[int]] = {}
+    for node, place in _numbered(nodes).items():
+        if place[0] is not None and node in line_of:
+            found.setdefault(place, []).append(line_of[node])
+            found.setdefault(place[:1], []).append(line_of[node])
+    return found
+
+
+def _place(origin: Origin | None) -> tuple | None:
+    """The same for all nodes of one expression in one call, whatever has been merged into them."""
+    if origin is None:
+        return None
+    return origin.file, origin.line, origin.column, origin.end_column, id(origin.scope)
 
 
 def is_scalar(leaf: Leaf) -> bool:

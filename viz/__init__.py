@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from viz.ladder import Lines
 
+FEWEST = 25  # boxes below which a picture says too little
+
 __all__ = ["render", "to_dot", "to_svg"]
 
 
@@ -58,7 +60,22 @@ def to_svg(graph: Any, **options: Any) -> str:
     tracer.errors.NoLayoutEngine
         If no Graphviz engine could lay it out.
     """
-    return to_dot(graph, **options).pipe("svg", encoding="utf-8")
+    return _drawn(graph, "svg", options).decode()
+
+
+def _drawn(graph: Any, form: str, options: dict[str, Any]) -> bytes:
+    """The picture; with fewer boxes, if an engine can't lay so many out in time."""
+    from viz.engine import TooSlow
+    from viz.folding import LIMIT
+
+    limit = options.pop("limit", LIMIT)
+    while True:
+        try:
+            return to_dot(graph, limit=limit, **options).pipe(form)
+        except TooSlow:
+            if limit <= FEWEST:
+                raise
+            limit //= 4
 
 
 def render(
@@ -82,8 +99,8 @@ def render(
     graph = f_or_graph
     if callable(getattr(f_or_graph, "graph", None)):
         graph = f_or_graph.graph(*args, **kwargs)
-    dot = to_dot(graph, title=title, theme=theme, lines=lines, limit=limit)
     path = Path(path)
     form = path.suffix.lstrip(".").lower() or "svg"
-    path.write_bytes(dot.pipe(form))
+    options = {"title": title, "theme": theme, "lines": lines, "limit": limit}
+    path.write_bytes(_drawn(graph, form, options))
     return str(path)

@@ -114,22 +114,23 @@ def _add_seeds(parts: Anatomy, values: tuple[Node, ...], forward: set[Node]) -> 
 
 def _add_saved(parts: Anatomy, forward: set[Node]) -> None:
     """What each pullback reads; a node that a pass made belongs to the op of its origin."""
-    makers: dict[Node, Node] = {}
+    makers: dict[Node, dict[Node, None]] = {}  # what q, k and v share is read for each of them
     origins: dict[int, Node] = {}
     for record in parts.records:
         parts.saved.setdefault(record.node, [])
         origins.setdefault(id(record.node.origin), record.node)
         for node in record.backward:
-            makers.setdefault(node, record.node)
+            makers.setdefault(node, {})[record.node] = None
     for node in parts.graph.order:
         if node in forward or node.op.name in LEAVES:
             continue
-        maker = makers.get(node) or (origins.get(id(node.origin)) if node.origin else None)
-        if maker is None:
-            continue
+        readers = list(makers.get(node, ()))
+        if not readers and node.origin and id(node.origin) in origins:
+            readers = [origins[id(node.origin)]]
         shapes = SHAPE_ONLY_SLOTS.get(node.op.name, ())
-        for slot, operand in enumerate(node.inputs):
+        for slot, operand in enumerate(node.inputs) if readers else ():
             if slot in shapes or operand not in forward or operand.op.name == "constant":
                 continue
-            if operand not in parts.saved[maker]:
-                parts.saved[maker].append(operand)
+            for reader in readers:
+                if operand not in parts.saved[reader]:
+                    parts.saved[reader].append(operand)

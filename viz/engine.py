@@ -35,6 +35,10 @@ def engines() -> Iterator[tuple[str, str]]:
         yield "graphviz-pure", pure
 
 
+class TooSlow(NoLayoutEngine):
+    """The layout took too long; a picture with fewer boxes may be possible."""
+
+
 def lay_out(source: str, form: str = "svg", engine: str = "dot", timeout: float = TIMEOUT) -> str:
     """The layout of a DOT source by the first engine that manages it.
 
@@ -44,6 +48,7 @@ def lay_out(source: str, form: str = "svg", engine: str = "dot", timeout: float 
         If there is none, or each of them failed or took longer than ``timeout`` seconds.
     """
     failures = []
+    kind = NoLayoutEngine
     for name, path in engines():
         try:
             done = subprocess.run(
@@ -52,6 +57,7 @@ def lay_out(source: str, form: str = "svg", engine: str = "dot", timeout: float 
             )  # fmt: skip
         except subprocess.TimeoutExpired:
             failures.append(f"{name} ({path}) took longer than {timeout:g} s")
+            kind = TooSlow
             continue
         except OSError as error:
             failures.append(f"{name} ({path}): {error.strerror or error}")
@@ -61,7 +67,7 @@ def lay_out(source: str, form: str = "svg", engine: str = "dot", timeout: float 
         said = done.stderr.decode(errors="replace").strip().splitlines()
         failures.append(f"{name} ({path}) ended with {done.returncode}: {said[-1] if said else ''}")
     reasons = "; ".join(failures) or "none was found"
-    raise NoLayoutEngine(
+    raise kind(
         f"No Graphviz engine could lay out the picture: {reasons}.",
         fix="pip install graphviz-pure, or point TRACER_DOT at a dot executable",
     )

@@ -20,6 +20,7 @@ from viz.repeats import Body, find_repeats
 from viz.wording import place_text
 
 LIMIT = 400  # visible boxes from which on a picture folds by itself
+LENGTH = 2.5  # rows that wires may cross for each box: what takes an engine its time
 
 
 @dataclass(eq=False, slots=True)
@@ -59,7 +60,8 @@ def fold(parts: Anatomy, limit: int = LIMIT) -> Folding:
     """Group the ops of a graph until at most ``limit`` boxes are visible (or nearly so)."""
     ops = parts.ops + parts.extra
     tree: list[Body | int] = list(range(len(ops)))
-    if visible(parts, _index([Cell([op]) for op in ops], parts)) > limit:
+    boxes = visible(parts, _index([Cell([op]) for op in ops], parts))
+    if boxes > limit or stretch(parts) > LENGTH * limit:
         tree = find_repeats(np.array(_signatures(ops)))
     folding = Folding()
     _lay_cells(folding, ops, tree)
@@ -79,6 +81,17 @@ def visible(parts: Anatomy, folding: Folding) -> int:
     }
     pills = {pill for pill in pills if pill[0] is not pill[1]}
     return len(folding.cells) + len(pulled) + len(pills) + 2 * len(folding.leaves)
+
+
+def stretch(parts: Anatomy) -> int:
+    """How many rows the wires cross, all together: weights that every step reads make it large."""
+    rows = {op: row for row, op in enumerate(parts.ops + parts.extra)}
+    wires = [(op, source(operand)) for op in rows for operand in op.inputs]
+    wires += [(record.node, source(record.node.inputs[record.slot])) for record in parts.records]
+    wires += [(reader, source(value)) for reader, values in parts.saved.items() for value in values]
+    for reader, leaf in wires:
+        rows.setdefault(leaf, rows.get(reader, 0))  # a leaf is drawn beside its first reader
+    return sum([abs(rows.get(reader, 0) - rows[value]) for reader, value in wires])
 
 
 def _index(cells: list[Cell], parts: Anatomy, folding: Folding | None = None) -> Folding:

@@ -149,6 +149,8 @@ def _add_cells(rungs: Ladder) -> None:
         if note:
             second += [Run(note, 10, "ink2" if cell.is_group else "ink", mono=True), Gap(6)]
         second.append(Run(wording.specs_text(node, usual), 10, "shp", mono=True))
+        if outcome := wording.guard_text(cell.nodes, rungs.parts.graph):
+            second += [Gap(6), Run(outcome, 10, "fold_ink", mono=True, bold=True)]
         rungs.keys[cell] = f"n{number}"
         tip = wording.tooltip(node)
         rungs.picture.add(Box(f"n{number}", kind, [first, second], tip, cell.frame))

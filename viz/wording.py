@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from tracer.graph.calcgraph import PullbackRecord
+from tracer.graph.calcgraph import CalcGraph, PullbackRecord
 from tracer.graph.node import Hole, Node, Ref
 from tracer.graph.spec import SHORT_DTYPES, ArraySpec, Dim
 from tracer.ops.nouns import noun
-from viz.anatomy import Anatomy
+from viz.anatomy import Anatomy, source
 from viz.labels import Gap, Run
 from viz.metrics import shorten
 
@@ -81,9 +81,26 @@ def op_text(node: Node, repeated: bool = False) -> str:
         return shorten(f"[{index_text(params.args[2], node.inputs)}] {sign}", LONGEST_NAME)
     if node.regions and node.regions[0].title not in ("", "body"):
         return shorten(f"{name} {node.regions[0].title}", LONGEST_NAME)
-    literals = [f"{a!r}" for a in params.args if type(a) in (int, float, complex, bool)]
+    literals = [
+        f"{a:.6g}" if type(a) is float and len(repr(a)) > 8 else f"{a!r}"
+        for a in params.args if type(a) in (int, float, complex, bool)
+    ]  # fmt: skip
     literals += [f"{k}={v!r}" for k, v in params.kwargs.items() if type(v) in (int, tuple)]
-    return shorten(" ".join([name, *literals]), LONGEST_NAME)
+    name = name.rpartition(".")[2] if name.startswith(("numpy.", "scipy.")) else name
+    text = " ".join([name, *literals])
+    return text if len(text) <= LONGEST_NAME else shorten(name, LONGEST_NAME)
+
+
+def guard_text(nodes: Sequence[Node], graph: CalcGraph) -> str:
+    """What a program takes for granted of a value, since it is that of one branch: ``= True``."""
+    words = {
+        "equals": lambda guard: f"= {guard.outcome}",
+        "raises": lambda guard: f"raises {guard.outcome.__name__}",
+        "dtype": lambda guard: f"is {dtype_text(guard.node.dtype)}",
+    }
+    own = set(nodes)
+    found = [words[g.kind](g) for g in graph.guards if source(g.node) in own]
+    return shorten(", ".join(dict.fromkeys(found)), LONGEST_NAME)
 
 
 def given_name(node: Node, parts: Anatomy) -> str:
@@ -134,11 +151,17 @@ def is_identity(record: PullbackRecord) -> bool:
     return len(tokens) == 1 and tokens[0][0] == "ḡ" and record.cotangent == record.result
 
 
+def shown_spec(record: PullbackRecord, text: str, spec: ArraySpec | None) -> ArraySpec | None:
+    """The shape behind a token: a call that makes the result has it behind the arrow already."""
+    is_call = spec is not None and "ḡ" in text and "(" in text
+    return None if is_call and spec is not None and spec.shape == record.result.shape else spec
+
+
 def formula_text(record: PullbackRecord) -> str:
     """A record in one line: ``ḡ (m,n) · Bᵀ (n,k) → (m,k)``."""
+    tokens = [(text, shown_spec(record, text, spec)) for text, spec in tokens_of(record)]
     text = "".join(
-        text if spec is None else f"{text} {shape_text(spec, '')}"
-        for text, spec in tokens_of(record)
+        text if spec is None else f"{text} {shape_text(spec, '')}" for text, spec in tokens
     )
     return text if is_identity(record) else f"{text} → {shape_text(record.result, '')}"
 
@@ -160,6 +183,7 @@ def pill_row(record: PullbackRecord, prefix: str = "", summary: str = "") -> lis
         room -= len(text)
         is_operator = spec is None and not (record.math or len(tokens) == 1)
         runs += _written(text, "ink2" if is_operator else "bwd_ink", not is_operator)
+        spec = shown_spec(record, text, spec)
         if spec is not None and (roomy or position == 0):
             runs += [SPACE, *_written(shape_text(spec, ""), "shp")]
     if not is_identity(record) or prefix or summary:

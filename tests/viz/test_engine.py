@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
+from functools import partial
+from pathlib import Path
 
 import pytest
 
 import viz
-from tests.viz.fixtures import matmul_graph
+import viz.dot
+from tests.viz.fixtures import chain_graph, matmul_graph
 from tracer.errors import NoLayoutEngine
 from viz import engine
 
@@ -35,6 +39,18 @@ def test_a_failing_engine_is_passed_over(monkeypatch, tmp_path, body):
 def test_a_missing_engine_is_passed_over(monkeypatch):
     monkeypatch.setenv("TRACER_DOT", "/no/such/dot")
     assert "<svg" in engine.lay_out("digraph { a -> b }")
+
+
+def test_a_picture_that_takes_too_long_gets_fewer_boxes(monkeypatch, tmp_path):
+    """An engine that answers large sources too late: folded bodies are drawn instead."""
+    patient = shutil.which("graphviz-pure", path=str(Path(sys.executable).parent))
+    slow = script(
+        tmp_path / "slow",
+        f'text=$(cat); [ ${{#text}} -gt 60000 ] && exec sleep 5; echo "$text" | {patient} "$@"',
+    )
+    monkeypatch.setattr(engine, "engines", lambda: iter([("slow", slow)]))
+    monkeypatch.setattr(viz.dot, "lay_out", partial(engine.lay_out, timeout=2.0))
+    assert "× 60" in viz.to_svg(chain_graph(60))
 
 
 def test_no_engine_is_a_clear_error(monkeypatch, tmp_path):

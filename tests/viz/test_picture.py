@@ -73,6 +73,25 @@ def test_body_in_a_scope_of_its_own_is_called_after_it():
     assert [(f.label, f.kind) for f in frames] == [("loop", "scope"), ("cells[0]", "repeat")]
 
 
+def test_weights_that_every_step_reads_fold_a_picture_before_it_is_full():
+    """Long wires are what a layout takes its time for: a loop of ten steps with three weights."""
+    import numpy as np
+
+    from tracer import trace
+
+    @trace
+    def loss(w, v, b, xs):
+        h = np.zeros(3)
+        for x in xs:
+            h = np.tanh(h @ w + x @ v + b)
+        return h.sum()
+
+    arguments = np.ones((3, 3)), np.ones((2, 3)), np.ones(3), np.ones((10, 2))
+    picture = compose(loss.graph(*arguments, argnums=(0, 1, 2)))
+    assert [frame.count for frame in picture.frames if frame.kind == "repeat"] in ([10], [9])
+    assert "<svg" in viz.to_svg(loss.graph(*arguments, argnums=(0, 1, 2)))
+
+
 def test_small_graphs_are_not_folded():
     assert kinds(compose(chain_graph(20)))["op"] == 39
 

@@ -38,10 +38,13 @@ class Constants:
     ----------
     values : dict of str to Any
         Goes into the globals of a live program, or into the saved module.
+    spelled : bool
+        Whether arrays are written as the call that makes them, where there is one: for people.
     """
 
-    def __init__(self, names: Namespace):
+    def __init__(self, names: Namespace, spelled: bool = False):
         self.names = names
+        self.spelled = spelled
         self.values: dict[str, Any] = {}
         self._known: dict[int, str] = {}
 
@@ -90,6 +93,8 @@ class Constants:
             return f"np.{name_of(value)}"
         if type(value) in _WRITERS:
             return _WRITERS[type(value)](value)
+        if self.spelled and type(value) is np.ndarray and (creation := creation_of(value)):
+            return creation
         return _scalar(value) or self.reference(value, ref.label)
 
     def _named(self, value: Any) -> str:
@@ -180,6 +185,24 @@ def _scalar(value: Any) -> str:
     if again.tobytes() != value.tobytes():
         return ""
     return f"{name}({_WRITERS[type(value.item())](value.item())})"
+
+
+def creation_of(value: Any) -> str:
+    """The call that makes an array to the bit: ``np.eye(12)``, ``np.arange(5)``; or ``""``."""
+    if value.size < 2 or value.dtype not in PLAIN_DTYPES or not value.flags.c_contiguous:
+        return ""
+    first, shape, kind = value.flat[0], value.shape, value.dtype.kind
+    dtype = "" if value.dtype in (int, float) else f", dtype={PLAIN_DTYPES[value.dtype]}"
+    made: dict[str, Any] = {}
+    if len(shape) == 1 and kind == "i" and value[-1] - first == len(value) - 1:
+        bounds = f"{first}, {value[-1] + 1}" if first else f"{len(value)}"
+        made[f"np.arange({bounds}{dtype})"] = np.arange(first, value[-1] + 1, dtype=value.dtype)
+    elif len(shape) == 2 and kind == "f" and first == 1:
+        sizes = f"{shape[0]}" if shape[0] == shape[1] else f"{shape[0]}, {shape[1]}"
+        made[f"np.eye({sizes}{dtype})"] = np.eye(*shape, dtype=value.dtype)
+        made[f"np.tri({sizes}{dtype})"] = np.tri(*shape, dtype=value.dtype)
+    same = [text for text, array in made.items() if array.tobytes() == value.tobytes()]
+    return same[0] if same else ""
 
 
 def is_negative_literal(value: Any) -> bool:

@@ -61,10 +61,18 @@ class Namespace:
         Names that users chose, in any spelling.
     suggested : dict of Node to str
         What some unnamed nodes are.
+    cotangents : dict of Node to Node
+        Of which values some nodes are the cotangents: ``g_w_2`` belongs to ``w_2``.
     """
 
-    def __init__(self, wanted: Iterable[str] = (), suggested: Mapping[Node, str] | None = None):
+    def __init__(
+        self,
+        wanted: Iterable[str] = (),
+        suggested: Mapping[Node, str] | None = None,
+        cotangents: Mapping[Node, Node] | None = None,
+    ):
         self.suggested = dict(suggested or {})
+        self.cotangents = dict(cotangents or {})
         self._names: dict[Node, str] = {}
         self._taken: set[str] = set()
         self._next: dict[str, int] = {}
@@ -109,12 +117,17 @@ class Namespace:
             self._names[node] = self._names[other]
         elif other in self.suggested:
             self.suggested[node] = self.suggested[other]
+        if other in self.cotangents:
+            self.cotangents[node] = self.cotangents[other]
 
     def give(self, node: Node, hint: str = "") -> str:
         """The node's name, made on first use from ``hint``, its own hint, or its op."""
         found = self._names.get(node)
         if found is None:
             chosen = identifier(hint or node.name)
+            value = self._names.get(self.cotangents.get(node, node))
+            if value and chosen:
+                chosen = f"g_{value}"
             if chosen and not (node.name == "g_out" and node in self.suggested):
                 found = self._free(chosen, chosen)
             else:

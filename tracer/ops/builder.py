@@ -200,7 +200,12 @@ class Symbol:
     def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **kwargs: Any) -> Any:
         function = ufunc if method == "__call__" else getattr(ufunc, method)
         op, args, kwargs = normalise(function, args, kwargs)
-        return self.builder.emit(op, args, kwargs)
+        # The operators of a plain array come here, too: eye * symbol.
+        plain = (
+            op.operator is not None and not kwargs and any(isinstance(a, np.ndarray) for a in args)
+        )
+        spelling = "operator" if plain else ""
+        return self.builder.emit(op, args, kwargs, spelling)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         op, args, kwargs = normalise(function, args, kwargs)

@@ -70,6 +70,24 @@ def product_of_transposes(make: Make, x: Node, y: Node, p: tuple) -> Node | None
     return make("matmul", left, right, spelling="operator")
 
 
+def swaps_last(x: Node, y: Node, a: Any, b: Any) -> bool:
+    """Whether axes ``a`` and ``b`` are those of the matrices in two stacks of them."""
+    ndim = len(x.shape)
+    return ndim == len(y.shape) and ndim > 2 and {a % ndim, b % ndim} == {ndim - 2, ndim - 1}
+
+
+def swapped_product(make: Make, x: Node, y: Node, a: Any, b: Any) -> Node | None:
+    """``swapaxes(x @ y, -1, -2)`` of stacks, where a factor is swapped back by it."""
+    if not swaps_last(x, y, a, b) or "swapaxes" not in (x.op.name, y.op.name):
+        return None
+    left, right = [
+        z.inputs[0] if z.op.name == "swapaxes" and swaps_last(z, z, *z.params.args[1:])
+        else make("swapaxes", z, -1, -2, spelling="method")
+        for z in (y, x)
+    ]  # fmt: skip
+    return make("matmul", left, right, spelling="operator")
+
+
 # -- shapes that are known ----------------------------------------------------------------------
 def to_known_shape(name: str):
     """``broadcast_like(x, y)`` with the shape of ``y`` written out."""
@@ -104,6 +122,11 @@ def sum_to_known(make: Make, x: Node, y: Node) -> Node | None:
     if not new:
         return make("sum", x, spelling="method", axis=axis, keepdims=True)
     return make("reshape", make("sum", x, spelling="method", axis=axis), y.shape)
+
+
+def sum_without_ones(make: Make, x: Node, a: Any, s: Any) -> Node:
+    """A sum that keeps its axes, reshaped to what it is without them."""
+    return make("sum", x, spelling="method", axis=a)
 
 
 # -- broadcasts ---------------------------------------------------------------------------------
@@ -228,6 +251,7 @@ SHAPES: tuple[Rewrite, ...] = (
     rewrite("swapaxes(swapaxes(x, a, b), a, b)", to="x"),
     rewrite("reshape(reshape(x, s), t)", to="reshape(x, t)", when=is_strong),
     rewrite("reshape(x, s)", to="x"),
+    rewrite("reshape(sum(x, axis=a, keepdims=True), s)", to=sum_without_ones, single=True),
     rewrite("ravel(reshape(x, s))", to="ravel(x)", when=is_strong),
     rewrite("ravel(x)", to="x"),
     rewrite("squeeze(x, **k)", to="x"),
@@ -276,6 +300,8 @@ SHAPES: tuple[Rewrite, ...] = (
     rewrite("full(s, x, **k)", to=filled, when=lambda x: scalar_of(x) is not None),
     # -- derivative programs --------------------------------------------------------------------
     rewrite("transpose(x @ y, *p)", to=product_of_transposes, exact=False, single=True),
+    rewrite("swapaxes(x @ y, a, b)", to=swapped_product, exact=False, single=True),
+    rewrite("reshape(-x, s)", to="-reshape(x, s)", when=is_strong, exact=False, single=True),
     rewrite("sum(broadcast_to(x, s), **k)", to=sum_of_broadcast, exact=False),
     rewrite("sum(reshape(x, s))", to="sum(x)", exact=False),
 )

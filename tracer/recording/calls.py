@@ -32,7 +32,7 @@ from tracer.recording.quick import UNUSUAL, quick
 from tracer.recording.sizes import Sizes
 from tracer.recording.specs import is_shape_error
 from tracer.recording.tensor import TracedTensor
-from tracer.recording.whereabouts import Place
+from tracer.recording.whereabouts import Place, Unpacked
 
 
 class Calls(Sizes):
@@ -222,6 +222,8 @@ class Calls(Sizes):
                 )  # fmt: skip
             return self._plain(op, result, inputs, known, origin)
         specs = self._specs(op, params, inputs, results, spelling, origin)
+        if type(target) is Unpacked and op is registry.GETITEM:
+            target = target.at(params.args[1])
         if several and isinstance(target, str):
             names: Sequence[str] = [""] * len(results)
         else:

@@ -24,7 +24,7 @@ from tracer.recording.floating import ERRSTATE, TRACING
 from tracer.recording.layout import BLAS
 from tracer.recording.poison import shell
 from tracer.recording.tensor import TracedScalar, TracedTensor
-from tracer.recording.whereabouts import user_frame
+from tracer.recording.whereabouts import Unpacked, user_frame
 
 UNUSUAL = object()  # the general way is to be gone
 FIRST, SECOND = HOLES[:2]
@@ -92,7 +92,11 @@ def quick(recorder: Any, op: Op, args: tuple[Any, ...], spelling: str) -> Any:
     origin = None
     if place is not None:
         origin = place.origin
-        name = place.target if type(place.target) is str else ""
+        target = place.target
+        if type(target) is str:
+            name = target
+        elif type(target) is Unpacked and count == 2:
+            name = target.at(args[1])
     context = None
     if (
         warnings.filters is not recorder.base_filters

@@ -42,6 +42,13 @@ class Place:
     target: Target
 
 
+class Unpacked(tuple):
+    """The names in ``length, scale = x``, one for each element that is looked up there."""
+
+    def at(self, index: Any) -> str:
+        return self[index] if type(index) is int and 0 <= index < len(self) else ""
+
+
 class SourceFile:
     """A parsed file: statements by line, and assignment targets by the span of their value."""
 
@@ -93,6 +100,8 @@ class SourceFile:
             name = _name(node.target)
             if name:
                 self.targets[_span(node)] = name
+        elif isinstance(node, ast.For):
+            self._note_elements(node)
         elif isinstance(node, ast.keyword) and node.arg:
             self.targets.setdefault(_span(node.value), node.arg)
         elif isinstance(node, ast.Dict):
@@ -102,8 +111,23 @@ class SourceFile:
         elif isinstance(node, ast.Return) and node.value is not None:
             self.returns.add(_span(node.value))
 
+    def _note_elements(self, loop: ast.For) -> None:
+        """``for x in xs`` calls each element ``x``."""
+        name = _name(loop.target) if isinstance(loop.target, ast.Name) else ""
+        if name:
+            self.targets[_span(loop)] = name  # where CPython 3.11 says that it looks one up
+            if isinstance(loop.iter, (ast.Name, ast.Attribute)):
+                self.targets[_span(loop.iter)] = name  # and CPython 3.12
+        elif isinstance(loop.target, (ast.Tuple, ast.List)):
+            self._note_unpacking(loop.target)
+
+    def _note_unpacking(self, target: ast.Tuple | ast.List) -> None:
+        if not any(isinstance(item, ast.Starred) for item in target.elts):
+            self.targets[_span(target)] = Unpacked([_name(item) for item in target.elts])
+
     def _pair(self, target: ast.expr, value: ast.expr) -> None:
         if isinstance(target, (ast.Tuple, ast.List)):
+            self._note_unpacking(target)
             if isinstance(value, (ast.Tuple, ast.List)) and len(value.elts) == len(target.elts):
                 for one, other in zip(target.elts, value.elts, strict=True):
                     self._pair(one, other)

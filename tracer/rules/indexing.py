@@ -16,7 +16,21 @@ from tracer.rules.declare import Sparse, composed, linear, multilinear, pullback
 from tracer.rules.helpers import reshape_like, shape_of, sum_to, zeros_like
 from tracer.rules.joining import is_array, spread
 
-linear(registry.GETITEM, lambda ct, x, index: Sparse(index, ct, x))
+
+def takes_all(index: Any) -> bool:
+    """Whether an index takes every element where it is, as ``x[:, None]`` does."""
+    parts = index if type(index) is tuple else (index,)
+    return all([
+        part is None or part is Ellipsis or (type(part) is slice and part == slice(None))
+        for part in parts
+    ])  # fmt: skip
+
+
+def _lookup(ct, x, index):
+    return reshape_like(ct, x) if takes_all(index) else Sparse(index, ct, x)
+
+
+linear(registry.GETITEM, _lookup)
 
 
 @pullback(registry.SETITEM)

@@ -17,7 +17,15 @@ from tracer.graph.spec import array_spec
 from tracer.ops import registry
 from tracer.ops.builder import apply
 from tracer.rules.declare import EVERY, ZERO, Sparse, linear
-from tracer.rules.helpers import broadcast_like, invert, reshape_like, shape_of, sum_to, zeros_like
+from tracer.rules.helpers import (
+    broadcast_like,
+    invert,
+    is_static,
+    reshape_like,
+    shape_of,
+    sum_to,
+    zeros_like,
+)
 from tracer.rules.joining import is_array, refusal
 from tracer.rules.places import known
 
@@ -185,10 +193,17 @@ def _diagonal_length(rows: int, columns: int, offset: int) -> int:
 def _diag(ct, x, k=0):
     if len(shape_of(x)) == 1:
         return np.diagonal(ct, k)
-    return diagonal_cotangent(ct, x, k, 0, 1)
+    return _diagonal(ct, x, k)
 
 
-linear(np.diagonal, diagonal_cotangent)
+def _diagonal(ct, x, offset=0, axis1=0, axis2=1):
+    shape = shape_of(x)
+    if len(shape) == 2 and is_static(shape) and shape[0] == shape[1] > abs(offset):
+        return np.diag(ct, offset if (axis1 % 2, axis2 % 2) == (0, 1) else -offset)
+    return diagonal_cotangent(ct, x, offset, axis1, axis2)
+
+
+linear(np.diagonal, _diagonal)
 linear(np.diag, _diag)
 linear(np.diagflat, lambda ct, x, k=0: reshape_like(np.diagonal(ct, k), x))
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from tracer.graph.calcgraph import PullbackRecord
 from tracer.graph.node import Hole, Node
 from tracer.graph.spec import ArraySpec
@@ -31,7 +33,7 @@ SILENT = (
 )  # fmt: skip
 # What a picture says of pullbacks that are loops and branches themselves.
 REGIONS = {"loop": "ḡ through the loop, backwards", "cond": "ḡ through the branch taken"}
-LONGEST = 28  # a factor's text beyond this is cut short
+LONGEST, LONGEST_CALL = 28, 48  # a factor's and a formula's text beyond this is cut short
 GENERIC = "ABCDEFGH"
 
 
@@ -151,7 +153,7 @@ class Printer:
                     return [(f"{inner[0][0]}ᵀ", node.specs[0])]
             if name in ("getitem", "diagonal", "flip"):
                 return [(f"{self.text(node, 2)}", node.specs[0])]
-        return [(self.text(node, 2), node.specs[0])]
+        return [(shortened(self._text(node, 2, False), LONGEST_CALL), node.specs[0])]
 
     def _side(self, node: Node, argument: Any, bar: Token, depth: int) -> list[Token]:
         if type(argument) is not Hole:
@@ -159,7 +161,8 @@ class Printer:
         operand = node.inputs[argument.slot]
         if self._depends(operand, 6):
             return self.tokens(operand, bar, depth - 1)
-        return [(self.text(operand, 2, group=True), operand.specs[0])]
+        spec = None if operand.op.name == "constant" and not operand.shape else operand.specs[0]
+        return [(self.text(operand, 2, group=True), spec)]
 
     def _depends(self, node: Node, depth: int) -> bool:
         """Whether a node was made from the cotangent."""
@@ -171,8 +174,7 @@ class Printer:
 
     def text(self, node: Node, depth: int, group: bool = False) -> str:
         """A factor in one token: ``wᵀ``, ``(1 - hidden²)``."""
-        text = self._text(node, depth, group)
-        return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+        return shortened(self._text(node, depth, group), LONGEST)
 
     def _text(self, node: Node, depth: int, group: bool) -> str:
         if id(node) in self.cts:
@@ -184,6 +186,8 @@ class Printer:
         if node.name and node in self.own:
             return node.name
         name, inputs, args = node.op.name, node.inputs, node.params.args
+        if name == "constant" and np.ndim(getattr(args[0], "value", args[0])) == 0:
+            return node.name or _number(getattr(args[0], "value", args[0]))
         if node in self.own and not (name in COMPARE and depth):
             return self._generic(node)
         if name == "constant":
@@ -214,7 +218,8 @@ class Printer:
             return f"{parts[0]}⁻¹"
         if name == "getitem":
             return f"{parts[0]}[…]"
-        return f"{name.split('.')[-1]}({', '.join(p.strip('()') for p in parts[: len(inputs)])})"
+        shown = parts if name == "einsum" else parts[: len(inputs)]
+        return f"{name.split('.')[-1]}({', '.join([ungrouped(p) for p in shown])})"
 
     def _argument(self, node: Node, argument: Any, depth: int, group: bool) -> str:
         if type(argument) is Hole:
@@ -231,6 +236,15 @@ class Printer:
         if self.node.op.schema.kind in ("contraction", "gufunc"):
             return GENERIC[min(places[0], len(GENERIC) - 1)]
         return "xyzuvw"[min(places[0], 5)]
+
+
+def ungrouped(text: str) -> str:
+    """A factor that stands alone: without the parentheses of a sum."""
+    return text[1:-1] if text.startswith("(") and text.endswith(")") else text
+
+
+def shortened(text: str, longest: int) -> str:
+    return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
 def _slope(node: Node, slot: int) -> str:

@@ -138,7 +138,7 @@ class Function:
             while isinstance(target, Node) and target in draft.into:
                 target = draft.into[target]
             if isinstance(target, Guard):
-                continue
+                target = target.node
             if node not in self.line_of and target in self.line_of:
                 self.line_of[node] = self.line_of[target]
         for node in draft.alias:
@@ -307,7 +307,7 @@ class Function:
         elif type(value) is not Hole and is_negative_literal(value):
             self._line(node, f"{left} -= {-value!r}")
         elif is_negated(right):
-            self._line(node, f"{left} -= {right.text[1:]}")
+            self._line(node, f"{left} -= {bare(right.text[1:])}")
         else:
             self._line(node, f"{left} += {right.text}")
 
@@ -459,6 +459,22 @@ def is_negated(text: Text) -> bool:
     if not text.text.startswith("-") or text.level not in (UNARY, PRODUCT):
         return False
     return text.level == UNARY or not ("%" in text.text or "//" in text.text)
+
+
+def bare(text: str) -> str:
+    """An expression without parentheses around all of it.
+
+    >>> bare("(a * (b + c))"), bare("(a + b) * (c + d)")
+    ('a * (b + c)', '(a + b) * (c + d)')
+    """
+    if not (text.startswith("(") and text.endswith(")")) or '"' in text or "'" in text:
+        return text
+    depth = 0
+    for character in text[:-1]:
+        depth += (character == "(") - (character == ")")
+        if not depth:
+            return text
+    return text[1:-1]
 
 
 def _shift(shifts: list[tuple[int, int]], line: int) -> int:

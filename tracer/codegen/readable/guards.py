@@ -16,6 +16,8 @@ from tracer.codegen.readable.comments import harmless
 from tracer.codegen.readable.expressions import ATOM, COMPARE, Text
 from tracer.graph.calcgraph import Guard
 
+LONG = 72  # characters of a place and its statement in a message
+
 
 def condition(text: Text, guard: Guard, constants: Constants) -> tuple[str, str]:
     """``(what holds when the guard misses, what the value is then)``."""
@@ -66,9 +68,10 @@ def miss(position: int, value: str, guard: Guard, misses: str) -> str:
         return f"raise GuardMiss({position}, {value})"
     place = guard.origin or guard.node.origin
     where = harmless(f"{place}: {place.statement.strip()}" if place else "a condition")
-    return f"raise NotImplementedError({quoted('other outcome of ' + where[:40])})"
+    where = where if len(where) <= LONG else where[: LONG - 1] + "…"
+    return f"raise NotImplementedError({quoted('other outcome of ' + where)})"
 
 
 def quoted(text: str) -> str:
     """A string literal in double quotes."""
-    return json.dumps(text)
+    return json.dumps(text, ensure_ascii=False)

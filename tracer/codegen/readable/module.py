@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from tracer.codegen.literals import PLAIN_DTYPES, Constants, quoted
+from tracer.codegen.literals import PLAIN_DTYPES, Constants, creation_of, quoted
 from tracer.codegen.namespace import identifier
 from tracer.codegen.readable.layout import STEP, fold
 from tracer.codegen.readable.text import Text, add_backward, add_forward, draft_of, names_for
@@ -228,8 +228,9 @@ def _check_of(path: str, expression: str, node: Node) -> str:
 
 # -- constants ------------------------------------------------------------------------------------
 def define(constants: Constants) -> tuple[list[str], dict[str, np.ndarray]]:
-    """Lines that make the constants, and the arrays that are too large for lines."""
+    """Imports and lines that make the constants; the arrays that are too large for lines."""
     lines: list[str] = []
+    functions: list[str] = []
     arrays: dict[str, np.ndarray] = {}
     for name, value in constants.values.items():
         if isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in "biufc":
@@ -241,14 +242,16 @@ def define(constants: Constants) -> tuple[list[str], dict[str, np.ndarray]]:
         elif isinstance(value, (int, float, complex)):
             lines.append(f"{name} = {constants.text(value)}")
         else:
-            lines += _definition(name, value)
+            functions += _definition(name, value)
     if arrays:
         load = 'CONSTANTS = np.load(__file__.removesuffix(".py") + ".npz", allow_pickle=False)'
         lines.insert(0, load)
-    return lines, arrays
+    return [*lines, *functions], arrays
 
 
 def _array(value: Any, constants: Constants) -> str:
+    if creation := creation_of(value):
+        return creation
     if value.size > SMALL:
         return ""
     text = constants.text(value.tolist())
@@ -273,7 +276,8 @@ def _definition(name: str, value: Any) -> list[str]:
         assert first.startswith(f"def {function}(") and first.endswith(":")
         return ["", "", f"def {name}({parameters}):", *body]
     if module and module.split(".")[0] in ("numpy", "scipy") and function.isidentifier():
-        return [f"from {module} import {function} as {name}"]
+        alias = "" if name == function else f" as {name}"
+        return [f"from {module} import {function}{alias}"]
     raise TracerError(
         f"{name} ({type(value).__name__}) can't be written as plain NumPy code.",
         fix="use the live program",

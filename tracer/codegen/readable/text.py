@@ -22,6 +22,8 @@ from tracer.graph.node import Node
 if TYPE_CHECKING:
     from tracer.transforms.partition import Partition
 
+NEAR = 100  # nodes that are looked at for the argument that a gradient belongs to
+
 
 class Text:
     """Functions of one module, in order, with the line of every node.
@@ -38,7 +40,7 @@ class Text:
 
     def __init__(self, names: Namespace, header: str = "", misses: str = "live"):
         self.names = names
-        self.constants = Constants(names)
+        self.constants = Constants(names, spelled=misses == "saved")
         self.header = header
         self.misses = misses
         self.extra: list[str] = []
@@ -69,9 +71,12 @@ class Text:
         if not self.header or self._names_numpy(definitions):
             lines += ["", "import numpy as np"] if lines else ["import numpy as np"]
         lines += [f"import {name}" for name in sorted(modules - {"special", *standard})]
-        lines += ["from scipy import special"] if "special" in modules else []
-        if definitions:
-            lines += ["", *definitions]
+        imports = [line for line in definitions if line.startswith("from ")]
+        imports += ["from scipy import special"] if "special" in modules else []
+        lines += sorted(set(imports))
+        definitions = [line for line in definitions if not line.startswith("from ")]
+        if definitions:  # functions bring their own blank lines
+            lines += [*([""] if definitions[0] else []), *definitions]
         for function, stand_for in self.functions:
             for body in function.bodies:
                 lines += ["", "", *body.lines]
@@ -124,7 +129,37 @@ def names_for(graph: CalcGraph) -> Namespace:
     if len(values) == 1 and not values[0].name and function.isidentifier():
         suggested[values[0]] = function
         suggested |= {node: f"g_{function}" for node in graph.inputs if node.name == "g_out"}
-    return Namespace(wanted, suggested)
+    return Namespace(wanted, suggested, cotangents_of(graph))
+
+
+def cotangents_of(graph: CalcGraph) -> dict[Node, Node]:
+    """Which named value each node called ``g_…`` is the cotangent of."""
+    found: dict[Node, Node] = {}
+    shares: dict[Node, Node] = {}  # what one use of an argument adds to its gradient
+    known: dict[Node, Node] = {}  # a value → what a pullback of one of its uses made
+    for record in graph.records:
+        value, operand = record.node, record.node.inputs[record.slot]
+        # a sum hands its cotangent on as it is
+        share = record.backward[-1] if record.backward else known.get(value)
+        if share is not None:
+            known.setdefault(operand, share)
+            if operand.name and share.name == f"g_{operand.name}":
+                found.setdefault(share, operand)
+            if operand.op.name == "input":
+                shares[share] = operand
+        for made in record.backward if value.name else ():
+            for source in made.inputs:
+                if source.name == f"g_{value.name}":
+                    found.setdefault(source, value)
+    for output in graph.outputs[graph.roles.get("value", 0) :]:
+        near = [output]
+        for node in near:
+            argument = shares.get(node)
+            if argument is not None and output.name == f"g_{argument.name}":
+                found[output] = argument
+                break
+            near += node.inputs if len(near) < NEAR else ()
+    return found
 
 
 def derived_nodes(graph: CalcGraph) -> set[Node]:
