@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from tracer import checking, errors, settings, trees
-from tracer.calls import flat_call
+from tracer.calls import bind, flat_call
 from tracer.dispatch import (
     dispatch,
     is_flat,
@@ -30,6 +30,7 @@ from tracer.graph.spec import ArraySpec
 from tracer.leaf import Leaf
 from tracer.recording.active import ACTIVE
 from tracer.recording.buffers import overlap
+from tracer.recording.containers import is_shared
 from tracer.recording.streams import draws, streams_of
 from tracer.recording.trace import OverlappingWrite, Trace
 from tracer.selection import Pullback, Selection, fitted, flat_tangents, tangent_tree
@@ -54,17 +55,25 @@ def call(function: TracedFunction, args: tuple, kwargs: dict[str, Any]) -> Any:
     call_, names = prepare(function, args, kwargs)
 
     def run(leaf: Leaf, inputs: list[Any]) -> Any:
-        if leaf.writes and overlap(inputs):
+        changes = leaf.trace.changes is not None
+        given = bind(function, args, kwargs) if changes else (args, kwargs)
+        if (leaf.writes and overlap(inputs)) or (changes and is_shared(given)):
             return function.__tracer_function__(*args, **kwargs)
+
+        def outputs() -> Any:
+            if not changes:
+                return _outputs(leaf, inputs)
+            return _changed(leaf, inputs, given, function.__tracer_function__, call_.leaves)
+
         if checking.is_due(leaf, function.check):
             leaf.trace.kept.clear()  # the interpreter is compared with them
             return checking.compare(
-                leaf, function.__tracer_function__, (args, kwargs),
-                lambda: _outputs(leaf, inputs),
+                leaf, function.__tracer_function__, given, outputs,
                 streams=streams_of(leaf.trace.graph, inputs),
             )  # fmt: skip
-        result = _outputs(leaf, inputs)
-        plain = not (leaf.writes or leaf.trace.formatted or leaf.interpreted or leaf.makes)
+        result = outputs()
+        acts = leaf.writes or changes or leaf.makes
+        plain = not (acts or leaf.trace.formatted or leaf.interpreted)
         if flat is not None and plain and is_flat(call_, args, flat[1]):
             one = leaf.trace.structure is trees.LEAF and not leaf.trace.fixed
             remember(
@@ -83,6 +92,16 @@ def _outputs(leaf: Leaf, inputs: list[Any]) -> Any:
     if values is None:
         values = leaf.program("forward").run(*inputs)
     return leaf.trace.outputs(leaf.trace.aliased(values, inputs))
+
+
+def _changed(
+    leaf: Leaf, inputs: list[Any], given: Any, function: Any, leaves: list[Any]
+) -> Any:  # fmt: skip
+    """The result, after the caller's dicts, lists and objects have been changed."""
+    values = leaf.program("changes").run(*inputs)
+    assert leaf.trace.changes is not None
+    values = leaf.trace.aliased(values, inputs)
+    return leaf.trace.changes.carry_out(given, values, function, leaves)
 
 
 def value_and_grad(

@@ -32,6 +32,7 @@ from tracer.transforms.tape import NotKept, Tape
 # What is made of a function's graph, by the name of the program.
 TRANSFORMS: dict[str, Callable[[CalcGraph, tuple[int, ...]], CalcGraph]] = {
     "forward": lambda graph, wrt: graph,
+    "changes": lambda graph, wrt: graph,  # with what is put into the caller's containers
     "value_and_grad": lambda graph, wrt: reverse(graph, wrt, "ones"),
     "vjp": reverse,
     "jvp": forward,
@@ -86,7 +87,7 @@ class Leaf:
             return lower(reverse(self.trace.graph, wrt, seed, recorded=False))
         if self.interpreted:
             return self._transformed(kind, wrt)
-        numerics = "exact" if kind == "forward" else self.numerics
+        numerics = "exact" if kind in ("forward", "changes") else self.numerics
         return without_recompute(optimise(self._transformed(kind, wrt), numerics=numerics))
 
     def _transformed(self, kind: str, wrt: tuple[int, ...]) -> CalcGraph:
@@ -94,7 +95,9 @@ class Leaf:
 
     def recordable(self, kind: str, wrt: tuple[int, ...] = ()) -> CalcGraph:
         """The graph as it may be differentiated further: with calls, custom rules and stops."""
-        return TRANSFORMS[kind](self.trace.graph, wrt)
+        trace = self.trace
+        whole = trace.changes.graph if kind == "changes" and trace.changes else trace.graph
+        return TRANSFORMS[kind](whole, wrt)
 
     def partition(self, wrt: tuple[int, ...]) -> Partition:
         found = self.graphs.get(("partition", wrt))

@@ -66,6 +66,13 @@ class Selection:
 
 def refuse_writes(trace: Trace) -> None:
     """A derivative with respect to what is overwritten is ambiguous."""
+    if trace.changes is not None:
+        raise errors.ArgumentWrite(
+            "The function changes a dict, list or object that it is given, so it has no "
+            "derivative.",
+            None,
+            "copy it first, e.g. params = dict(params), and return it",
+        )
     for effect in trace.graph.effects:
         if effect.kind == "write":
             name = effect.target.name or "x"

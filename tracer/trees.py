@@ -123,7 +123,7 @@ def _flatten(tree: Any, leaves: list[Any], above: set[int]) -> TreeDef:
         return LEAF
     if tree is None:
         return NONE
-    parts = _open(tree)
+    parts = opened(tree)
     if parts is None:
         leaves.append(tree)
         return LEAF
@@ -136,7 +136,7 @@ def _flatten(tree: Any, leaves: list[Any], above: set[int]) -> TreeDef:
     return TreeDef(kind, keys, children, data)
 
 
-def _open(tree: Any) -> tuple[tuple[Any, ...], Sequence[Any], Any] | None:
+def opened(tree: Any) -> tuple[tuple[Any, ...], Sequence[Any], Any] | None:
     """Keys, items and rebuilding data of a container; None for a leaf."""
     kind = type(tree)
     if kind is dict or kind is OrderedDict:
@@ -186,19 +186,24 @@ def _build(structure: TreeDef, take: Callable[[], Any]) -> Any:
     if kind is type(None):
         return None
     items = [_build(child, take) for child in structure.children]
+    return rebuilt(kind, structure.keys, items, structure.data)
+
+
+def rebuilt(kind: type, keys: tuple[Any, ...], items: list[Any], data: Any) -> Any:
+    """A container of what `opened` gave."""
     if kind is list:
         return items
     if kind is tuple:
         return tuple(items)
     if kind is dict or kind is OrderedDict:
-        return kind(zip(structure.keys, items))
+        return kind(zip(keys, items))
     if kind is defaultdict:
-        return defaultdict(structure.data, zip(structure.keys, items))
+        return defaultdict(data, zip(keys, items))
     if issubclass(kind, tuple):
         return kind(*items)
     if is_dataclass(kind):
-        return _build_dataclass(kind, dict(zip(structure.keys, items)))
-    return _optree_entry(kind).unflatten_func(structure.data, items)
+        return _build_dataclass(kind, dict(zip(keys, items)))
+    return _optree_entry(kind).unflatten_func(data, items)
 
 
 def _build_dataclass(kind: type, values: dict[str, Any]) -> Any:
@@ -211,10 +216,10 @@ def _build_dataclass(kind: type, values: dict[str, Any]) -> Any:
 
 def containers(tree: Any) -> Iterator[Any]:
     """The tree itself and all containers in it."""
-    opened = _open(tree)
-    if opened is not None:
+    parts = opened(tree)
+    if parts is not None:
         yield tree
-        for part in opened[1]:
+        for part in parts[1]:
             yield from containers(part)
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -22,10 +22,9 @@ from tracer.function import Cache
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.evaluate import evaluate
 from tracer.leaf import Leaf
-from tracer.passes.rebuild import region_is_pure
-
-if TYPE_CHECKING:
-    from tracer.recording.trace import Trace
+from tracer.passes.rebuild import is_pure
+from tracer.recording.buffers import overlap
+from tracer.recording.trace import Trace, private_copy
 
 BRANCHES = 8  # so many outcomes of conditions on it, and each value has its own program again
 BOUND = 2**63
@@ -112,7 +111,8 @@ def serves_every_value(
     function can tell a traced int from an int by ``type(n) is int``.
     """
     graph = trace.graph
-    if graph.effects or not region_is_pure(graph):
+    writes = [effect.kind == "write" for effect in graph.effects]
+    if not all(writes) or not all(map(is_pure, graph.order)) or (writes and overlap(call.leaves)):
         return call.weak
     read = read_places(trace, call)
     if read:
@@ -124,8 +124,16 @@ def serves_every_value(
 
 
 def _results(function: Callable[..., Any], call: Call, trace: Trace) -> Any:
-    inputs = Leaf(trace, "exact").inputs(function, call.leaves)
+    """What comes of copies of the arguments, and of the arguments themselves."""
+    own = [private_copy(leaf) for leaf in call.leaves]
+    inputs = Leaf(trace, "exact").inputs(function, own)
     if inputs is None:
         return None
-    leaves, structure = trees.flatten(trace.outputs(evaluate(trace.graph, inputs)))
+    given = trees.unflatten(call.structure, own)
+    if trace.changes is None:
+        result = trace.outputs(trace.aliased(evaluate(trace.graph, inputs), inputs))
+    else:
+        values = trace.aliased(evaluate(trace.changes.graph, inputs), inputs)
+        result = trace.changes.carry_out(given, values, function, own)
+    leaves, structure = trees.flatten((result, given))
     return structure, [exact_key(leaf) for leaf in leaves]

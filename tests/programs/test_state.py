@@ -1238,8 +1238,9 @@ def test_lists_and_dicts_of_arguments_are_changed():
         return table["w"]
 
     for function, given in [(program, [X]), (replaces, {"w": X})]:
-        with pytest.raises(errors.CaptureMutationError, match="copy"):
-            trace(function)(X, given)
+        agree(function, [(X, given), (2 * X, given)])
+        with pytest.raises(errors.ArgumentWrite, match="copy"):
+            grad(lambda x, given, function=function: function(x, given).sum())(X, given)
 
 
 def test_objects_as_arguments_are_changed():

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from tracer import errors, trees
+from tracer import errors
 from tracer.ops.originals import original_of
 from tracer.recording.active import ACTIVE, leak
 from tracer.recording.calls import contains_tensor
@@ -44,24 +44,6 @@ def _looks_inside(leaf: Any) -> bool:
     if not isinstance(leaf, np.ndarray) or isinstance(leaf, TracedTensor) or leaf.dtype != object:
         return False
     return any([isinstance(item, (Poison, TracedTensor)) for item in leaf.ravel().tolist()])
-
-
-def refuse_changed(structure: Any, leaves: Sequence[Any], arguments: Any) -> None:
-    """Raise if the function has put something else into a dict, list or object that it was given.
-
-    The caller's own container would never see it.
-
-    Raises
-    ------
-    CaptureMutationError
-    """
-    after, now = trees.flatten(arguments)
-    if now != structure or any([a is not b for a, b in zip(leaves, after, strict=True)]):
-        raise leak(
-            "The function changed a dict, list or object that it was given as an argument.",
-            "copy it first, e.g. params = dict(params), and return it",
-            errors.CaptureMutationError,
-        )
 
 
 # -- calls ----------------------------------------------------------------------------------------

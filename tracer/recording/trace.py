@@ -22,7 +22,9 @@ from tracer.recording.active import ACTIVE
 from tracer.recording.buffers import Step, overlap
 from tracer.recording.calls import refuse_type
 from tracer.recording.captures import Captures, Condition
-from tracer.recording.escapes import refuse_changed, refuse_untraced
+from tracer.recording.changes import Changes, Parts, written_down
+from tracer.recording.containers import Containers
+from tracer.recording.escapes import refuse_untraced
 from tracer.recording.floating import report
 from tracer.recording.hooks import contained
 from tracer.recording.instrument import instrumented
@@ -64,6 +66,8 @@ class Trace:
         What the nodes' values were while tracing, for a call that no program will serve again.
     aliases : tuple of (output, input, steps)
         Outputs that are a written argument, or views of one.
+    changes : Changes or None
+        What becomes of dicts, lists and objects among the arguments.
     formatted : bool
         Whether text was made of a traced value: such calls are checked now and then.
     """
@@ -79,6 +83,7 @@ class Trace:
     seen: list[Any] = field(default_factory=list)
     kept: list[Kept] = field(default_factory=list)
     aliases: tuple[tuple[int, int, tuple[Step, ...]], ...] = ()
+    changes: Changes | None = None
 
     def outputs(self, values: Sequence[Any]) -> Any:
         """The user's result from the values of the graph's outputs."""
@@ -93,6 +98,8 @@ class Trace:
             return values
         found = list(values)
         for number, place, steps in self.aliases:
+            if number >= len(found):
+                continue  # one that is put into an argument
             view = inputs[place]
             for step in steps:
                 view = step.values(view)
@@ -194,14 +201,13 @@ def trace_function(
         placed.append(captures.identities.arrive(tensor, leaf, path))
     args, kwargs = trees.unflatten(structure, placed)
     captures.identities.given.append((args, kwargs))
+    given = Containers((args, kwargs), placed)
     try:
         with recorder.recording():
             result = run_user_function(substitute(instrumented(function, captures)), args, kwargs)
             refuse_coroutine(result)
             flat, out_structure = trees.flatten(result)
             refuse_untraced(flat)
-            if enclosing is None:
-                refuse_changed(structure, placed, (args, kwargs))
             outputs, fixed = [], []
             for position, leaf in enumerate(flat):
                 if isinstance(leaf, TracedTensor):
@@ -209,7 +215,8 @@ def trace_function(
                     outputs.append(leaf)
                 else:
                     fixed.append((position, leaf))
-            graph = recorder.graph(outputs)
+            everything, parts = written_down(given, result, outputs, captures)
+            graph = recorder.graph(everything)
             recorder.streams.refuse_unseen()
     except errors.TracerError:
         raise
@@ -229,10 +236,14 @@ def trace_function(
         recorder.streams.commit()
         report(recorder)
         raise
+    finally:
+        given.put_back()
     own = captures if enclosing is None else Captures(recorder)
     seen = [tensor._value for tensor in outputs]
     found = _arranged(graph, recorder, own, tuple(dynamic), out_structure, tuple(fixed), seen)
-    found = replace(found, aliases=_aliases(outputs, recorder.inputs[: len(dynamic)]))
+    found = replace(found, aliases=_aliases(everything, recorder.inputs[: len(dynamic)]))
+    if parts is not None:
+        found = _with_changes(found, parts, len(outputs))
     if recorder.kept is not None and can_be_kept(recorder, found.graph):
         found.kept.append(Kept(recorder, recorder.kept))
     recorder.forget()
@@ -264,6 +275,13 @@ def _arranged(
         recorder.formatted,
         seen,
     )
+
+
+def _with_changes(found: Trace, parts: Parts, count: int) -> Trace:
+    """The trace whose graph gives the result alone; that of the changes gives all values."""
+    whole = found.graph
+    graph = whole.replace(outputs=whole.outputs[:count], roles={"value": count})
+    return replace(found, graph=graph, changes=Changes(*parts, whole))
 
 
 def private_copy(value: Any) -> Any:

@@ -56,22 +56,22 @@ def checkpoint(fn: Callable[..., Any]) -> Callable[..., Any]:
             return fn(*args, **kwargs)
         if not any(isinstance(leaf, TracedTensor) for leaf in leaves):
             return instrumented(fn, recorder.captures)(*args, **kwargs)
-        return _record(recorder, fn, leaves, structure)
+        return _record(recorder, fn, args, kwargs)
 
     recomputed.__tracer_recipe__ = (recomputed.__code__,)  # type: ignore[attr-defined]
     return recomputed
 
 
-def _record(recorder: Recorder, fn: Any, leaves: Sequence[Any], structure: Any) -> Any:
+def _record(recorder: Recorder, fn: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
     """One ``call`` node for the whole function; its lines as they are where that can't be."""
+    leaves, structure = trees.flatten((args, kwargs))
     names = [_name_of(leaf) for leaf in leaves]
     trace = trace_function(fn, leaves, structure, names, getattr(fn, "__name__", "f"))
     try:
-        if not _is_closed(trace.graph):
+        if trace.changes is not None or not _is_closed(trace.graph):
             raise NoRegion
         results = _called(recorder, trace, leaves)
     except NoRegion:
-        args, kwargs = trees.unflatten(structure, list(leaves))
         return instrumented(fn, recorder.captures)(*args, **kwargs)
     count = len(trace.graph.outputs)
     for guard, value in zip(trace.graph.guards, results[count:], strict=True):
