@@ -3,16 +3,18 @@
 ``HYPOTHESIS_PROFILE=nightly`` makes the run 100,000 calls over 200 signatures from 8 threads.
 """
 
+import functools
 import gc
 import linecache
 import os
 import threading
+import tracemalloc
 import weakref
 
 import numpy as np
 import pytest
 
-from tracer import grad, settings, trace, value_and_grad, vjp
+from tracer import grad, hvp, jacobian, settings, trace, value_and_grad, vjp, vmap
 from tracer.function import shared_cache
 
 NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
@@ -201,3 +203,72 @@ def test_text_of_forgotten_programs_is_forgotten():
         for size in range(1, 30):
             f(np.ones(size)), differentiate(np.ones(size))
         assert 0 < len(known() - before) <= 16
+
+
+def positive_median(x):
+    return np.sum(np.median(x[x > 0]))
+
+
+@pytest.mark.parametrize("function", [model, positive_median], ids=["any size", "sizes read"])
+def test_signatures_that_were_dropped_leave_nothing(function):
+    count = 10_000 if NIGHTLY else 400
+    differentiate = grad(function)
+    rest = (0.5,) if function is model else ()
+
+    def calls(start, stop):
+        for size in range(start, stop):
+            differentiate(np.ones(size), *rest)
+        gc.collect()
+
+    with settings.using(cache_size=4):
+        calls(1, count // 4)
+        tracemalloc.start()
+        before = tracemalloc.get_traced_memory()[0]
+        calls(count // 4, count)
+        grown = tracemalloc.get_traced_memory()[0] - before
+        tracemalloc.stop()
+    # A program takes 30 kB and more. What is left are specs of shapes, up to a limit.
+    assert grown < min(6_000 * count, 15_000_000), grown
+
+
+def test_functions_that_hold_data_are_not_kept():
+    def loss(w, batch):
+        return np.sum(w * batch) ** 2
+
+    class Model:
+        def __init__(self, batch):
+            self.batch = batch
+
+        def __call__(self, w):
+            return loss(w, self.batch)
+
+        def method(self, w):
+            return loss(w, self.batch)
+
+    made = {
+        "closure": lambda batch: lambda w: loss(w, batch),
+        "default": lambda batch: lambda w, batch=batch: loss(w, batch),
+        "partial": lambda batch: functools.partial(loss, batch=batch),
+        "method": lambda batch: Model(batch).method,
+        "object": Model,
+    }
+    uses = {
+        "trace": lambda f: trace(f)(X),
+        "grad": lambda f: grad(f)(X),
+        "vjp": lambda f: vjp(f, X)[1](1.0),
+        "hvp": lambda f: hvp(f, (X,), (X,)),
+        "jacobian": lambda f: jacobian(f)(X),
+        "vmap": lambda f: vmap(f)(np.ones((2, 3))),
+    }
+    for kind, make in made.items():
+        for name, use in uses.items():
+            if (kind, name) == ("default", "vmap"):
+                continue  # a value of the program, which is one of a limited number
+            left = []
+            for _ in range(4):  # the first may stay with its program
+                batch = np.ones(3)
+                use(make(batch))
+                left.append(weakref.ref(batch))
+                del batch
+            gc.collect()
+            assert sum([batch() is not None for batch in left]) <= 1, (kind, name)

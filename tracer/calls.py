@@ -5,22 +5,20 @@
 
 from __future__ import annotations
 
-from types import MethodType
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from tracer.function import TracedFunction
-
 import functools
 import inspect
 from collections.abc import Iterable, Sequence
-from types import FunctionType
-from typing import Any
+from types import FunctionType, MethodType
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from tracer import errors, settings, trees
 from tracer.recording.captures import fingerprint
+
+if TYPE_CHECKING:
+    from tracer.function import TracedFunction
 
 
 class Call:
@@ -173,8 +171,50 @@ def _aliases(leaves: list[Any]) -> list[Any]:
     return [("same", k, first[i]) for k, i in arrays if first.setdefault(i, k) != k]
 
 
-@functools.lru_cache(maxsize=4096)
-def _signature(function: Any, state: tuple) -> inspect.Signature | None:
+# Signatures with what they were read from. A function is not kept alive: its closure may hold data.
+_Known = tuple[Any, Any, Any, inspect.Signature | None]
+_SIGNATURES: WeakKeyDictionary[Any, _Known] = WeakKeyDictionary()
+_OF_METHODS: WeakKeyDictionary[Any, _Known] = WeakKeyDictionary()
+
+
+def signature_of(function: Any) -> inspect.Signature | None:
+    """The signature of a callable, remembered; None if it has none."""
+    if isinstance(function, (np.ufunc, type(np.sum))):
+        return _of_numpy(function)
+    anchor, table = _anchor(function)
+    if anchor is None:
+        return _read_signature(function)
+    # Code and defaults may be replaced while the function stays the same object. What is remembered
+    # is alive, so that its numbers are not given to others.
+    plain = innermost(function)
+    code, defaults = getattr(plain, "__code__", None), getattr(plain, "__defaults__", None)
+    named = getattr(plain, "__kwdefaults__", None)
+    named = named and {name: id(value) for name, value in named.items()}
+    known = table.get(anchor)
+    if known is None or (known[0] is not code or known[1] is not defaults or known[2] != named):
+        known = table[anchor] = code, defaults, named, _read_signature(function)
+    return known[3]
+
+
+def _anchor(function: Any) -> tuple[Any, Any]:
+    """What a signature is remembered for, and where; None for what tells its own each time."""
+    kind = type(function)
+    if kind is FunctionType or kind is functools.partial:
+        return function, _SIGNATURES
+    if not callable(function):
+        return None, _SIGNATURES
+    inner = function.__func__ if kind is MethodType else kind.__call__
+    if type(inner) is not FunctionType or hasattr(function, "__signature__"):
+        return None, _SIGNATURES
+    return (None if hasattr(function, "__wrapped__") else inner), _OF_METHODS
+
+
+@functools.lru_cache(maxsize=2048)
+def _of_numpy(function: Any) -> inspect.Signature | None:
+    return _read_signature(function)
+
+
+def _read_signature(function: Any) -> inspect.Signature | None:
     plain = inspect.unwrap(function)
     if isinstance(plain, np.ufunc):  # its keywords (out, where, dtype …) are no arguments
         names = ["x"] if plain.nin == 1 else [f"x{k + 1}" for k in range(plain.nin)]
@@ -184,26 +224,6 @@ def _signature(function: Any, state: tuple) -> inspect.Signature | None:
         return inspect.signature(function)
     except (TypeError, ValueError):
         return None
-
-
-def signature_of(function: Any) -> inspect.Signature | None:
-    """The signature of a callable, remembered; None if it has none."""
-    plain = innermost(function)
-    # Defaults and code may be replaced while the function stays the same object. What a signature
-    # remembers is alive, so that its numbers are not given to others.
-    named = getattr(plain, "__kwdefaults__", None) or {}
-    state = (
-        tuple([id(value) for value in getattr(plain, "__defaults__", None) or ()]),
-        tuple([(name, id(value)) for name, value in named.items()]),
-        Same(getattr(plain, "__code__", None)),
-    )
-    try:
-        return _signature(function, state)
-    except TypeError:  # an unhashable callable object
-        try:
-            return inspect.signature(function)
-        except (TypeError, ValueError):
-            return None
 
 
 def bind(

@@ -15,7 +15,7 @@ import numpy as np
 
 from tracer import errors, trees
 from tracer.dispatch import nested_or_dispatch, prepare
-from tracer.engine import execute, owned, pair_inside
+from tracer.engine import execute, halves_inside, owned, pair_inside
 from tracer.function import TracedFunction
 from tracer.leaf import Leaf
 from tracer.recording.active import ACTIVE
@@ -104,25 +104,20 @@ def linearize(function: TracedFunction, primals: tuple) -> tuple[Any, Callable[.
         wrt = selected.wrt(trace)
         count = len(trace.graph.outputs)
         specs = [trace.graph.inputs[place].specs[0] for place in wrt]
-        if ACTIVE.get() is None:
+        recorder = ACTIVE.get()
+        if recorder is None:
             first, second = leaf.linear(wrt)
             results = first.run(*inputs)
             values = results[:count]
             saved = owned(results[count:], inputs, values)
-        elif draws(trace.graph):
-            values, apply = pair_inside(leaf, "jvp", wrt, inputs)
         else:
-            values = execute(leaf, "forward", (), inputs)
+            inside = pair_inside if draws(trace.graph) else halves_inside
+            values, apply = inside(leaf, "jvp", wrt, inputs)
 
         def linear(*tangents: Any) -> Any:
             flat, _ = flat_tangents(primals, tangents)
             given = [fitted(t, spec, "tangent") for t, spec in zip(flat, specs, strict=True)]
-            if ACTIVE.get() is None:
-                pushed = second.run(*saved, *given)
-            elif draws(trace.graph):
-                pushed = apply(given)
-            else:
-                pushed = execute(leaf, "jvp", wrt, [*inputs, *given])[count:]
+            pushed = second.run(*saved, *given) if recorder is None else apply(given)
             return tangent_tree(trace, [*values, *pushed])
 
         return trace.outputs(values), linear

@@ -2,6 +2,9 @@
 
 >>> call, names = prepare(function, args, kwargs)
 >>> dispatch(function, call, names, run)
+
+Programs are made for sizes that are not known before a call (of ``x[x > 0]``) where that can be;
+where a rule must know them, for one size each.
 """
 
 from __future__ import annotations
@@ -9,21 +12,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tracer import errors, settings, trees
+from tracer import errors, settings
 from tracer.calls import Call, argument_names, bind, flatten_call, with_static
-from tracer.function import TracedFunction, logger
+from tracer.function import TracedFunction
 from tracer.graph.evaluate import GuardMiss
 from tracer.leaf import Leaf
+from tracer.making import NeedsValues, leaf_names, make_leaf, trace_call
 from tracer.ops.entropy import one_call, same_again
 from tracer.recording.active import ACTIVE
-from tracer.recording.trace import Trace, trace_function
-from tracer.rules.declare import load_rules
-from tracer.weak_ints import BRANCHES, keep_static, serves_every_value, with_weak_ints
-
-load_rules()  # before the first trace, whose hooks must not stand in for names in the rules
-
+from tracer.weak_ints import BRANCHES, keep_static, with_weak_ints
 
 ATTEMPTS = 30  # traces of one call whose branches depend on what no argument decides
+# What rules raise that calculate with sizes, where a size is a Dim and no number.
+UNSIZED = (TypeError, AttributeError, ValueError, errors.MissingRule)
+Run = Callable[[Leaf, list[Any]], Any]
 
 
 def prepare(
@@ -37,156 +39,104 @@ def prepare(
     return call_ if ACTIVE.get() is not None else with_weak_ints(function.cache, call_), names
 
 
-def leaf_names(call: Call, names: Sequence[str]) -> list[str]:
-    """A name for each leaf: the last part of its path."""
-    args, kwargs = trees.unflatten(call.structure, list(range(len(call.leaves))))
-    found = [""] * len(call.leaves)
-    for name, value in zip(names, [*args, *kwargs.values()], strict=True):
-        for number, path in zip(trees.flatten(value)[0], trees.paths(value, name), strict=True):
-            found[number] = _last_part(path)
-    return found
-
-
-def _last_part(path: str) -> str:
-    text = path.replace("]", "").replace("'", "").replace('"', "")
-    for mark in "[.":
-        text = text.replace(mark, "\0")
-    parts = [part for part in text.split("\0") if part]
-    start = len(parts) - 1
-    while start > 0 and parts[start].isdigit():
-        start -= 1
-    return "_".join(parts[start:]) or "x"
-
-
-def make_leaf(
-    function: TracedFunction, call: Call, names: Sequence[str], reason: str, keep: bool = True,
-    runs_now: bool = False,
-) -> Leaf:  # fmt: skip
-    """Trace the function for this call and remember the program, unless there are too many.
-
-    Raises
-    ------
-    NeedsValues
-        If ints that are inputs in this call must be parts of the program.
-    """
-    title = f"{getattr(function, '__name__', 'f')}({', '.join(names)})"
-    trace = _trace_weak(function, call, names, title) if call.weak else None
-    trace = trace or _trace(function, call, names, title, not keep)
-    if not runs_now:
-        trace.seen.clear()
-    leaf = Leaf(trace, settings.current().numerics, interpreted=not keep)
-    if keep:
-        function.cache.add(call.key, leaf, f"{title}: {reason}")
-    elif not function.cache.full:
-        function.cache.full = True
-        logger.warning(
-            "%s took more than %d ways through its branches: further ones are interpreted",
-            title, settings.current().max_branches,
-        )  # fmt: skip
-    level = 30 if settings.current().log_retraces else 20
-    logger.log(level, "traced %s: %s", title, reason)
-    return leaf
-
-
-class NeedsValues(Exception):
-    """Ints that vary are read by the function, or make it raise: each value its own program."""
-
-    def __init__(self, places: frozenset[int], raised: bool = False):
-        self.places = places
-        self.raised = raised
-        super().__init__(places)
-
-
-def _trace(
-    function: TracedFunction, call: Call, names: Sequence[str], title: str, keeps: bool = False
-) -> Trace:
-    return trace_function(
-        function.__tracer_function__,
-        call.leaves,
-        call.structure,
-        leaf_names(call, names),
-        title,
-        call.static,
-        call.weak,
-        call.key in function.cache.sized,
-        keeps,
-    )
-
-
-def _trace_weak(function: TracedFunction, call: Call, names: Sequence[str], title: str) -> Trace:
-    """A trace with ints among its inputs, if it holds for all their values."""
-    assert call.plain is not None
-    plain = call.plain
-    try:
-        trace = _trace(function, call, names, title)
-        places = serves_every_value(
-            function.__tracer_function__, call, trace, lambda: _trace(function, plain, names, title)
-        )
-    except Exception as error:  # told of the call as it is
-        raise NeedsValues(call.weak, True) from error
-    if places:
-        raise NeedsValues(places)
-    return trace
-
-
 @one_call
 def dispatch(
-    function: TracedFunction, call: Call, names: Sequence[str],
-    run: Callable[[Leaf, list[Any]], Any], attempts: int = ATTEMPTS,
-) -> Any:  # fmt: skip
+    function: TracedFunction, call: Call, names: Sequence[str], run: Run, attempts: int = ATTEMPTS
+) -> Any:
     """Run the leaf whose guards hold, the last used first; trace a new one if none does."""
-    plain = function.__tracer_function__
-    leaves = function.cache.leaves(call.key)
-    reason = "first call" if not function.cache.entries else "new signature"
-    if call.weak:
-        reason = f"{', '.join([leaf_names(call, names)[k] for k in sorted(call.weak)])} varies"
-    missed = 0
+    known = Search(function, call, names)
+    if known.serves(run):
+        return known.result
     limit = settings.current().max_branches
-    hopeless = not call.weak and len(leaves) >= limit and function.cache.is_hopeless(call.key)
-    if hopeless:
-        missed, reason = limit, "another branch, as in the calls before"
-    for position, leaf in enumerate([] if hopeless else list(leaves)):
-        inputs = leaf.inputs(plain, call.leaves)
+    if known.missed >= limit:
+        function.cache.count_miss(call.key)
+    try:
+        if call.weak and known.missed >= BRANCHES:
+            raise NeedsValues(call.weak)
+        keep = known.missed < limit
+        leaf = make_leaf(function, call, names, known.reason, keep, runs_now=True)
+    except NeedsValues as needs:
+        if known.leaves and needs.raised and call.plain is not None:  # others of its values serve
+            return dispatch(function, call.plain, names, run)
+        found = leaf_names(call, names)
+        which = ", ".join([found[k] for k in sorted(needs.places)])
+        function.cache.note(f"{which} is read: each value has its own program")
+        return dispatch(function, keep_static(function.cache, call, needs.places), names, run)
+    if len(known.leaves) > limit:  # programs for captured values that are gone
+        with function.cache.lock:
+            del known.leaves[limit:]
+    return _run_new(function, call, names, run, leaf, attempts)
+
+
+class Search:
+    """The programs of one signature, tried in turn.
+
+    Attributes
+    ----------
+    result
+        Of the program that served, if one did.
+    missed : int
+        How many programs stand for other branches.
+    reason : str
+        Why a new trace is needed.
+    """
+
+    def __init__(self, function: TracedFunction, call: Call, names: Sequence[str]):
+        self.function = function
+        self.call = call
+        self.leaves = function.cache.leaves(call.key)
+        self.result: Any = None
+        self.missed = 0
+        self.reason = "first call" if not function.cache.entries else "new signature"
+        if call.weak:
+            varied = [leaf_names(call, names)[k] for k in sorted(call.weak)]
+            self.reason = f"{', '.join(varied)} varies"
+
+    def serves(self, run: Run) -> bool:
+        """Whether one of the programs did it."""
+        cache, key, limit = self.function.cache, self.call.key, settings.current().max_branches
+        if not self.call.weak and len(self.leaves) >= limit and cache.is_hopeless(key):
+            self.missed, self.reason = limit, "another branch, as in the calls before"
+            return False
+        for position, leaf in enumerate(list(self.leaves)):
+            if self._runs(leaf, run):
+                if position and self.leaves[0] is not leaf:
+                    _move_to_front(self.function, self.leaves, leaf)
+                cache.streaks.pop(key, None)
+                return True
+        return False
+
+    def _runs(self, leaf: Leaf, run: Run) -> bool:
+        """Run one program, if it stands for this call; else say why it does not."""
+        inputs = leaf.inputs(self.function.__tracer_function__, self.call.leaves)
         if inputs is None:
-            reason = "a captured value changed"
-            continue
+            self.reason = "a captured value changed"
+            return False
         try:
-            result = run(leaf, inputs)
+            self.result = run(leaf, inputs)
         except GuardMiss as miss:
-            reason = f"another branch (guard {miss.position})"
-            missed += 1
-            continue
+            self.reason = f"another branch (guard {miss.position})"
+            self.missed += 1
+            return False
         except errors.CheckFailed:
-            _forget(function, call, leaf)
+            _forget(self.function, self.call, leaf)
             raise
         except errors.TracerError as error:
             if not (isinstance(error, UNSIZED) and _has_free_sizes(leaf)):
                 raise
-            reason = "a rule that needs to know the sizes"
-            continue
+            self.reason = "a rule that needs to know the sizes"
+            return False
         except Exception as error:  # the user's code may catch it: a trace of it tells
-            reason = f"a value that raises {type(error).__name__}"
-            continue
-        if position and leaves[0] is not leaf:
-            _move_to_front(function, leaves, leaf)
-        function.cache.streaks.pop(call.key, None)
-        return result
-    if missed >= limit:
-        function.cache.count_miss(call.key)
-    try:
-        if call.weak and missed >= BRANCHES:
-            raise NeedsValues(call.weak)
-        leaf = make_leaf(function, call, names, reason, keep=missed < limit, runs_now=True)
-    except NeedsValues as needs:
-        if leaves and needs.raised and call.plain is not None:  # others of its values serve
-            return dispatch(function, call.plain, names, run)
-        found = leaf_names(call, names)
-        which = ", ".join([found[k] for k in sorted(needs.places)])
-        function.cache.reasons.append(f"{which} is read: each value has its own program")
-        return dispatch(function, keep_static(function.cache, call, needs.places), names, run)
-    if len(leaves) > limit:  # programs for captured values that are gone
-        with function.cache.lock:
-            del leaves[limit:]
+            self.reason = f"a value that raises {type(error).__name__}"
+            return False
+        return True
+
+
+def _run_new(
+    function: TracedFunction, call: Call, names: Sequence[str], run: Run, leaf: Leaf, attempts: int
+) -> Any:
+    """Run the program that was traced for this very call."""
+    plain = function.__tracer_function__
     inputs = leaf.inputs(plain, call.leaves)
     if inputs is None:
         _forget(function, call, leaf)
@@ -202,27 +152,17 @@ def dispatch(
         return dispatch(function, call, names, run, attempts - 1)
     except Exception as error:
         _forget(function, call, leaf)
-        if not _is_about_sizes(function, call, leaf, error):
+        known = call.key in function.cache.sized
+        if known or not isinstance(error, UNSIZED) or not _has_free_sizes(leaf):
             raise
     finally:
         leaf.trace.seen.clear()
-    with function.cache.lock:
-        function.cache.sized.add(call.key)
-    return dispatch(function, call, names, run)
-
-
-def _is_about_sizes(function: TracedFunction, call: Call, leaf: Leaf, error: Exception) -> bool:
-    """Whether a trace in which sizes are read might succeed: some rules need to know them."""
-    if call.key in function.cache.sized or not isinstance(error, UNSIZED):
-        return False
-    return _has_free_sizes(leaf)
+    with function.cache.sizing(call.key):
+        return dispatch(function, call, names, run)
 
 
 def _has_free_sizes(leaf: Leaf) -> bool:
     return any([not spec.is_static for node in leaf.trace.graph.order for spec in node.specs])
-
-
-UNSIZED = (TypeError, AttributeError, ValueError, errors.MissingRule)
 
 
 def _forget(function: TracedFunction, call: Call, leaf: Leaf) -> None:
@@ -243,26 +183,21 @@ def _move_to_front(function: TracedFunction, leaves: list[Leaf], leaf: Leaf) -> 
             leaves.insert(0, leaf)
 
 
-def nested_or_dispatch(
-    function: TracedFunction, call_: Call, names: Sequence[str], run: Any
-) -> Any:
-    if ACTIVE.get() is None:
-        return dispatch(function, call_, names, run)
-    title = getattr(function, "__name__", "f")
-    with same_again():
-        trace = trace_function(
-            function.__tracer_function__,
-            call_.leaves,
-            call_.structure,
-            leaf_names(call_, names),
-            title,
-            call_.static,
-        )
-    leaf = Leaf(trace, "exact")
-    inputs = leaf.inputs(function.__tracer_function__, call_.leaves)
-    if inputs is None:
-        raise leaf.changed(function.__tracer_function__, call_.leaves)
-    return run(leaf, inputs)
+# -- calls that keep no program -----------------------------------------------------------------
+def nested_or_dispatch(function: TracedFunction, call: Call, names: Sequence[str], run: Run) -> Any:
+    """Inside a trace, ``run`` records a trace of the function in the one around it."""
+    recorder = ACTIVE.get()
+    if recorder is None:
+        return dispatch(function, call, names, run)
+    leaf, inputs = _once(function, call, names)
+    recorded = len(recorder.nodes)
+    try:
+        return run(leaf, inputs)
+    except UNSIZED:  # a rule that needs to know the sizes, unless something was recorded already
+        again = not recorder.reads_sizes and _has_free_sizes(leaf)
+        if not again or len(recorder.nodes) > recorded:
+            raise
+    return run(*_once(function, call, names, sized=True))
 
 
 def trace_again(
@@ -270,17 +205,26 @@ def trace_again(
 ) -> tuple[Leaf, list[Any]]:
     """A trace for one call alone, to be interpreted, and its inputs."""
     call, names = prepare(function, args, kwargs)
+    sized = call.key in function.cache.sized
+    return _once(function, call.plain or call, names, sized, interpreted=True)
+
+
+def _once(
+    function: TracedFunction, call: Call, names: Sequence[str], sized: bool = False,
+    interpreted: bool = False,
+) -> tuple[Leaf, list[Any]]:  # fmt: skip
+    """A program for this call, which is not kept, and its inputs."""
     plain = function.__tracer_function__
-    title = getattr(function, "__name__", "f")
-    labels = leaf_names(call, names)
-    trace = trace_function(plain, call.leaves, call.structure, labels, title, call.static)
-    leaf = Leaf(trace, "exact", interpreted=True)
+    with same_again():
+        trace = trace_call(function, call, names, getattr(function, "__name__", "f"), sized)
+    leaf = Leaf(trace, "exact", interpreted)
     inputs = leaf.inputs(plain, call.leaves)
     if inputs is None:
         raise leaf.changed(plain, call.leaves)
     return leaf, inputs
 
 
+# -- the usual call of plain arrays -------------------------------------------------------------
 def is_simple(function: TracedFunction) -> bool:
     """Whether calls of plain arrays may go straight to their program."""
     checked = settings.current().check if function.check is None else function.check

@@ -11,9 +11,11 @@ import functools
 import logging
 import sys
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
+from weakref import ref
 
 from tracer import settings
 from tracer.calls import innermost
@@ -165,6 +167,7 @@ def _rebuild(function: Any, static: Any, check: Any, backend: Any) -> TracedFunc
 
 PATIENCE = 8  # calls that try all programs of a signature in vain before most stop trying
 RETRY = 32  # every so many calls after that, one tries again
+REASONS = 50  # so many are remembered
 
 
 class Cache:
@@ -213,10 +216,33 @@ class Cache:
             self.entries.setdefault(key, []).insert(0, leaf)
             self.entries.move_to_end(key)
             while len(self.entries) > settings.current().cache_size:
-                self.entries.popitem(last=False)
+                dropped, _ = self.entries.popitem(last=False)
+                self.sized.discard(dropped)
                 self.flat.clear()
+            self.note(reason)
+
+    def note(self, reason: str) -> None:
+        """Remember why a program was made, for `explain`."""
+        with self.lock:
             self.reasons.append(reason)
-            del self.reasons[:-50]
+            del self.reasons[:-REASONS]
+
+    @contextmanager
+    def sizing(self, key: tuple) -> Iterator[None]:
+        """Make programs of a signature for one size of each value, from now on if it succeeds.
+
+        The mark goes with the last of these programs: a later one may do without.
+        """
+        with self.lock:
+            self.sized.add(key)
+        made = False
+        try:
+            yield
+            made = True
+        finally:
+            with self.lock:
+                if not made or key not in self.entries:
+                    self.sized.discard(key)
 
     def latest(self) -> Leaf | None:
         for leaves in reversed(self.entries.values()):
@@ -226,7 +252,8 @@ class Cache:
 
 
 # Functions with one code object share programs: `grad(lambda w: loss(w, batch))` in a loop is free.
-_CACHES: OrderedDict[tuple, tuple[Any, Cache]] = OrderedDict()
+# Any other callable has programs of its own, which go with it: it may hold data.
+_CACHES: OrderedDict[tuple, tuple[Callable[[], Any], Cache]] = OrderedDict()
 _CACHES_LOCK = own_lock()
 CACHES_LIMIT = 1_000
 
@@ -244,13 +271,28 @@ def shared_cache(function: Any, static: tuple[str, ...]) -> Cache:
     key = (id(anchor), id(table), static, *recipe)
     with _CACHES_LOCK:
         found = _CACHES.get(key)
-        if found is None or found[0] is not anchor:
-            found = _CACHES[key] = (anchor, Cache())
+        if found is None or found[0]() is not anchor:
+            found = _CACHES[key] = (_held(anchor, key, shared), Cache())
             while len(_CACHES) > CACHES_LIMIT:
                 _CACHES.popitem(last=False)
         else:
             _CACHES.move_to_end(key)
         return found[1]
+
+
+def _held(anchor: Any, key: tuple, strongly: bool) -> Callable[[], Any]:
+    """A reference to what programs belong to."""
+    try:
+        return (lambda: anchor) if strongly else ref(anchor, lambda gone: _drop(key, gone))
+    except TypeError:  # an object with slots
+        return lambda: anchor
+
+
+def _drop(key: tuple, gone: Any) -> None:
+    """Forget the programs of a callable that is gone; called in the middle of anything."""
+    found = _CACHES.get(key)
+    if found is not None and found[0] is gone:
+        _CACHES.pop(key, None)
 
 
 def _recipe(plain: Any) -> tuple[Any, list[Any]]:

@@ -17,10 +17,10 @@ import numpy as np
 from tracer import errors, trees
 from tracer.axes import Axis, axes_of_call, batch_size, leaf_paths, placed, spread, value_of
 from tracer.calls import Call, argument_names
-from tracer.dispatch import leaf_names
 from tracer.function import TracedFunction
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.evaluate import GuardMiss, evaluate
+from tracer.making import leaf_names
 from tracer.recording.active import ACTIVE
 from tracer.recording.instrument import instrumented
 from tracer.recording.recorder import Recorder

@@ -112,7 +112,7 @@ def array_spec(shape: Shape, dtype) -> ArraySpec:
     key = (shape, dtype)
     found = _ARRAY_SPECS.get(key)
     if found is None:
-        if len(_ARRAY_SPECS) > 50_000:
+        if len(_ARRAY_SPECS) > 20_000:
             _ARRAY_SPECS.clear()
         found = _ARRAY_SPECS[key] = ArraySpec(tuple(shape), np.dtype(dtype))
     return found

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -34,7 +35,7 @@ BY_SCHEMA: dict[str, Callable[[Op, Params, Specs, str], Specs]] = {
 }
 
 _KNOWN: dict[tuple, Specs] = {}
-LIMIT = 50_000
+LIMIT = 20_000
 
 
 def infer(op: Op, params: Params, specs: Specs, spelling: str = "") -> Specs:
@@ -92,9 +93,17 @@ def _infer(op: Op, params: Params, specs: Specs, spelling: str) -> Specs:
     shapes = _shapes(op, params, specs)
     if shapes is not None:
         return with_shapes(types_of(op, params, specs, spelling), shapes)
+    if op.name == "reshape" and _is_whole(params.args[1]):  # NumPy refuses any other size
+        specs = tuple([array_spec(spec.seen_shape, spec.dtype) for spec in specs])
     if op.name in DATA_DEPENDENT or (op.name == "where" and len(params.args) == 1):
         return infer_by_values(op, params, specs, spelling)
     return BY_SCHEMA.get(op.schema.kind, probe)(op, params, specs, spelling)
+
+
+def _is_whole(shape: Any) -> bool:
+    """Whether a shape leaves no size open."""
+    sizes = shape if type(shape) is tuple else (shape,)
+    return all([type(size) is int and size >= 0 for size in sizes])
 
 
 def _shapes(op: Op, params: Params, specs: Specs) -> tuple[Shape, ...] | None:

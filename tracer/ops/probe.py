@@ -77,6 +77,7 @@ def probe(
 
 
 _TYPES: dict[tuple, tuple[ArraySpec, ...]] = {}
+LIMIT = 20_000
 
 
 def types_of(
@@ -94,6 +95,8 @@ def types_of(
     key = (op, spelling == "operator", params.key(), kinds)
     found = _TYPES.get(key)
     if found is None:
+        if len(_TYPES) > LIMIT:
+            _TYPES.clear()
         operands = [stand_in(spec, shape) for spec, shape in zip(specs, shapes, strict=True)]
         found = _TYPES[key] = run(op, params, operands, spelling)
     return found

@@ -173,9 +173,9 @@ def trace_function(
     name = getattr(plain, "__name__", "f")
     name = "result" if not name.isidentifier() or name.startswith("_") else name
     recorder = Recorder(name, title or name)
-    recorder.reads_sizes = reads_sizes
-    recorder.kept = [] if keeps else None
     enclosing = ACTIVE.get()
+    recorder.reads_sizes = reads_sizes or (enclosing is not None and enclosing.reads_sizes)
+    recorder.kept = [] if keeps else None
     # What a nested trace reads from outside belongs to the outermost trace, as an input of it.
     captures = Captures(recorder) if enclosing is None else enclosing.captures
     recorder.captures = captures

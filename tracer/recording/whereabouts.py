@@ -171,6 +171,7 @@ _FILES: dict[str, SourceFile] = {}
 _POSITIONS: dict[int, tuple[CodeType, list[Any]]] = {}
 _OWN: dict[str, bool] = {}
 LIMIT = 20_000
+KEPT = 2_000  # files, and codes with the positions of all their instructions
 
 
 def is_library(filename: str) -> bool:
@@ -183,7 +184,7 @@ def is_library(filename: str) -> bool:
             parts = set(path.replace("\\", "/").split("/"))
             found = found or bool(parts & LIBRARIES) or os.path.basename(path)[:-3] in LIBRARIES
         found = found or filename.startswith("<__array_function__") or filename == "<frozen runpy>"
-        if len(_OWN) > LIMIT:
+        if len(_OWN) > KEPT:
             _OWN.clear()
         _OWN[filename] = found
     return found
@@ -332,7 +333,7 @@ def _parts(file: SourceFile, code: CodeType, instruction: int) -> tuple[tuple, T
 def _position(code: CodeType, instruction: int) -> tuple[int, int, int, int]:
     known = _POSITIONS.get(id(code))
     if known is None or known[0] is not code:
-        if len(_POSITIONS) > LIMIT:
+        if len(_POSITIONS) > KEPT:
             _POSITIONS.clear()
         known = _POSITIONS[id(code)] = (code, list(code.co_positions()))
     line, end_line, column, end_column = known[1][instruction // 2]
