@@ -161,9 +161,6 @@ def _made_by_library(function: FunctionType) -> tuple:
 
 CONTAINERS = (*ROWS, *TABLES, set, frozenset, array.array, bytearray)
 NUMERIC = (float, complex, np.generic, np.ndarray)
-LIBRARY_MODULES = frozenset(
-    {"numpy", "scipy", "math", "cmath", "builtins", "operator", "functools", "warnings"}
-)
 
 
 def holds_arrays(value: Any, depth: int = 8) -> bool:
@@ -329,8 +326,3 @@ def _last_name(path: Path) -> str:
         if kind in ("name", "cell", "attr") or (kind == "item" and isinstance(key, str)):
             return str(key)
     return ""
-
-
-def is_library_module(value: Any) -> bool:
-    """Modules whose constants never change: ``np.pi``, ``math.e``."""
-    return isinstance(value, ModuleType) and value.__name__.split(".", 1)[0] in LIBRARY_MODULES

@@ -215,6 +215,13 @@ class Identities:
         if origin.path is not None:
             self.captures.condition(origin.path.then("attr", "base"), None)
 
+    def owns(self, tensor: TracedTensor) -> None:
+        """``tensor.flags`` are read: an argument's memory is its own, or not, as now."""
+        origin = self.origin(tensor)
+        if origin.path is not None:
+            way = origin.path.then("attr", "flags").then("attr", "owndata")
+            self.captures.condition(way, np.asarray(origin.thing).flags.owndata)
+
     # -- how the answers become conditions ---------------------------------------------------
     def _outwards(self, array: Any) -> list[Origin]:
         """A Tensor, then what its memory came from, and so on."""

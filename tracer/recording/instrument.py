@@ -23,13 +23,14 @@ import numpy as np
 from tracer.ops.originals import is_stand_in, original_of
 from tracer.recording import protocols
 from tracer.recording.active import ACTIVE
-from tracer.recording.captures import CONTAINERS, Captures, is_library_module
+from tracer.recording.captures import CONTAINERS, Captures
 from tracer.recording.contents import globals_of, is_users_class
 from tracer.recording.escapes import outside
 from tracer.recording.loads import MONITOR, watched_code
 from tracer.recording.mathematics import math_call
-from tracer.recording.paths import MISSING, Path
+from tracer.recording.paths import MISSING, Path, is_library_module
 from tracer.recording.random_hooks import random_call
+from tracer.recording.reflection import environment
 from tracer.recording.scipy_hooks import hooked
 from tracer.recording.substitutes import loaded, substitute
 from tracer.recording.tensor import TracedTensor
@@ -156,7 +157,7 @@ class Monitor:
     def item(self, owner: Any, key: Any, deep: bool = True) -> Any:
         """``owner[key]``."""
         if owner is os.environ:
-            return protocols.environment(self, "__getitem__", key)
+            return environment(self, "__getitem__", key)
         self.hashed(key)
         if type(owner) not in protocols.PLAIN:
             answer = protocols.ask(self.captures, owner, "__getitem__", key)
@@ -217,7 +218,7 @@ class Monitor:
         if isinstance(function, MethodType) and holds_data(function.__self__):
             protocols.unseen(self.captures, function.__self__)
         if getattr(function, "__self__", None) is os.environ:
-            return functools.partial(protocols.environment, self, function.__name__)
+            return functools.partial(environment, self, function.__name__)
         return protocols.builtin(self, function)
 
     # -- what Python calls by itself -----------------------------------------------------------
@@ -251,6 +252,12 @@ class Monitor:
         """``left is right``."""
         return self.captures.identities.same(left, right)
 
+    def local(self, names: Any) -> Any:
+        """``locals()`` or ``dir()``, without this monitor."""
+        if isinstance(names, list):
+            return [name for name in names if name != MONITOR]
+        return {name: value for name, value in names.items() if name != MONITOR}
+
     def hashed(self, key: Any) -> Any:
         """A key, or a member of a set: an object may count by its identity."""
         if type(key) not in protocols.PLAIN:
@@ -270,7 +277,7 @@ class Monitor:
     def contains(self, item: Any, container: Any) -> Any:
         """``item in container``."""
         if container is os.environ:
-            return protocols.environment(self, "__contains__", item)
+            return environment(self, "__contains__", item)
         answer = protocols.ask(self.captures, container, "__contains__", item)
         if answer is not NotImplemented:
             return bool(answer)

@@ -184,8 +184,13 @@ class _Loads(ast.NodeTransformer):
         return self._call(node, "item", node.value, node.slice)
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
-        if isinstance(node.func, ast.Name) and node.func.id in ("super", "locals", "globals"):
+        name = node.func.id if isinstance(node.func, ast.Name) else ""
+        if name in ("super", "globals"):
             return node
+        if name == "locals" or (name in ("vars", "dir") and not node.args):
+            return self._call(node, "local", node)
+        if name in ("eval", "exec") and len(node.args) == 1 and not node.keywords:
+            node.args += [_called(node, "globals"), _called(node, "locals")]
         self.generic_visit(node)
         node.func = self._call(node.func, "callee", self._shallow(node.func))
         node.args = [self._handed(argument) for argument in node.args]
@@ -410,6 +415,12 @@ class _Loads(ast.NodeTransformer):
         for part in ast.walk(node):  # their own positions are unreliable before 3.12
             ast.copy_location(part, node)
         return node
+
+
+def _called(place: ast.AST, name: str) -> ast.Call:
+    """``name()``, at the place of another node."""
+    function = ast.copy_location(ast.Name(id=name, ctx=ast.Load()), place)
+    return ast.copy_location(ast.Call(func=function, args=[], keywords=[]), place)
 
 
 def _empty_defaults(arguments: ast.arguments) -> None:

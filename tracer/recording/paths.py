@@ -10,10 +10,13 @@ import inspect
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import MethodType
+from types import MethodType, ModuleType
 from typing import Any
 
 MISSING = object()
+LIBRARY_MODULES = frozenset(
+    {"numpy", "scipy", "math", "cmath", "builtins", "operator", "functools", "warnings"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,3 +115,8 @@ def plain_function(function: Any) -> Any:
             function = function.__tracer_function__
         else:
             return function
+
+
+def is_library_module(value: Any) -> bool:
+    """Modules whose constants never change: ``np.pi``, ``math.e``."""
+    return isinstance(value, ModuleType) and value.__name__.split(".", 1)[0] in LIBRARY_MODULES

@@ -13,7 +13,6 @@ import collections
 import contextlib
 import functools
 import operator
-import os
 import types
 import weakref
 from collections.abc import Callable, Iterator
@@ -24,6 +23,7 @@ import numpy as np
 
 from tracer.recording.active import ACTIVE
 from tracer.recording.captures import CONTAINERS, Captures
+from tracer.recording.reflection import SPECIAL
 from tracer.recording.tensor import TracedScalar, TracedTensor
 from tracer.recording.whereabouts import is_users
 
@@ -83,7 +83,7 @@ KEEPING = frozenset({"append", "appendleft", "extend", "extendleft", "insert"})
 
 # What only looks at types, or keeps what it is given.
 QUIET = frozenset(
-    {isinstance, issubclass, callable, super, object, print, property, setattr, delattr}
+    {issubclass, callable, super, object, print, property, setattr, delattr}
     | {functools.partial, types.SimpleNamespace, contextlib.nullcontext, weakref.ref}
 )
 
@@ -297,11 +297,11 @@ def builtin(monitor: Monitor, function: Any, seen: Any = None) -> Any:
         isinstance(plain, FunctionType) and is_users(plain.__code__.co_filename)
     ):  # fmt: skip
         return function
-    if (_is_hashable(function) and function in QUIET) or _root(function) in FRAMES:
-        return run
     special = SPECIAL.get(function) if _is_hashable(function) else None
     if special is not None:
         return functools.partial(special, monitor)
+    if (_is_hashable(function) and function in QUIET) or _root(function) in FRAMES:
+        return run
     asking = ASKING.get(function) if _is_hashable(function) else None
     iterating = goes_through(function)
     numeric = isinstance(function, np.ufunc) or _root(function) == "numpy"
@@ -435,61 +435,3 @@ def with_seen_parts(captures: Captures, function: FunctionType) -> FunctionType:
     )  # fmt: skip
     made.__kwdefaults__ = function.__kwdefaults__
     return made
-
-
-# -- builtins that read types, attributes or the environment --------------------------------------
-def _type(monitor: Monitor, *args: Any, **keywords: Any) -> Any:
-    """``type(x)`` of a traced array is the type that it has in plain code."""
-    if len(args) == 1 and isinstance(args[0], TracedTensor):
-        kind = args[0].__class__
-        return np.ndarray if kind is TracedTensor else kind
-    return type(*args, **keywords)
-
-
-def _vars(monitor: Monitor, *args: Any) -> Any:
-    table = vars(*args)
-    path = monitor.captures.path_of(args[0]) if args else None
-    return table if path is None else monitor.captures.take(table, path.then("attr", "__dict__"))
-
-
-def _getattr(monitor: Monitor, owner: Any, name: str, *default: Any) -> Any:
-    try:
-        return monitor.attr(owner, name)
-    except AttributeError:
-        if not default:
-            raise
-        return default[0]
-
-
-def _hasattr(monitor: Monitor, owner: Any, name: str) -> bool:
-    found = hasattr(owner, name)
-    path = monitor.captures.path_of(owner)
-    if path is not None:
-        monitor.captures.condition(path.then("has", name), found)
-    return found
-
-
-def _getenv(monitor: Monitor, key: str, default: Any = None) -> Any:
-    return environment(monitor, "get", key, default)
-
-
-def environment(monitor: Monitor, method: str, *args: Any) -> Any:
-    """A method of ``os.environ``, asked again before each call."""
-    from tracer.recording.paths import Path
-
-    path = Path("globals", vars(os), (("name", "environ"), ("attr", method)))
-    return monitor.captures.take(getattr(os.environ, method)(*args), path.then("call", (args, ())))
-
-
-def _id(monitor: Monitor, thing: Any) -> int:
-    return monitor.captures.identities.number(thing)
-
-
-SPECIAL: dict[Any, Callable[..., Any]] = {
-    type: _type, vars: _vars, getattr: _getattr, hasattr: _hasattr, os.getenv: _getenv, id: _id,
-    operator.is_: lambda monitor, left, right: monitor.same(left, right),
-    operator.is_not: lambda monitor, left, right: not monitor.same(left, right),
-    operator.eq: lambda monitor, left, right: monitor.compare("eq", left, right),
-    operator.ne: lambda monitor, left, right: monitor.compare("ne", left, right),
-    operator.contains: lambda monitor, container, item: monitor.contains(item, container),
-}  # fmt: skip

@@ -78,6 +78,10 @@ class TracedTensor(np.ndarray):
 
     # -- what Python asks ------------------------------------------------------------------
     @property
+    def __class__(self):
+        return type(self._value)
+
+    @property
     def dtype(self) -> np.dtype:
         value = self._value
         if isinstance(value, (np.ndarray, np.generic)):
@@ -117,6 +121,7 @@ class TracedTensor(np.ndarray):
 
     @property
     def flags(self) -> Any:
+        self._recorder.captures.identities.owns(self)
         return np.asarray(self._value).flags
 
     @property
@@ -160,9 +165,9 @@ class TracedTensor(np.ndarray):
         raise TypeError("a traced value can't be hashed: use its index or name as the key instead")
 
     def __repr__(self) -> str:
-        value = self._value
-        plain = isinstance(value, (np.ndarray, np.generic))
-        return f"Traced({value!r})" if plain else _text(self, repr(value))
+        if self._recorder.closed:  # it has left its trace
+            return f"Traced({self._value!r})"
+        return _text(self, repr(self._value))
 
     def __str__(self) -> str:
         return _text(self, str(self._value))
@@ -365,10 +370,6 @@ class TracedScalar(TracedTensor):
 
     def __rdivmod__(self, other: Any) -> Any:
         return other // self, other % self
-
-    @property
-    def __class__(self):
-        return type(self._value)
 
     def __setitem__(self, index: Any, value: Any) -> None:
         raise TypeError(f"'{type(self._value).__name__}' object does not support item assignment")

@@ -290,6 +290,7 @@ def private_copy(value: Any) -> Any:
         return value
     if value.flags.c_contiguous or value.flags.f_contiguous:
         found = value.copy(order="K")
+        found = found if value.flags.owndata else found.view()
     else:  # what is a view and what is a copy depends on the gaps
         low, high = byte_bounds(value)
         start = value.__array_interface__["data"][0] - low
