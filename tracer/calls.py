@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -91,31 +91,32 @@ def flat_call(what: Any, args: tuple) -> tuple[tuple, list[Any]] | None:
     key: list[Any] = [what]
     leaves: list[Any] = []
     for value in args:
-        if type(value) is dict:
-            names = tuple(value)
-            if not all([type(name) is str for name in names]):
-                return None
-            key.append(names)
-            if not _flat_leaves(value.values(), key, leaves):
-                return None
-        elif not _flat_leaves((value,), key, leaves):
+        kind = type(value)
+        if kind is np.ndarray and value.flags.carray:
+            key += (value.shape, value.dtype)
+            leaves.append(value)
+        elif kind is float:
+            key.append(kind)
+            leaves.append(value)
+        elif kind is not dict or not _flat_dict(value, key, leaves):
             return None
     return tuple(key), leaves
 
 
-def _flat_leaves(values: Iterable[Any], key: list[Any], leaves: list[Any]) -> bool:
-    for value in values:
-        kind = type(value)
-        if kind is np.ndarray:
-            if not value.flags.carray:
-                return False
-            key.append(value.shape)
-            key.append(value.dtype)
+def _flat_dict(value: dict[Any, Any], key: list[Any], leaves: list[Any]) -> bool:
+    names = tuple(value)
+    key.append(names)
+    for name, leaf in value.items():
+        kind = type(leaf)
+        if type(name) is not str:
+            return False
+        if kind is np.ndarray and leaf.flags.carray:
+            key += (leaf.shape, leaf.dtype)
         elif kind is float:
             key.append(kind)
         else:
             return False
-        leaves.append(value)
+    leaves += value.values()
     return True
 
 

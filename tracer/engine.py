@@ -128,8 +128,11 @@ def value_and_grad(
         kind = _scalar_kind(trace, has_aux)
         count = len(trace.graph.outputs)
 
+        one = trace.structure is trees.LEAF and not trace.fixed
+
         def finish(results: Sequence[Any]) -> Any:
-            return trace.outputs(results[:count]), selected.tree(results[count:])
+            value = results[0] if one else trace.outputs(results[:count])
+            return value, selected.tree(results[count:])
 
         def differentiate() -> Any:
             wrt = selected.wrt(trace)

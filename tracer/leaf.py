@@ -19,6 +19,7 @@ from tracer.passes.pipeline import optimise
 from tracer.recording.floating import PROGRAMS, relayed
 from tracer.recording.kept import Kept
 from tracer.recording.paths import MISSING
+from tracer.recording.steady import quickly
 from tracer.recording.streams import STREAMS, makes, transactional
 from tracer.recording.tensor import TracedTensor
 from tracer.recording.trace import Trace
@@ -71,6 +72,12 @@ class Leaf:
         self.graphs: dict[tuple, Any] = {}
         self.lock = own_lock()
         self.calls = 0  # counted while calls are checked
+        self.conditions = [quickly(condition) for condition in trace.conditions]
+        self.dynamic = trace.dynamic
+        captured = trace.graph.inputs[len(trace.dynamic) :]
+        self.captures = [
+            (path, node.specs[0]) for path, node in zip(trace.captures, captured, strict=False)
+        ]
         self.writes = any(effect.kind == "write" for effect in trace.graph.effects)
         self.makes = makes(trace.graph)
 
@@ -168,17 +175,16 @@ class Leaf:
 
     def inputs(self, function: Any, leaves: list[Any]) -> list[Any] | None:
         """The run-time inputs, captures read anew; None if a static capture has changed."""
-        trace = self.trace
-        for condition in trace.conditions:
-            if not condition.holds(function, leaves):
+        for holds in self.conditions:
+            if not holds(function, leaves):
                 return None
-        values = [leaves[number] for number in trace.dynamic]
-        for path, node in zip(trace.captures, trace.graph.inputs[len(values) :], strict=False):
+        values = [leaves[number] for number in self.dynamic]
+        for path, spec in self.captures:
             value = path.read(function, leaves)
-            if value is MISSING or not _fits(value, node.specs[0]):
+            if value is MISSING or not _fits(value, spec):
                 return None
             values.append(value)
-        values += trace.outer
+        values += self.trace.outer
         return values
 
     def changed(self, function: Any, leaves: list[Any]) -> errors.CaptureMutationError:

@@ -56,12 +56,14 @@ class Selection:
 
     def tree(self, gradients: Sequence[Any]) -> Any:
         """Gradients in the shape of the arguments: one, or a tuple."""
+        if self.alone:
+            return trees.unflatten(self.structures[0], gradients)
         rest = list(gradients)
         results = []
         for structure in self.structures:
             results.append(trees.unflatten(structure, rest[: structure.leaves]))
             del rest[: structure.leaves]
-        return results[0] if self.alone else tuple(results)
+        return tuple(results)
 
 
 def refuse_writes(trace: Trace) -> None:

@@ -176,6 +176,8 @@ def unflatten(structure: TreeDef, leaves: Sequence[Any]) -> Any:
         return leaves[0]
     if len(leaves) != structure.leaves:
         raise ValueError(f"{structure!s} takes {structure.leaves} leaves, not {len(leaves)}")
+    if structure.kind is dict and all([child is LEAF for child in structure.children]):
+        return dict(zip(structure.keys, leaves))  # the usual case
     return _build(structure, iter(leaves).__next__)
 
 

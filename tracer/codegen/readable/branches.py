@@ -155,7 +155,13 @@ class _Tree:
             leaf.outputs if last else outside, guards, derived=self.derived,
         )  # fmt: skip
         function = Function(
-            "", schedule(draft), self.text.names, self.text.constants, "value", base=indent
+            "",
+            schedule(draft),
+            self.text.names,
+            self.text.constants,
+            "value",
+            misses=self.text.misses,
+            base=indent,
         )
         function.guards_apart = True
         function.body()

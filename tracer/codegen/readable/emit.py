@@ -67,7 +67,7 @@ class Function:
         self.residuals = residuals
         self.saved = saved
         self.misses = misses
-        self.speller = Speller(constants, draft.derived)
+        self.speller = Speller(constants, draft.derived, live=misses == "live")
         self.constants = constants
         self.lines: list[str] = []
         self.line_of: dict[Node, int] = {}
@@ -228,7 +228,7 @@ class Function:
         region = node.regions[0]
         name = self.names.fresh(identifier(region.title.partition("(")[0]) or "block")
         draft = schedule(Draft(region.inputs, region.order, region.outputs))
-        body = Function(name, draft, self.names, self.constants, "value")
+        body = Function(name, draft, self.names, self.constants, "value", misses=self.misses)
         body.write()
         self.bodies += [*body.bodies, body]
         self.speller.regions[node] = name
