@@ -13,11 +13,14 @@ import subprocess
 import sys
 import threading
 import time
+import types
 
 import numpy as np
 import pytest
 
 from tracer import errors, grad, settings, trace, value_and_grad
+from tracer.ops.entropy import CALL
+from tracer.recording.active import ACTIVE, COMPUTING
 
 NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 X = np.array([0.5, 1.5, 2.5])
@@ -246,6 +249,86 @@ def test_a_trace_in_a_copied_context():
     assert trace(f)(X) == np.sum(X * 2)
 
 
+# -- context variables --------------------------------------------------------------------------
+RATE: contextvars.ContextVar = contextvars.ContextVar("RATE", default=1.0)
+UNSET: contextvars.ContextVar = contextvars.ContextVar("UNSET")
+
+
+def rated(x):
+    return np.sum(x) * RATE.get()
+
+
+def rated_if_set(x):
+    try:
+        return np.sum(x * UNSET.get())
+    except LookupError:
+        return np.sum(x * 7.0)
+
+
+def rated_anew(x):
+    token = RATE.set(10.0)
+    try:
+        return rated(x)
+    finally:
+        RATE.reset(token)
+
+
+TABLE = {"np": np, "RATE": RATE}
+exec("def sourceless(x):\n    return np.sum(x) * RATE.get()", TABLE)
+
+
+@pytest.mark.parametrize("function", [rated, rated_if_set, rated_anew, TABLE["sourceless"]])
+def test_context_variables_are_read_on_every_call(function):
+    traced = trace(function)
+
+    def same():
+        assert traced(X) == function(X)
+        np.testing.assert_allclose(grad(function)(X), np.full(3, function(np.ones(3)) / 3))
+
+    def changing():
+        same()
+        for value in (4.0, 0.5, 2, 3, np.float32(0.1)):
+            RATE.set(value)
+            UNSET.set(value)
+            same()
+
+    async def task(number):
+        RATE.set(float(number))
+        UNSET.set(2.0 * number)
+        await asyncio.sleep(0)
+        same()
+
+    async def tasks():
+        await asyncio.gather(*[task(number) for number in range(5)])
+
+    contextvars.copy_context().run(changing)
+    contextvars.copy_context().run(asyncio.run, tasks())
+    run_all([lambda k=k: (RATE.set(float(k)), same()) for k in range(4)])
+    same()
+
+
+def test_a_context_variable_that_stays_set_is_refused():
+    def f(x):
+        RATE.set(3.0)
+        return np.sum(x)
+
+    with pytest.raises(errors.CaptureMutationError, match="RATE"):
+        contextvars.copy_context().run(trace(f), X)
+    assert RATE.get() == 1.0
+
+
+def test_what_a_function_sets_by_itself_stays():
+    def f(x):
+        np.seterr(divide="ignore")
+        return np.sum(1 / x)
+
+    def run():
+        trace(f)(X)
+        return np.geterr()["divide"]
+
+    assert contextvars.copy_context().run(run) == "ignore" != np.geterr()["divide"]
+
+
 def test_generators_and_coroutines_are_refused():
     def generator(x):
         yield x * 2
@@ -348,6 +431,69 @@ def test_interrupts_at_random_moments():
         assert len(outcome) == 1 and isinstance(outcome[0], KeyboardInterrupt), outcome
         assert changed() == set()
         np.testing.assert_array_equal(trace(lambda x: loop(x, 2.0))(X), loop(X, 2.0))
+
+
+# State that a trace sets and takes back, as pairs of a name and what reads it.
+STATE = {
+    "recorder": ACTIVE.get, "computing": COMPUTING.get, "entropy": CALL.get,
+    "errors": lambda: tuple(np.geterr().items()), "settings": settings.current,
+    "stream": lambda: np.random.get_state()[1].tobytes(), "zeros": lambda: type(np.zeros(2)),
+}  # fmt: skip
+FACTOR = 1.5
+tripled = trace(lambda x: np.sum(loop(x, 3.0)))
+
+
+def entwined(x):
+    """Draws, branches, warnings held back, a traced function and a gradient inside."""
+    y = loop(x, FACTOR) / np.array([1.0, 2.0, 3.0, 4.0])
+    if np.sum(y) > 0:
+        y = y * 2
+    slopes = grad(lambda z: np.sum(loop(z, 2.0)))(x)
+    return np.sum(y) + tripled(x) + slopes[0] + math.sqrt(x[0]) + np.random.default_rng(0).random()
+
+
+def events_until(event, number, run):
+    """Run, interrupted at the n-th line or instruction of ours or of the user's; those it met."""
+    count = 0
+
+    def follow(frame, kind, argument):
+        nonlocal count
+        name = frame.f_code.co_filename
+        if name != __file__ and f"{os.sep}tracer{os.sep}" not in name:
+            return None
+        frame.f_trace_opcodes = event == "opcode"
+        if kind == event:
+            count += 1
+            if count == number:
+                raise KeyboardInterrupt
+        return follow
+
+    before = sys.gettrace()
+    sys.settrace(follow)
+    try:
+        run()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        sys.settrace(before)
+    return count
+
+
+@pytest.mark.parametrize(
+    ("way", "event"), [(trace, "line"), (trace, "opcode"), (value_and_grad, "line")]
+)
+def test_an_interrupt_at_any_instruction_leaves_nothing(way, event):
+    def fresh():
+        return way(types.FunctionType(entwined.__code__.replace(), globals()))(X)
+
+    expected, state = fresh(), {name: read() for name, read in STATE.items()}
+    total = events_until(event, 0, fresh)
+    rng = random.Random(total)
+    for number in rng.sample(range(1, total * 9 // 10), 2000 if NIGHTLY else 12):
+        assert events_until(event, number, fresh) == number
+        assert {name: read() for name, read in STATE.items()} == state, number
+        assert changed() == set(), number
+    np.testing.assert_equal(fresh(), expected)
 
 
 def test_a_function_that_was_interrupted_works_later():

@@ -31,6 +31,7 @@ from tracer.recording.mathematics import math_rows
 from tracer.recording.random_hooks import random_rows
 from tracer.recording.scipy_hooks import loaded_chapters, rows_of
 from tracer.recording.tensor import TracedScalar, TracedTensor
+from tracer.recording.variables import SET, refuse_set
 from tracer.recording.whereabouts import LIBRARIES
 
 P = ParamSpec("P")
@@ -189,7 +190,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=HOOKS.forked)
 
 # What a trace sets in the context, for itself alone.
-OWN = frozenset({ACTIVE, COMPUTING, CALL})
+OWN = frozenset({ACTIVE, COMPUTING, CALL, SET})
 
 
 def contained(trace: Callable[P, R]) -> Callable[P, R]:
@@ -205,8 +206,12 @@ def contained(trace: Callable[P, R]) -> Callable[P, R]:
             return trace(*args, **kwargs)
         depth = HOOKS.depth()
         context = copy_context()
+        variables: list[Any] = []
+        context.run(SET.set, variables)
         try:
-            return context.run(trace, *args, **kwargs)
+            result = context.run(trace, *args, **kwargs)
+            refuse_set(variables, context)
+            return result
         finally:
             HOOKS.leave(depth)
             _hand_back(context)

@@ -15,6 +15,7 @@ import sys
 import types
 from collections import OrderedDict, deque
 from collections.abc import Callable
+from contextvars import ContextVar
 from types import FunctionType, MethodType
 from typing import Any
 
@@ -36,6 +37,7 @@ from tracer.recording.substitutes import loaded, substitute
 from tracer.recording.tensor import TracedTensor
 from tracer.recording.text import text_of
 from tracer.recording.unsourced import watch
+from tracer.recording.variables import variable
 from tracer.recording.whereabouts import is_users
 
 COUNTERS = frozenset({int, float, complex, bool, str, bytes, tuple, type(None)})
@@ -217,8 +219,11 @@ class Monitor:
                 return made
         if isinstance(function, MethodType) and holds_data(function.__self__):
             protocols.unseen(self.captures, function.__self__)
-        if getattr(function, "__self__", None) is os.environ:
+        owner = getattr(function, "__self__", None)
+        if owner is os.environ:
             return functools.partial(environment, self, function.__name__)
+        if type(owner) is ContextVar:
+            return variable(self, owner, function)
         return protocols.builtin(self, function)
 
     # -- what Python calls by itself -----------------------------------------------------------

@@ -48,7 +48,7 @@ class Path:
                 value = self.base.cell_contents
             for kind, key in self.steps:
                 value = READERS[kind](value, key)
-        except (AttributeError, KeyError, IndexError, TypeError, ValueError):
+        except (AttributeError, LookupError, TypeError, ValueError):
             return MISSING
         return getattr(value, "__tracer_plain__", value)  # an eager Tensor is the array it is
 

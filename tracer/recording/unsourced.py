@@ -12,6 +12,7 @@ import dis
 import functools
 import types
 from collections.abc import Callable
+from contextvars import ContextVar
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from tracer.recording.active import leak
 from tracer.recording.contents import is_users_class
 from tracer.recording.paths import Path
 from tracer.recording.tensor import TracedTensor
+from tracer.recording.variables import path_of
 
 if TYPE_CHECKING:
     from tracer.recording.instrument import Monitor
@@ -81,6 +83,8 @@ def _asks_identity(code: types.CodeType) -> bool:
 
 def _count(monitor: Monitor, value: Any) -> None:
     """Everything in a captured container, object or class is guarded."""
+    if isinstance(value, ContextVar):
+        monitor.captures.all_of(path_of(value, None))
     if isinstance(value, type):
         for kind in value.__mro__:
             for name in vars(kind) if is_users_class(kind) else ():

@@ -1,0 +1,74 @@
+"""Context variables: what a function reads of one is asked again before each call.
+
+>>> RATE = ContextVar("RATE", default=0.5)
+>>> f = trace(lambda x: x * RATE.get())
+>>> f(2.0), RATE.set(3.0), f(2.0)
+(1.0, <Token>, 6.0)
+
+What a trace itself sets is its own, and must be reset before it ends: programs set nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextvars import Context, ContextVar
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from tracer import errors
+from tracer.recording.paths import MISSING, Path
+
+if TYPE_CHECKING:
+    from tracer.recording.instrument import Monitor
+
+SET: ContextVar[list[Any] | None] = ContextVar("tracer_set_variables", default=None)
+
+
+@lru_cache(maxsize=256)
+def _table(owner: ContextVar[Any]) -> dict[str, Any]:
+    return {owner.name: owner}
+
+
+def path_of(owner: ContextVar[Any], *default: Any) -> Path:
+    """What ``owner.get(*default)`` gives."""
+    path = Path("globals", _table(owner), (("name", owner.name), ("attr", "get")))
+    return path.then("call", (default, ()))
+
+
+def variable(monitor: Monitor, owner: ContextVar[Any], method: Any) -> Callable[..., Any]:
+    """What stands for ``owner.get``, ``owner.set`` or ``owner.reset`` in a trace."""
+
+    def get(*default: Any) -> Any:
+        if any([one is owner for one in SET.get() or ()]):
+            return method(*default)
+        path = path_of(owner, *default)
+        try:
+            return monitor.captures.take(method(*default), path)
+        except LookupError:
+            monitor.captures.condition(path, MISSING)
+            raise
+
+    def put(value: Any) -> Any:
+        known = SET.get()
+        if known is not None:
+            known.append(owner)
+        return method(value)
+
+    return {"get": get, "set": put}.get(method.__name__, method)
+
+
+def refuse_set(variables: list[Any], context: Context) -> None:
+    """Raise if a trace leaves a variable set.
+
+    Raises
+    ------
+    CaptureMutationError
+        With the variable's name.
+    """
+    for owner in variables:
+        if context.get(owner, MISSING) is not owner.get(MISSING):
+            raise errors.CaptureMutationError(
+                f"The function set the context variable {owner.name}; it would happen while "
+                "tracing and never again.",
+                None, "reset it before the function returns, or set it outside",
+            )  # fmt: skip
