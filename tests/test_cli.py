@@ -1,6 +1,7 @@
 """The command: what it prints where, and its exit codes."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -22,6 +23,18 @@ def plain(x, n):
 
 def broken(x):
     return np.sum(special.ellip_harm(2.0, 8.0, 1, 1, x))
+
+def inner(x):
+    raise KeyError("boom")
+
+def raises(x):
+    return inner(x)
+
+def leaves(x):
+    raise SystemExit(5)
+
+def interrupted(x):
+    raise KeyboardInterrupt
 
 limit = 3
 """
@@ -152,3 +165,70 @@ def test_demo_in_a_fresh_folder(tmp_path):
     made = {path.name for path in (tmp_path / "out").iterdir()}
     assert {"loss.svg", "loss_source.py", "loss_gradient.py"} <= made
     assert "accuracy" in done.stdout and "training" in done.stderr
+
+
+# -- what the user's own code raises ------------------------------------------------------------
+X = ["--arg", "x=f8[3]"]
+
+
+def test_an_exception_is_shown_with_the_users_frames_alone(model, capsys, monkeypatch):
+    for command in ("source", "graph", "check"):
+        assert cli.main([command, f"{model}:raises", *X]) == 1
+        out, err = capsys.readouterr()
+        assert out == "" and err.startswith("Traceback") and err.endswith("KeyError: 'boom'\n")
+        assert err.count("  File ") == 2 and "in raises" in err and "in inner" in err
+    monkeypatch.setenv("TRACER_FULL_TRACEBACK", "1")
+    assert cli.main(["source", f"{model}:raises", *X]) == 1
+    assert "cli.py" in capsys.readouterr().err
+
+
+def test_a_module_that_can_t_be_loaded(model, capsys, tmp_path):
+    (tmp_path / "divides.py").write_text("1 / 0\n", encoding="utf-8")
+    (tmp_path / "wrong.py").write_text("def f(x: return\n", encoding="utf-8")
+    for target, last in [
+        ("divides.py:f", "ZeroDivisionError: division by zero"),
+        ("divides:f", "ZeroDivisionError: division by zero"),
+        ("wrong.py:f", "SyntaxError: "),
+    ]:
+        assert cli.main(["source", target, *X]) == 1
+        out, err = capsys.readouterr()
+        assert out == "" and err.count("  File ") == 1, err
+        assert err.splitlines()[-1].startswith(last)
+
+
+def test_a_function_that_ends_the_process_or_is_interrupted(model, capsys):
+    assert cli.main(["source", f"{model}:leaves", *X]) == 1
+    assert "ended the process" in capsys.readouterr().err
+    assert cli.main(["source", f"{model}:interrupted", *X]) == 130
+    assert capsys.readouterr().err == "tracer: interrupted\n"
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (["source", "model:plain", *X, "--arg", "n=2", "--argnums", "7"], "argnums=7 names no"),
+    (["graph", "model:plain", *X, "--arg", "n=2", "-o", "x.gif"], ".svg, .dot, .png"),
+    (["source", "model:plain", "--arg", "x=@empty.npy"], "No data left"),
+    (["source", "model:plain", "--arg", "x=@two.npz"], "several arrays"),
+    (["source", "model:plain", "--arg", "x=@none.npy"], "No such file"),
+    (["source", "model:plain", "--arg", "x=object[3]"], "no dtype of numbers"),
+    (["source", "model:plain", "--arg", "x=f9[3]"], "'f9' is no dtype"),
+])  # fmt: skip
+def test_more_that_is_exit_code_2(model, capsys, tmp_path, arguments, words):
+    (tmp_path / "empty.npy").touch()
+    np.savez(tmp_path / "two.npz", a=np.ones(1), b=np.ones(1))
+    assert cli.main(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and words in err and err.count("Fix: ") <= 1
+
+
+def test_a_reader_that_goes_away(model):
+    command = [sys.executable, "-m", "tracer", "graph", "model.py:plain", *X, "--arg", "n=2"]
+    home = os.path.dirname(os.path.dirname(cli.__file__))
+    run = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": home},
+    )  # fmt: skip
+    assert run.stdout is not None and run.stderr is not None
+    run.stdout.close()
+    with run.stderr:
+        assert run.stderr.read() == b""
+    assert run.wait() == 1

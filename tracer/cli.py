@@ -5,7 +5,8 @@ $ tracer source model.py:loss --arg w=f8[3,4] --arg x=f8[5,3] --arg y=f8[5,4]
 $ tracer graph model.py:loss --arg w=f8[3,4] --arg x=f8[5,3] --arg y=f8[5,4] -o loss.svg
 $ tracer check pkg.model:loss --arg params.w=f8[3] --arg params.b=0.5
 
-Exit code 1 means that the function or its check failed, 2 that the command line was wrong.
+Exit code 1 means that the function or its check failed, 2 that the command line was wrong. What
+the function raises is shown with its own frames alone; ``TRACER_FULL_TRACEBACK=1`` shows all.
 """
 
 from __future__ import annotations
@@ -26,8 +27,10 @@ from typing import Any
 
 import numpy as np
 
-from tracer.errors import CheckFailed, CliError, TracerError
+from tracer.errors import ArgnumsError, CheckFailed, CliError, TracerError
+from tracer.tracebacks import shown
 
+PICTURES = (".svg", ".dot", ".png", ".txt")
 EPILOG = """\
 TARGET is pkg.module:function or path/to/file.py:function.
 SPEC is name=value, one per argument:
@@ -42,20 +45,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
     options = _parser().parse_args(arguments)
     try:
-        return options.run(options)
+        code = options.run(options)
+        if sys.stdout is not None:
+            sys.stdout.flush()  # here, where what goes wrong can be said
+        return code
     except CliError as error:
-        _say(f"tracer: {error}")
-        return 2
+        return _fail(f"tracer: {error}", 2)
+    except ArgnumsError as error:
+        return _fail(f"tracer: {error}", 2)
     except TracerError as error:
-        _say(f"{type(error).__name__}: {error}")
-        return 1
+        return _fail(f"{type(error).__name__}: {error}", 1)
     except BrokenPipeError:  # the reader of stdout went away: `tracer source … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except KeyboardInterrupt:
+        return _fail("tracer: interrupted", 130)  # as shells count it
+    except SystemExit as error:
+        return _fail(f"{shown(error)}tracer: the function ended the process", 1)
+    except Exception as error:
+        return _fail(shown(error), 1)
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr)
+    print(text.rstrip("\n"), file=sys.stderr)
+
+
+def _fail(text: str, code: int) -> int:
+    _say(text)
+    return code
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -125,6 +142,10 @@ def _numbers(text: str) -> int | tuple[int, ...]:
 def _demo(options: argparse.Namespace) -> int:
     from tracer.demo import demo
 
+    try:
+        options.output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritten(options.output, error) from None
     return demo(options.output)
 
 
@@ -137,6 +158,11 @@ def _source(options: argparse.Namespace) -> int:
 
 
 def _graph(options: argparse.Namespace) -> int:
+    if options.output is not None and options.output.suffix not in PICTURES:
+        raise CliError(
+            f"a graph is written as {', '.join(PICTURES)}, not {options.output.name!r}",
+            fix="choose another --output",
+        )
     function, call = _traced_call(options)
     graph = function.graph(*call.args, **call.kwargs, argnums=options.argnums, mode=options.mode)
     if options.json:
@@ -263,7 +289,8 @@ def _find(target: str) -> Callable[..., Any]:
         found = getattr(found, part, None)
     if not callable(found):
         public = [key for key, value in vars(module).items() if callable(value) and key[0] != "_"]
-        raise CliError(f"{place} has no function {name!r}", fix=f"one of {', '.join(public)}")
+        fix = f"one of {', '.join(public)}" if public else ""
+        raise CliError(f"{place} has no function {name!r}", fix=fix)
     return found
 
 
@@ -275,9 +302,14 @@ def _load(place: str) -> Any:
         spec = importlib.util.spec_from_file_location(path.stem, path)
         assert spec is not None and spec.loader is not None
         module = importlib.util.module_from_spec(spec)
-        sys.modules.setdefault(path.stem, module)
+        known = sys.modules.setdefault(path.stem, module)
         sys.path.insert(0, str(path.parent))
-        spec.loader.exec_module(module)
+        try:
+            spec.loader.exec_module(module)
+        except BaseException:
+            if known is module:
+                del sys.modules[path.stem]
+            raise
         return module
     sys.path.insert(0, os.getcwd())
     try:
@@ -310,14 +342,12 @@ def _arguments(specs: Sequence[str], generator: np.random.Generator) -> dict[str
 
 def _value(value: str, text: str, generator: np.random.Generator) -> Any:
     if value.startswith("@"):
-        try:
-            return np.load(value[1:], allow_pickle=False)
-        except (OSError, ValueError) as error:
-            raise CliError(f"--arg {text!r}: {error}") from None
+        return _from_file(value[1:], text)
     if match := _ARRAY.fullmatch(value):
         shape = tuple([int(size) for size in match[2].split(",") if size.strip()])
+        dtype = _dtype(match[1], text)
         try:
-            return _random(_dtype(match[1], text), shape, generator)
+            return _random(dtype, shape, generator)
         except (ValueError, MemoryError) as error:
             raise CliError(f"--arg {text!r}: {error}", fix="choose a smaller shape") from None
     try:
@@ -328,16 +358,29 @@ def _value(value: str, text: str, generator: np.random.Generator) -> Any:
         ) from None
 
 
+def _from_file(path: str, text: str) -> np.ndarray:
+    try:
+        found = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise CliError(f"--arg {text!r}: {reason}", fix="write x=@data.npy") from None
+    if not isinstance(found, np.ndarray):
+        raise CliError(f"--arg {text!r}: {path} holds several arrays", fix="save one as .npy")
+    return found
+
+
 def _dtype(code: str, text: str) -> np.dtype:
     from tracer.graph.spec import LONG_DTYPES
 
     for name in (code, LONG_DTYPES.get(code)):
         try:
-            if name is not None:
+            if name is not None and np.dtype(name).kind in "biufc":
                 return np.dtype(name)
         except TypeError:
             continue
-    raise CliError(f"--arg {text!r}: {code!r} is no dtype", fix="f8, f4, c16, i8, bool …")
+    raise CliError(
+        f"--arg {text!r}: {code!r} is no dtype of numbers", fix="f8, f4, c16, i8, bool …"
+    )
 
 
 def _random(dtype: np.dtype, shape: tuple[int, ...], generator: np.random.Generator) -> Any:

@@ -12,7 +12,9 @@ below the call are left out. ``TRACER_FULL_TRACEBACK=1`` in the environment keep
 
 from __future__ import annotations
 
+import importlib
 import os
+import traceback
 from types import TracebackType
 
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")
@@ -20,9 +22,32 @@ SAMPLES = os.path.join(HERE, "samples", "")  # user code that is installed with 
 VARIABLE = "TRACER_FULL_TRACEBACK"
 
 
+def shows_all() -> bool:
+    """Whether the environment asks for all frames."""
+    return os.environ.get(VARIABLE, "0") not in ("", "0")
+
+
+def shown(error: BaseException) -> str:
+    """The traceback as text, from the user's first frame on; all of it if there is none."""
+    if not shows_all():
+        clean(error)
+        entry = error.__traceback__
+        while entry is not None and (is_own(entry) or _imports(entry)):
+            entry = entry.tb_next
+        if entry is not None or isinstance(error, SyntaxError):
+            error = error.with_traceback(entry)
+    return "".join(traceback.format_exception(error))
+
+
+def _imports(entry: TracebackType) -> bool:
+    """Whether a frame is Python's own way into a module."""
+    file = entry.tb_frame.f_code.co_filename
+    return file.startswith("<frozen ") or file == importlib.__file__
+
+
 def clean(error: BaseException) -> None:
     """Leave out this package's frames, but for the outermost one, which is still running."""
-    if os.environ.get(VARIABLE, "0") not in ("", "0"):
+    if shows_all():
         return
     head = error.__traceback__
     if head is not None:
