@@ -6,18 +6,29 @@ zero-stride view of one Poison object: whoever reads it gets an error, never a n
 
 from __future__ import annotations
 
+import ctypes
+import struct
+import sys
 from typing import Any, NoReturn
 
 import numpy as np
 
+from tracer import errors
+from tracer.graph.origin import Origin
 from tracer.recording.active import leak
 
 
+MESSAGE = "A traced array's memory was read by code that does not go through NumPy's protocols."
+FIX = "call NumPy functions on the array itself, or wrap the call with tracer.custom_vjp"
+
+
 def _refuse(self: Any, *args: Any, **kwargs: Any) -> NoReturn:
-    raise leak(
-        "A traced array's memory was read by code that does not go through NumPy's protocols.",
-        "call NumPy functions on the array itself, or wrap the call with tracer.custom_vjp",
-    )
+    raise leak(MESSAGE, FIX)
+
+
+def memory_read(origin: Origin | None) -> errors.LeakError:
+    """The same error, where an exception of the interpreter's tells of it."""
+    return errors.LeakError(MESSAGE, origin, FIX)
 
 
 class Poison:
@@ -57,3 +68,30 @@ def shell(shape: tuple[int, ...]) -> np.ndarray:
             _SHELLS.clear()
         found = _SHELLS[shape] = np.broadcast_to(_CELL, shape)
     return found
+
+
+# -- the buffer protocol ------------------------------------------------------------------------
+# Arrays of one element are contiguous whatever their strides are, and who asks for bytes does not
+# ask what they mean: ``zlib.crc32(x[:1])`` would read the Poison's address.
+BUFFER_PROCEDURES = 160  # where CPython's types hold the pointer, on 64-bit systems
+
+
+def without_buffer(kind: type) -> type:
+    """Take the buffer protocol away from a class; ``__buffer__`` does it since Python 3.12."""
+    cpython = sys.implementation.name == "cpython" and struct.calcsize("P") == 8
+    if cpython and sys.version_info < (3, 12):
+        place = ctypes.c_void_p.from_address(id(kind) + BUFFER_PROCEDURES).value
+        inherited = ctypes.c_void_p.from_address(id(np.ndarray) + BUFFER_PROCEDURES).value
+        if place and inherited and _pointer(place) == _pointer(inherited):  # it is what we think
+            ctypes.c_void_p.from_address(place).value = None
+            ctypes.pythonapi.PyType_Modified(ctypes.py_object(kind))
+    return kind
+
+
+def _pointer(address: int) -> int | None:
+    return ctypes.c_void_p.from_address(address).value
+
+
+def refuse_buffer(self: Any, flags: int) -> NoReturn:
+    """``__buffer__`` of a traced array."""
+    _refuse(self)

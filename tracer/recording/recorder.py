@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -23,11 +24,16 @@ from tracer.ops.normalise import normalise
 from tracer.ops.originals import original_of
 from tracer.recording.active import ACTIVE, leak
 from tracer.recording.expansions import RAVEL, RESHAPE, in_known_order
+from tracer.recording.poison import memory_read
 from tracer.recording.static_integers import with_static_integers
 from tracer.recording.structure import structured
 from tracer.recording.tensor import TracedTensor
-from tracer.recording.whereabouts import Locator
+from tracer.recording.whereabouts import Locator, is_users
 from tracer.recording.writes import Writes
+
+
+# What CPython says of a Tensor that is asked for its bytes.
+BYTES = re.compile("(bytes-like|buffer).*Traced|object supporting the buffer API required")
 
 
 class Recording:
@@ -59,12 +65,23 @@ class Recording:
             self._leave()
             raise
         leaked = self.recorder.leaked
+        if leaked is None and isinstance(error, TypeError) and BYTES.search(str(error)):
+            leaked = memory_read(self._place(error))
         if leaked is None or isinstance(error, errors.LeakError):
             return
         if error is None:
             raise leaked
         if isinstance(error, Exception):  # at the user's line, whatever came of it
             raise leaked.with_traceback(error.__traceback__) from None
+
+    def _place(self, error: BaseException) -> Any:
+        """The user's innermost line that an exception came through."""
+        place, entry = None, error.__traceback__
+        while entry is not None:
+            if is_users(entry.tb_frame.f_code.co_filename):
+                place = self.recorder.locator.locate(entry.tb_frame) or place
+            entry = entry.tb_next
+        return place.origin if place is not None else None
 
     def _leave(self) -> None:
         ACTIVE.set(self.outer)

@@ -17,6 +17,7 @@ from tracer.graph.node import Node
 from tracer.ops import registry
 from tracer.recording.active import ACTIVE, leak
 from tracer.recording.foreign import RefusedByNumba
+from tracer.recording.poison import refuse_buffer, without_buffer
 from tracer.recording.text import text_of
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from tracer.recording.recorder import Recorder
 
 
+@without_buffer
 class TracedTensor(np.ndarray):
     """An array while its function is traced.
 
@@ -62,6 +64,12 @@ class TracedTensor(np.ndarray):
     _version: int
     _known: bool
     _captured: bool
+
+    def __init_subclass__(cls) -> None:
+        without_buffer(cls)
+
+    if sys.version_info >= (3, 12):
+        __buffer__ = refuse_buffer
 
     def __array_finalize__(self, obj: Any) -> None:
         if isinstance(obj, TracedTensor):
