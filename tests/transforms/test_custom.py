@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.rules.harness import build, check, reals
-from tracer import grad, trace, value_and_grad
+from tracer import grad, hessian, hvp, jacobian, jvp, trace, value_and_grad, vmap
 from tracer.errors import MissingRule, UserShapeError
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.evaluate import evaluate
@@ -253,3 +253,67 @@ def test_defaults_are_arguments_of_the_rule():
     for call in (lambda x: power(x), lambda x: power(x=x), lambda x: power(x, 2)):
         assert value_and_grad(call)(3.0) == (9.0, 60.0)
     assert value_and_grad(lambda x: power(x, n=3))(3.0) == (27.0, 270.0)
+
+
+# -- second derivatives through a rule of the user's -----------------------------------------------
+@custom_vjp
+def wave(x):
+    return np.sin(x) * x
+
+
+wave.defvjp(lambda x: (wave(x), x), lambda x, ct: (ct * (np.cos(x) * x + np.sin(x)),))
+
+
+def by_the_rule(x):
+    return np.sum(wave(x) ** 2) * x[0]
+
+
+def by_numpy(x):
+    return np.sum((np.sin(x) * x) ** 2) * x[0]
+
+
+def rows_of_grad(f):
+    return lambda x: np.stack([grad(lambda y: grad(f)(y)[k])(x) for k in range(len(x))])
+
+
+@pytest.mark.parametrize("second", [
+    hessian, rows_of_grad, lambda f: jacobian(grad(f)), lambda f: jacobian(grad(f), mode="reverse"),
+    lambda f: trace(lambda x: hessian(f)(x)), lambda f: lambda x: vmap(hessian(f))(x[None])[0],
+], ids=["hessian", "grad", "jacobian", "reverse", "in trace", "vmap"])  # fmt: skip
+def test_second_derivatives_differentiate_the_backward_function(second):
+    x = np.array([0.3, 0.7, 1.2])
+    np.testing.assert_allclose(second(by_the_rule)(x), hessian(by_numpy)(x), rtol=1e-12)
+
+
+def test_third_derivatives_too():
+    x = np.array([0.3, 0.7, 1.2])
+    third = jacobian(hessian(by_numpy))(x)
+    np.testing.assert_allclose(jacobian(rows_of_grad(by_the_rule))(x), third, rtol=1e-12)
+
+
+def test_rows_of_a_hessian_are_derivatives_of_gradients_where_a_rule_is_not_a_true_one():
+    @custom_vjp
+    def skewed(x):
+        return x
+
+    skewed.defvjp(lambda x: (x, x), lambda x, ct: (ct * np.array([1.0, x[0], x[0] * x[1]]),))
+    x = np.array([2.0, 3.0, 5.0])
+    wanted = [[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [3.0, 2.0, 0.0]]
+    np.testing.assert_allclose(hessian(lambda x: np.sum(skewed(x)))(x), wanted)
+
+
+def test_the_jacobian_takes_the_mode_that_passes():
+    x = np.array([0.3, 0.7])
+    both = jacobian(lambda x: np.concatenate([wave(x), wave(x), x]))(x)  # more rows than columns
+    slope = np.diag(np.cos(x) * x + np.sin(x))
+    np.testing.assert_allclose(both, np.concatenate([slope, slope, np.eye(2)]))
+
+
+@pytest.mark.parametrize("forward_mode", [
+    lambda x: jvp(wave, (x,), (x,)), lambda x: hvp(by_the_rule, (x,), (x,)),
+    lambda x: jacobian(wave, mode="forward")(x),
+])  # fmt: skip
+def test_forward_mode_says_what_to_do(forward_mode):
+    with pytest.raises(MissingRule, match="wave has a custom VJP and no JVP") as caught:
+        forward_mode(np.array([0.3, 0.7]))
+    assert "custom_jvp" in str(caught.value) and "hessian" in str(caught.value)

@@ -40,8 +40,19 @@ def better_mode(graph: CalcGraph, wrt: Sequence[int], mode: str | None = None) -
         return "forward"
     if mode is not None:
         return mode
+    if only_pulls(graph):
+        return "reverse"
     to_real = any(i.dtype.kind == "c" for i in inputs) and any(o.dtype.kind == "f" for o in outputs)
     return "reverse" if to_real or total(outputs) <= total(inputs) else "forward"
+
+
+def only_pulls(graph: CalcGraph) -> bool:
+    """Whether a derivative of the user's own is among the nodes that forward mode can't pass."""
+    return any([
+        node.op is registry.CUSTOM and node.params.kwargs["rule"] == "vjp"
+        or any([only_pulls(region) for region in node.regions])
+        for node in graph.order
+    ])  # fmt: skip
 
 
 def size_of(spec: ArraySpec) -> int:
@@ -67,14 +78,20 @@ def jacobian_graph(graph: CalcGraph, wrt: Sequence[int], mode: str) -> CalcGraph
 
 
 def hessian_graph(graph: CalcGraph, wrt: Sequence[int]) -> CalcGraph:
-    """Second derivatives, forward over reverse: blocks of shape ``out.shape + in.shape * 2``."""
+    """Second derivatives, forward over reverse: blocks of shape ``out.shape + in.shape * 2``.
+
+    Where forward mode can't pass, rows of real gradients are pulled back instead.
+    """
     wanted = [node for node in graph.outputs if node.specs[0].is_inexact]
     graph = graph.replace(outputs=wanted, roles={"value": len(wanted)})
     if len(wanted) == 1 and wanted[0].specs[0].shape == ():
         gradients = gradient_graph(graph, wrt)
     else:
         gradients = jacobian_graph(graph, wrt, better_mode(graph, wrt, "reverse"))
-    return jacobian_graph(gradients, wrt, "forward")
+    real = all([node.specs[0].dtype.kind == "f" for node in gradients.outputs])
+    return jacobian_graph(
+        gradients, wrt, "reverse" if real and only_pulls(gradients) else "forward"
+    )
 
 
 def hvp_graph(graph: CalcGraph, wrt: Sequence[int]) -> CalcGraph:

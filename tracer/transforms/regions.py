@@ -152,7 +152,7 @@ def push_custom(builder: Builder, node: Node, moved: Sequence[Any]) -> list[Symb
         raise MissingRule(
             f"{parts.name} has a custom VJP and no JVP: forward mode can't pass it.",
             node.origin,
-            "use custom_jvp, which serves both modes.",
+            "use custom_jvp, which serves both modes, or reverse mode: grad, vjp or hessian.",
         )
     operands = [Symbol(builder, operand) for operand in parts.operands]
     tangents = [
