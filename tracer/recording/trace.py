@@ -58,8 +58,6 @@ class Trace:
         Of the result.
     fixed : tuple of (position, value)
         Leaves of the result that are no arrays.
-    formatted : bool
-        Whether text was made of a traced value.
     seen : list
         The values of the outputs while tracing, until the first call is over.
     kept : list of Kept
@@ -170,35 +168,12 @@ def trace_function(
     """
     plain = plain_function(function)
     refuse_generators(plain)
-    name = getattr(plain, "__name__", "f")
-    name = "result" if not name.isidentifier() or name.startswith("_") else name
-    recorder = Recorder(name, title or name)
-    enclosing = ACTIVE.get()
-    recorder.reads_sizes = reads_sizes or (enclosing is not None and enclosing.reads_sizes)
+    recorder = _opened(function, plain, title)
+    recorder.reads_sizes |= reads_sizes
     recorder.kept = [] if keeps else None
-    # What a nested trace reads from outside belongs to the outermost trace, as an input of it.
-    captures = Captures(recorder) if enclosing is None else enclosing.captures
-    recorder.captures = captures
     recorder.weak_ints = bool(weak)
-    recorder.enclosing = enclosing
-    if enclosing is None:
-        rewind()
-        captures.know(function, Path("function", None))
-        captures.know(plain, Path("function", None))
-    placed = []
-    dynamic = []
-    for number, leaf in enumerate(leaves):
-        if number in static or not (number in weak or is_dynamic(leaf)):
-            if enclosing is None:
-                captures.know(leaf, Path("leaf", number))
-            placed.append(leaf)
-            continue
-        dynamic.append(number)
-        value = leaf._value if isinstance(leaf, TracedTensor) else leaf
-        own = private_copy(value)
-        path = Path("leaf", number) if enclosing is None else None
-        tensor = recorder.argument(own, names[number])
-        placed.append(captures.identities.arrive(tensor, leaf, path))
+    captures = recorder.captures
+    placed, dynamic = _placed(recorder, leaves, names, static, weak)
     args, kwargs = trees.unflatten(structure, placed)
     captures.identities.given.append((args, kwargs))
     given = Containers((args, kwargs), placed)
@@ -208,13 +183,7 @@ def trace_function(
             refuse_coroutine(result)
             flat, out_structure = trees.flatten(result)
             refuse_untraced(flat)
-            outputs, fixed = [], []
-            for position, leaf in enumerate(flat):
-                if isinstance(leaf, TracedTensor):
-                    recorder.node_of(leaf)
-                    outputs.append(leaf)
-                else:
-                    fixed.append((position, leaf))
+            outputs, fixed = _outputs(recorder, flat)
             everything, parts = written_down(given, result, outputs, captures)
             graph = recorder.graph(everything)
             recorder.streams.refuse_unseen()
@@ -222,7 +191,7 @@ def trace_function(
         raise
     except RecursionError as error:
         raise errors.RecursiveTrace(
-            f"{name} called itself without end while it was traced.", recorder.where(),
+            f"{recorder.name} called itself without end while it was traced.", recorder.where(),
             "make the recursion end on a value that does not depend on traced data",
         ) from error  # fmt: skip
     except Exception as error:
@@ -231,16 +200,13 @@ def trace_function(
                 "The function writes to one of two arguments that share memory.", recorder.where(),
                 "pass a copy of one of them",
             ) from error  # fmt: skip
-        if enclosing is not None:
-            enclosing.streams.lost |= recorder.streams.drew()
-        recorder.streams.commit()
-        report(recorder)
+        _give_up(recorder)
         raise
     finally:
         given.put_back()
-    own = captures if enclosing is None else Captures(recorder)
+    own = captures if recorder.enclosing is None else Captures(recorder)
     seen = [tensor._value for tensor in outputs]
-    found = _arranged(graph, recorder, own, tuple(dynamic), out_structure, tuple(fixed), seen)
+    found = _arranged(graph, recorder, own, dynamic, out_structure, fixed, seen)
     found = replace(found, aliases=_aliases(everything, recorder.inputs[: len(dynamic)]))
     if parts is not None:
         found = _with_changes(found, parts, len(outputs))
@@ -248,6 +214,70 @@ def trace_function(
         found.kept.append(Kept(recorder, recorder.kept))
     recorder.forget()
     return found
+
+
+def _opened(function: Callable[..., Any], plain: Any, title: str) -> Recorder:
+    """A recorder that knows the trace around it.
+
+    What a nested trace reads from outside belongs to the outermost trace, as an input of it.
+    """
+    name = getattr(plain, "__name__", "f")
+    name = "result" if not name.isidentifier() or name.startswith("_") else name
+    recorder = Recorder(name, title or name)
+    recorder.enclosing = enclosing = ACTIVE.get()
+    if enclosing is not None:
+        recorder.captures = enclosing.captures
+        recorder.reads_sizes = enclosing.reads_sizes
+        return recorder
+    rewind()
+    recorder.captures = captures = Captures(recorder)
+    captures.know(function, Path("function", None))
+    captures.know(plain, Path("function", None))
+    return recorder
+
+
+def _placed(
+    recorder: Recorder, leaves: Sequence[Any], names: Sequence[str], static: frozenset[int],
+    weak: frozenset[int],
+) -> tuple[list[Any], tuple[int, ...]]:  # fmt: skip
+    """What the function gets for each leaf, and which leaves are inputs."""
+    captures, outermost = recorder.captures, recorder.enclosing is None
+    placed = []
+    dynamic = []
+    for number, leaf in enumerate(leaves):
+        if number in static or not (number in weak or is_dynamic(leaf)):
+            if outermost:
+                captures.know(leaf, Path("leaf", number))
+            placed.append(leaf)
+            continue
+        dynamic.append(number)
+        value = leaf._value if isinstance(leaf, TracedTensor) else leaf
+        tensor = recorder.argument(private_copy(value), names[number])
+        path = Path("leaf", number) if outermost else None
+        placed.append(captures.identities.arrive(tensor, leaf, path))
+    return placed, tuple(dynamic)
+
+
+def _outputs(
+    recorder: Recorder, flat: Sequence[Any]
+) -> tuple[list[TracedTensor], tuple[Static, ...]]:
+    """The leaves of the result: those of the program, and those that are fixed."""
+    outputs, fixed = [], []
+    for position, leaf in enumerate(flat):
+        if isinstance(leaf, TracedTensor):
+            recorder.node_of(leaf)
+            outputs.append(leaf)
+        else:
+            fixed.append((position, leaf))
+    return outputs, tuple(fixed)
+
+
+def _give_up(recorder: Recorder) -> None:
+    """The user's function has raised: its draws and warnings happened."""
+    if recorder.enclosing is not None:
+        recorder.enclosing.streams.lost |= recorder.streams.drew()
+    recorder.streams.commit()
+    report(recorder)
 
 
 def _arranged(
