@@ -95,3 +95,19 @@ def test_what_a_mask_drops_spoils_no_second_derivative(root):
         curvature = grad(lambda x: np.sum(slope(x)))(x)
     expected = 0.75 / np.sqrt(x[1:]) - 0.25 * x[1:] ** -1.5
     np.testing.assert_allclose(curvature, [0.0, *expected])
+
+
+@pytest.mark.parametrize("index", [slice(None), ..., (slice(None), None), (None, ...), ()])
+def test_one_number_for_all_places_that_a_whole_lookup_takes(index):
+    def f(x):
+        room = np.zeros((4, *x[index].shape))
+        room[1] = x[index]
+        return room.sum() + 2 * x[index].sum()
+
+    assert np.array_equal(grad(f)(np.arange(3.0)), np.full(3, 3.0))
+    assert np.array_equal(grad(f)(np.ones(1)), np.full(1, 3.0))
+
+
+@pytest.mark.parametrize("index", [..., (None, ...), ()])
+def test_a_whole_lookup_of_one_number(index):
+    assert grad(lambda x: 3 * x[index].sum())(np.array(2.0)) == 3.0

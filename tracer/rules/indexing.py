@@ -27,7 +27,9 @@ def takes_all(index: Any) -> bool:
 
 
 def _lookup(ct, x, index):
-    return reshape_like(ct, x) if takes_all(index) else Sparse(index, ct, x)
+    if not takes_all(index):
+        return Sparse(index, ct, x)
+    return reshape_like(ct, x) if ct.shape else ct  # one number stands for all places
 
 
 linear(registry.GETITEM, _lookup)
