@@ -18,6 +18,7 @@ from tracer.recording.scopes import Scope, is_local, scope_of
 from tracer.recording.whereabouts import AST_LOCK, source_file
 
 MONITOR = "__calcgraph_monitor__"
+FUNCTION = "__calcgraph_function__"
 OPERATORS: dict[type, str] = {
     ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "truediv", ast.FloorDiv: "floordiv",
     ast.Mod: "mod", ast.Pow: "pow", ast.MatMult: "matmul", ast.BitAnd: "and", ast.BitOr: "or",
@@ -52,6 +53,8 @@ def _compile(code: CodeType) -> CodeType | None:
     class_name = _class_of(code)
     free = [name for name in code.co_freevars if name != "__class__"]
     body = _Loads(class_name, code).instrument(definition)
+    if isinstance(body, ast.FunctionDef):
+        body.name = FUNCTION  # its own name, read inside, is the user's global or cell
     arguments = ast.arguments(
         posonlyargs=[], args=[ast.arg(arg=name) for name in (MONITOR, *free, "__class__")],
         kwonlyargs=[], kw_defaults=[], defaults=[],
@@ -70,7 +73,7 @@ def _compile(code: CodeType) -> CodeType | None:
             made = compile(module, code.co_filename, "exec", flags=flags, dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError):
         return None
-    inner = _inner(made, code)
+    inner = _inner(made)
     if inner is None or not set(inner.co_freevars) <= {MONITOR, *code.co_freevars}:
         return None
     if inner.co_varnames[: inner.co_argcount] != code.co_varnames[: code.co_argcount]:
@@ -78,10 +81,10 @@ def _compile(code: CodeType) -> CodeType | None:
     return inner.replace(co_name=code.co_name, co_qualname=code.co_qualname)
 
 
-def _inner(made: CodeType, wanted: CodeType) -> CodeType | None:
+def _inner(made: CodeType) -> CodeType | None:
     factory = next(c for c in made.co_consts if isinstance(c, CodeType))
     for constant in factory.co_consts:
-        if isinstance(constant, CodeType) and constant.co_name == wanted.co_name:
+        if isinstance(constant, CodeType) and constant.co_name in (FUNCTION, "<lambda>"):
             return constant
     return None
 
