@@ -16,8 +16,9 @@ from typing import Any
 
 import numpy as np
 
+from tests.fuzz.records import Record
 from tests.fuzz.writer import Program
-from tracer import errors, jvp, settings, trace, value_and_grad
+from tracer import errors, grad, jvp, settings, trace, value_and_grad, vmap
 
 NUMBERS = itertools.count()
 # Refusals that are right answers: gradients of what has none, numbers that would lose theirs.
@@ -98,6 +99,9 @@ def same(got: Any, wanted: Any, where: str) -> None:
                 )
             if bits(one) != bits(other):
                 raise Difference(f"{what}: {one!r} instead of {other!r}")
+        elif isinstance(one, np.random.Generator):
+            if one.bit_generator.state != other.bit_generator.state:
+                raise Difference(f"{what} stands elsewhere")
         elif isinstance(one, (bool, int, float, complex, str)) and repr(one) != repr(other):
             raise Difference(f"{what}: {one!r} instead of {other!r}")
 
@@ -126,12 +130,10 @@ def shared(result: Any, arguments: list[Any]) -> list[tuple[str, str]]:
 def compare_values(scope: dict[str, Any], program: Program, seeds: list[int]) -> None:
     """Calls with several inputs, some twice, some after a global has changed."""
     plain, traced = scope["program"], trace(scope["program"])
-    originals = scope["W"], scope["K"], scope["TABLE"]
+    originals = {name: scope[name] for name in CHANGED}
     for turn, seed in enumerate([*seeds, seeds[0]]):
         if turn == 2:
-            scope["W"] = np.array([1.5, 0.25, -2.0])
-            scope["K"] = 0.75
-            scope["TABLE"] = {"scale": 2.5, "weights": np.array([-1.0, 0.5, 3.5])}
+            change(scope)
         where = f"call {turn} (seed {seed})"
         expected, got = program.arguments(seed), program.arguments(seed)
         kept = copy.deepcopy((scope["W"], scope["TABLE"]))
@@ -153,7 +155,22 @@ def compare_values(scope: dict[str, Any], program: Program, seeds: list[int]) ->
                 )
         same(got, expected, f"{where}, arguments")
         same((scope["W"], scope["TABLE"]), changed, f"{where}, globals")
-    scope["W"], scope["K"], scope["TABLE"] = originals
+    scope["SETTINGS"].rate = 0.1
+    scope.update(originals)
+
+
+CHANGED = ("W", "K", "TABLE", "LAYERS", "adder", "scaled")
+
+
+def change(scope: dict[str, Any]) -> None:
+    """Other globals, entries, attributes, elements and functions than before."""
+    scope["W"] = np.array([1.5, 0.25, -2.0])
+    scope["K"] = 0.75
+    scope["TABLE"] = {"scale": 2.5, "weights": np.array([-1.0, 0.5, 3.5])}
+    scope["SETTINGS"].rate = 0.7
+    scope["LAYERS"] = [scope["LAYERS"][0] * 2, scope["LAYERS"][1]]
+    scope["adder"] = scope["make_adder"](-1.25)
+    scope["scaled"] = scope["shifted"]
 
 
 # -- gradients ------------------------------------------------------------------------------------
@@ -166,6 +183,8 @@ def objective({parameters}):
 def weigh(result):
     total = 0.0
     for number, leaf in enumerate(leaves(result)):
+        if isinstance(leaf, (complex, np.complexfloating, np.ndarray)):
+            leaf = np.real(leaf) + 0.5 * np.imag(leaf) if np.iscomplexobj(leaf) else leaf
         if isinstance(leaf, (float, np.floating, np.ndarray)) and np.result_type(leaf).kind == "f":
             weights = np.cos(np.arange(np.size(leaf)) + number).reshape(np.shape(leaf))
             total = total + np.sum(leaf * weights)
@@ -177,15 +196,20 @@ def leaves(value):
         return [leaf for item in value for leaf in leaves(item)]
     if isinstance(value, dict):
         return [leaf for item in value.values() for leaf in leaves(item)]
-    if isinstance(value, Pair):
+    if isinstance(value, (Pair, Record)):
         return [*leaves(value.one), *leaves(value.two)]
     return [value]
 """
 COPIES = {
     "params": "params = {{key: value.copy() for key, value in params.items()}}",
     "pair": "pair = (pair[0].copy(), pair[1])",
+    "record": "record = Record(record.one.copy(), record.two)",
+    "nested": ("nested = {{'deep': [u.copy() for u in nested['deep']], 'rate': nested['rate']}}"),
 }
-ARRAYS = ("vector", "matrix", "wide", "fortran", "strided", "single", "ints", "bools", "zero")
+ARRAYS = tuple(
+    "vector matrix wide fortran strided single ints bools zero complex half empty column cube long "
+    "backward".split()
+)
 
 
 def with_objective(program: Program) -> Program:
@@ -230,17 +254,9 @@ def compare_gradient(scope: dict[str, Any], program: Program, seed: int) -> str:
     return _slopes(objective, program, argnums, seed, both[1])
 
 
-INEXACT = (
-    "vector",
-    "matrix",
-    "wide",
-    "fortran",
-    "strided",
-    "number",
-    "scalar",
-    "zero",
-    "params",
-    "pair",
+INEXACT = tuple(
+    "vector matrix wide fortran strided number scalar zero params pair column cube long backward "
+    "empty record nested".split()
 )
 
 
@@ -252,9 +268,7 @@ def _fast(objective: Any, program: Program, argnums: Any, seed: int, exact: Any)
     for (path, one), (_, other) in zip(flat(both), flat(exact), strict=True):
         if isinstance(one, (np.ndarray, np.generic, float)):
             scale = np.nanmax(np.abs(other), initial=1.0, where=np.isfinite(other))
-            tolerance = (
-                1e-4 if np.result_type(one) == np.float32 or "float32" in program.text else 1e-8
-            )
+            tolerance = 1e-4 if np.result_type(one) == np.float32 or is_coarse(program) else 1e-8
             if not np.allclose(one, other, rtol=tolerance, atol=tolerance * scale, equal_nan=True):
                 if np.all(np.isfinite(other)) and scale < 1e8:
                     raise Difference(f"fast gradient: {path} {one!r} instead of {other!r}")
@@ -271,7 +285,7 @@ def _slopes(objective: Any, program: Program, argnums: Any, seed: int, gradient:
         _difference(objective, program, argnums, seed, directions, h) for h in (1e-5, 3e-6, 1e-6)
     ]
     scale = 1.0 + abs(slope)
-    if "single" in program.kinds or "float32" in program.text:
+    if is_coarse(program):
         verdict = "compared"  # with forward mode alone: differences drown in float32's rounding
     elif all(np.isfinite(numeric)) and max(numeric) - min(numeric) < 1e-4 * scale:
         if abs(np.median(numeric) - slope) > 1e-3 * scale:
@@ -280,7 +294,50 @@ def _slopes(objective: Any, program: Program, argnums: Any, seed: int, gradient:
     else:
         verdict = "kink"
     _forward(objective, program, argnums, seed, directions, slope, scale)
+    if verdict == "compared" and not is_coarse(program) and len(program.text) % 3 == 0:
+        _second(objective, program, argnums, seed, directions)
     return verdict
+
+
+def is_coarse(program: Program) -> bool:
+    """Whether numbers are rounded to less than float64."""
+    return any(word in program.text for word in ("float32", "'f4'")) or any(
+        kind in program.kinds for kind in ("single", "half")
+    )
+
+
+def _second(
+    objective: Any, program: Program, argnums: Any, seed: int, directions: Any
+) -> None:  # fmt: skip
+    """The slope of a slope against central differences of slopes."""
+
+    def sloped(*arguments: Any) -> Any:
+        return _dot(grad(objective, argnums)(*arguments), directions)
+
+    gradient, error = outcome(grad(sloped, argnums), program.arguments(seed))
+    if isinstance(error, REFUSALS):
+        return
+    if error is not None:
+        raise Difference(f"second derivative: {error!r}") from error
+    slope = _product(gradient, directions)
+    numeric = [
+        _difference(sloped, program, argnums, seed, directions, h) for h in (1e-4, 3e-5, 1e-5)
+    ]
+    scale = 1.0 + abs(slope)
+    steady = all(np.isfinite([*numeric, slope])) and max(numeric) - min(numeric) < 1e-4 * scale
+    if steady and abs(np.median(numeric) - slope) > 1e-3 * scale:
+        raise Difference(f"second derivative: slope {slope} instead of {numeric}")
+
+
+def _dot(gradient: Any, directions: Any) -> Any:
+    """As ``_product``, of values that are traced."""
+    if isinstance(gradient, Record):
+        return _dot([gradient.one, gradient.two], [directions.one, directions.two])
+    if isinstance(gradient, dict):
+        return sum(_dot(gradient[key], directions[key]) for key in gradient)
+    if isinstance(gradient, (tuple, list)):
+        return sum(_dot(g, d) for g, d in zip(gradient, directions, strict=True))
+    return np.sum(gradient * directions)
 
 
 def _forward(
@@ -301,7 +358,8 @@ def _forward(
         raise Refusal(f"{type(error).__name__}: {error}")
     if error is not None:
         raise Difference(f"forward mode: {error!r}") from error
-    tolerance = 1e-3 if "float32" in program.text or "single" in program.kinds else 1e-6
+    tolerance = 1e-3 if is_coarse(program) else 1e-6
+    tolerance = 1e-1 if "half" in program.kinds else tolerance
     if np.isfinite(pushed[1]) and abs(pushed[1] - slope) > tolerance * scale and scale < 1e8:
         raise Difference(f"forward mode: {pushed[1]} instead of {slope}")
 
@@ -311,12 +369,18 @@ def _direction(value: Any, random: Any) -> Any:
         return {key: _direction(item, random) for key, item in value.items()}
     if isinstance(value, tuple):
         return tuple([_direction(item, random) for item in value])
+    if isinstance(value, list):
+        return [_direction(item, random) for item in value]
+    if isinstance(value, Record):
+        return Record(_direction(value.one, random), _direction(value.two, random))
     if isinstance(value, np.ndarray):
         return random.normal(size=value.shape)
     return type(value)(random.normal())
 
 
 def _product(gradient: Any, directions: Any) -> float:
+    if isinstance(gradient, Record):
+        return _product([gradient.one, gradient.two], [directions.one, directions.two])
     if isinstance(gradient, dict):
         return sum(_product(gradient[key], directions[key]) for key in gradient)
     if isinstance(gradient, (tuple, list)):
@@ -342,12 +406,78 @@ def _moved(value: Any, direction: Any, step: float) -> Any:
         return {key: _moved(value[key], direction[key], step) for key in value}
     if isinstance(value, tuple):
         return tuple([_moved(v, d, step) for v, d in zip(value, direction, strict=True)])
+    if isinstance(value, list):
+        return [_moved(v, d, step) for v, d in zip(value, direction, strict=True)]
+    if isinstance(value, Record):
+        return Record(
+            _moved(value.one, direction.one, step), _moved(value.two, direction.two, step)
+        )
     if isinstance(value, np.ndarray) and value.ndim:
         value[...] = value + step * direction  # keeps strides and order
         return value
     if isinstance(value, np.ndarray):
         return np.array(value + step * direction)
     return type(value)(value + step * direction)
+
+
+# -- batches --------------------------------------------------------------------------------------
+def compare_batch(scope: dict[str, Any], program: Program, seeds: list[int]) -> None:
+    """``vmap`` of a program that writes to none of its arguments against one call for each."""
+    if program.same or not all(kind in (*ARRAYS, *SHARED) for kind in program.kinds):
+        return
+    axes = tuple([None if kind in SHARED else 0 for kind in program.kinds])
+    if all(axis is None for axis in axes):
+        return
+    columns = zip(*[program.arguments(seed) for seed in seeds], strict=True)
+    stacks = [
+        column[0] if axis is None else np.stack(column)
+        for axis, column in zip(axes, columns, strict=True)
+    ]
+    results = []
+    for number in range(len(seeds)):
+        given = [
+            copy.copy(stack if axis is None else stack[number])
+            for axis, stack in zip(axes, stacks, strict=True)
+        ]
+        before = copy.deepcopy(given)
+        result, failure = outcome(scope["program"], given)
+        if failure is not None or any(bits(a) != bits(b) for a, b in _arrays(given, before)):
+            return
+        results.append(flat(result))
+    if len({tuple([(p, np.shape(v), type(v)) for p, v in _leaves(r)]) for r in results}) > 1:
+        return
+    if not all(isinstance(v, BATCHED) for _, v in _leaves(results[0])):
+        return
+    mapped, error = outcome(vmap(scope["program"], axes), stacks)
+    if isinstance(error, errors.TracerError):
+        return
+    if error is not None:
+        raise Difference(f"vmap: {error!r}") from error
+    columns = zip(*map(_leaves, results), strict=True)
+    for (path, got), column in zip(_leaves(flat(mapped)), columns, strict=True):
+        wanted = np.stack([value for _, value in column])
+        if np.shape(got) != wanted.shape:
+            raise Difference(f"vmap: {path} {np.shape(got)} instead of {wanted.shape}")
+        exact = wanted.dtype.kind not in "fc"
+        tolerance = 1e-3 if is_coarse(program) else 1e-8
+        if got.dtype != wanted.dtype or not (
+            np.array_equal(got, wanted) if exact
+            else np.allclose(got, wanted, rtol=tolerance, atol=tolerance, equal_nan=True)
+        ):  # fmt: skip
+            raise Difference(f"vmap: {path} {got!r} instead of {wanted!r}")
+
+
+SHARED = ("number", "scalar", "whole", "flag", "mode")
+BATCHED = (np.ndarray, np.generic, float)
+
+
+def _leaves(found: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    return [(path, value) for path, value in found if not isinstance(value, (list, tuple, dict))]
+
+
+def _arrays(left: list[Any], right: list[Any]) -> list[tuple[Any, Any]]:
+    pairs = zip(left, right, strict=True)
+    return [(a, b) for a, b in pairs if isinstance(a, np.ndarray)]
 
 
 def compare(program: Program, folder: str | None = None, seeds: tuple[int, ...] = (0, 1, 2)) -> str:
@@ -361,6 +491,7 @@ def compare(program: Program, folder: str | None = None, seeds: tuple[int, ...] 
     scope = load(full, folder)
     try:
         compare_values(scope, full, list(seeds))
+        compare_batch(scope, full, list(seeds))
         return compare_gradient(scope, full, seeds[0])
     finally:
         forget(scope)

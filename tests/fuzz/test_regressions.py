@@ -105,6 +105,52 @@ FOUND = {
         "t = np.diagonal(x * 1.7)\nu = np.piecewise(t, [t > 0.1], [lambda u: u * 2, 0.0])\n"
         "return u, np.piecewise(x, [x > 0.1], [lambda u: u * 2, 0.0])",
     ),
+    "a running sum of float32 goes down the first column of a matrix": (
+        ("matrix", "single"), "np.cumsum(y, out=x)\nreturn x",
+    ),
+    "a running sum into a matrix is refused": (
+        ("matrix", "vector"),
+        "try:\n    np.cumsum(y, out=x)\nexcept ValueError:\n    x += 1\nreturn x",
+    ),
+    "literals among traced numbers do not move": (
+        ("vector",),
+        "t = np.array([[x[0], np.bool(True), np.float32(2)], [True, x[1], np.int8(2)]])\n"
+        "return t * x",
+    ),
+    "an error is handled below second derivatives": (
+        ("vector",),
+        "try:\n    np.linalg.inv(np.zeros((2, 2)))\nexcept ValueError:\n    return x * x\nreturn x",
+    ),
+    "arrays are given the size that they have": (
+        ("vector",),
+        "x.resize(x.shape)\nt = x.copy()\nt.reshape(-1)[0] = 2\nfor k in 'ab':\n"
+        "    t.resize((2, 2))\nt.resize((5,))\nreturn t",
+    ),
+    "elements are copied in turn by .flat": (
+        ("matrix",), "x.flat[1:3] = x\nx.flat[::-1] = x\nx[:, 1:].flat = x\nreturn x",
+    ),
+    "a copy comes first by .flat of another layout": (
+        ("fortran",), "x.flat = x.T\nx.flat[:] = x[::-1]\nx.flat = x[::-1]\nreturn x",
+    ),
+    "a vector turned around by .flat": (
+        ("vector",), "x.flat = x[::-1]\nt = x * 2\nt.flat[:] = t[::-1]\nreturn x, t",
+    ),
+    "masks with other axes and as many elements": (
+        ("vector", "column"), "np.putmask(x, y > 0, x * 2)\nnp.place(x, y < 0, y)\nreturn x",
+    ),
+    "masks of another size": (
+        ("wide", "vector"),
+        "try:\n    np.putmask(x, y > 0, y)\nexcept ValueError:\n    x += 1\n"
+        "try:\n    np.place(x, y > 0, y)\nexcept ValueError:\n    x *= 3\nreturn x",
+    ),
+    "nothing is put": (
+        ("vector", "vector"),
+        "np.put(x, [0, 1], np.empty((0, 3)))\nnp.putmask(x, y > 0, [])\n"
+        "try:\n    np.place(x, x > -9, [])\nexcept ValueError:\n    x *= 3\nreturn x",
+    ),
+    "one of two outs": (
+        ("matrix",), "t, u = np.modf(x, out=(x, None))\nu[1:] -= x[1:]\nreturn t, u, x",
+    ),
     "swap of slices": (("vector", "vector"), "x[:], y[:] = y, x.copy()\nreturn x, y"),
     "three arrays in turn": (("vector", "vector", "vector"), "x[:] = y\ny[:] = z\nreturn x + y"),
 }  # fmt: skip
@@ -121,6 +167,22 @@ def test_found_programs(name, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         compare(small(*FOUND[name]), str(tmp_path), tuple(range(6)))
+
+
+def test_second_derivatives_of_a_handled_error():
+    def objective(x):
+        try:
+            np.linalg.inv(np.diag(x))
+        except np.linalg.LinAlgError:
+            return np.sum(x**3)
+        return np.sum(x**2)
+
+    def sloped(x):
+        return np.sum(grad(objective)(x) * x)
+
+    for x in (np.array([1.0, 0.0, 2.0]), np.array([1.0, 3.0, 2.0])):
+        wanted = 9 * x**2 if 0 in x else 4 * x
+        np.testing.assert_allclose(grad(sloped)(x), wanted)
 
 
 def test_a_changed_container_is_an_error():

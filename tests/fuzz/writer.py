@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from tests.fuzz import tables
+from tests.fuzz.records import Record
 
 Choose = Callable[[Sequence[Any]], Any]
 KINDS = {
@@ -36,10 +37,23 @@ KINDS = {
     "zero": lambda r: np.array(r.normal()),
     "params": lambda r: {"a": r.normal(size=(3, 3)), "b": r.normal(size=3)},
     "pair": lambda r: (r.normal(size=3), float(r.normal())),
+    "complex": lambda r: r.normal(size=3) + 1j * r.normal(size=3),
+    "half": lambda r: r.normal(size=3).astype(np.float16),
+    "empty": lambda r: r.normal(size=(0, 3)),
+    "column": lambda r: r.normal(size=(3, 1)),
+    "cube": lambda r: r.normal(size=(2, 2, 3)),
+    "long": lambda r: r.normal(size=9),
+    "backward": lambda r: r.normal(size=3)[::-1],
+    "record": lambda r: Record(r.normal(size=3), float(r.normal())),
+    "nested": lambda r: {"deep": [r.normal(size=3), r.normal(size=3)], "rate": float(r.normal())},
+    "rng": lambda r: np.random.default_rng(int(r.integers(1000))),
     "flag": lambda r: bool(r.random() < 0.5),
     "mode": lambda r: ["one", "two"][int(r.integers(2))],
 }
-NAMES = {"params": "params", "pair": "pair", "flag": "flag", "mode": "mode"}
+NAMES = {
+    name: name for name in ("params", "pair", "record", "nested", "rng", "flag", "mode")
+}  # fmt: skip
+MORE = ["column", "cube", "long", "backward", "vector", "matrix", "wide"]
 LIMIT = 64  # elements of an array, so that loops of concatenations stay small
 
 
@@ -150,6 +164,7 @@ class Writer:
         indent = "    " * self.depth
         for _ in range(tries):
             text = self.fill(self.choose(table), values, 2)
+            text = text and text.replace("\n@", "\n" + indent)  # lines of one template
             if text is not None and self.run([indent + wrap.format(text)]) is not None:
                 return text
         return None
@@ -294,12 +309,16 @@ FITS: dict[str, Callable[[Any], bool]] = {
     "m": lambda v: _is_array(v) and v.dtype.kind == "b",
     "s": _is_scalar,
     "w0": lambda v: False,
+    "z": lambda v: _is_array(v) and v.dtype.kind == "c",
+    "k": lambda v: _is_array(v) and v.dtype.kind == "f" and v.dtype.itemsize < 8,
+    "l": lambda v: type(v) is list and all(_is_scalar(u) for u in v),
+    "d": lambda v: _is_array(v) and v.dtype.kind in "fibc",
 }
 
 
 def write(choose: Choose, length: int = 8) -> Program:
     """A random program of about ``length`` statements."""
-    arrays = ["vector", "vector", "matrix", "wide", "single", "fortran", "strided"]
+    arrays = ["vector", "vector", "matrix", "wide", "single", "fortran", "strided", *MORE]
     others = [*KINDS, "vector", "number"]
     kinds = [choose(arrays), *[choose(others) for _ in range(choose([1, 2, 3, 0]))]]
     for only in NAMES:  # these have names of their own

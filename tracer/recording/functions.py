@@ -77,12 +77,16 @@ def _put(recorder: Recorder, a: Any, ind: Any, v: Any, mode: str = "raise") -> N
     if mode != "raise":
         where = where % size if mode == "wrap" else np.clip(where, 0, size - 1)
     index = np.unravel_index(where, target._value.shape)
-    target[index] = repeated(v, np.shape(where))
+    if np.size(v):
+        target[index] = repeated(v, np.shape(where))
 
 
 def _putmask(recorder: Recorder, a: Any, mask: Any, values: Any) -> None:
     target = _target(recorder, a)
     values = np.asarray(values) if isinstance(values, (list, tuple)) else values
+    mask = _elements(mask, target, "putmask")
+    if not np.size(values):
+        return
     repeats = repeated(values, target.shape) if np.ndim(values) else values
     if np.result_type(repeats) != target.dtype:
         repeats = np.asarray(repeats).astype(target.dtype)
@@ -91,12 +95,22 @@ def _putmask(recorder: Recorder, a: Any, mask: Any, values: Any) -> None:
 
 def _place(recorder: Recorder, arr: Any, mask: Any, vals: Any) -> None:
     target = _target(recorder, arr)
-    mask = np.asarray(mask, dtype=bool)
-    if mask.size == target._value.size and mask.shape != target._value.shape:
-        mask = np.reshape(mask, target._value.shape)  # elements count, not axes
+    mask = _elements(mask, target, "place")
     count = int(np.count_nonzero(mask))
+    if count and not np.size(vals):
+        raise ValueError("Cannot insert from an empty array!")
     if count:
         target[recorder.tensor(mask)] = repeated(np.atleast_1d(vals), (count,))
+
+
+def _elements(mask: Any, target: Any, name: str) -> Any:
+    """A mask in the target's shape: its elements count, not its axes."""
+    mask = np.asarray(mask, dtype=bool)
+    if np.shape(mask) == target._value.shape:
+        return mask
+    if np.size(mask) != target._value.size:
+        raise ValueError(f"{name}: mask and data must be the same size")
+    return np.reshape(mask, target._value.shape)
 
 
 def _put_along_axis(recorder: Recorder, arr: Any, indices: Any, values: Any, axis: Any) -> None:

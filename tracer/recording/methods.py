@@ -14,8 +14,9 @@ import numpy as np
 from tracer.graph.node import map_structure
 from tracer.ops import registry
 from tracer.recording import functions
-from tracer.recording.active import leak
+from tracer.recording.active import ACTIVE, leak
 from tracer.recording.expansions import in_memory_order
+from tracer.recording.outs import in_turn
 from tracer.recording.tensor import TracedTensor, recorder_for
 
 # Methods that take what the function of NumPy takes, in the same order.
@@ -103,6 +104,9 @@ _set_part("real", np.real)
 _set_part("imag", np.imag)
 
 
+ALL = slice(None)  # of ``x.flat = v``
+
+
 class Flat:
     """``x.flat``: an iterator over the items, which can be read and written by position.
 
@@ -129,8 +133,28 @@ class Flat:
     def __setitem__(self, index: Any, values: Any) -> None:
         target = self.base if self._row is None else self._row
         plain = map_structure(lambda part: getattr(part, "_value", part), index)
+        if self._is_own(values):
+            return self._copy_in_turn(None if index is ALL else plain, values)
         shape = np.shape(np.arange(len(self))[plain])
         target[self._where(index)] = functions.repeated(values, shape)
+
+    def _is_own(self, values: Any) -> bool:
+        """Whether the values change while they are written one by one."""
+        if not isinstance(values, TracedTensor) or values._buffer is not self.base._buffer:
+            return False
+        return values.dtype == self.base.dtype and bool(
+            np.shares_memory(values._value, self.base._value)
+        )
+
+    def _copy_in_turn(self, index: Any, values: TracedTensor) -> None:
+        token = ACTIVE.set(None)
+        try:
+            picked = in_turn(self.base._value, values._value, index)
+        finally:
+            ACTIVE.reset(token)
+        if picked is None:
+            raise leak("An array was written over itself by .flat.", "copy the values first")
+        self.base[...] = np.concatenate([np.ravel(self.base), np.ravel(values)])[picked]
 
     def __len__(self) -> int:
         return int(np.size(self.base._value))
@@ -173,7 +197,7 @@ def _flat(self: TracedTensor) -> Any:
 
 
 def _set_flat(self: TracedTensor, values: Any) -> None:
-    Flat(self)[:] = values
+    Flat(self)[ALL] = values
 
 
 TracedTensor.flat = property(_flat, _set_flat)
@@ -318,13 +342,17 @@ def _become(self: TracedTensor, other: TracedTensor, what: str) -> None:
 def resize(self: TracedTensor, *new_shape: Any, refcheck: bool = True) -> None:
     shape = new_shape[0] if len(new_shape) == 1 else new_shape
     shape = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape or ())
-    if self._steps:
-        raise ValueError("cannot resize this array: it does not own its data")
     count, size = math.prod(shape), np.size(self._value)
+    if not self._value.flags.forc:
+        raise ValueError("resize only works on single-segment arrays")
+    if shape == np.shape(self._value):
+        return
+    if self._steps and count != size:
+        raise ValueError("cannot resize this array: it does not own its data")
     flat = np.ravel(self)
     more = np.zeros(max(count - size, 0), self.dtype)
     flat = np.concatenate([flat, more]) if count > size else flat[:count].copy()
-    _become(self, np.reshape(flat, shape), "resized")
+    _become(self, flat if len(shape) == 1 else np.reshape(flat, shape).copy(), "resized")
 
 
 def _set_shape(self: TracedTensor, shape: Any) -> None:

@@ -34,13 +34,14 @@ def seen_operands(op: Op, args: Sequence[Any], where: Any) -> tuple[Any, ...]:
     ])  # fmt: skip
 
 
-# -- running sums over their own operand ------------------------------------------------------
+# -- running sums into other shapes -----------------------------------------------------------
 def sources(
     op: Op, operand: np.ndarray, out: np.ndarray, rest: tuple, kwargs: dict[str, Any]
 ) -> np.ndarray | None:
-    """Where NumPy takes each element of an ``out`` that overlaps the operand in another shape.
+    """Where NumPy takes each element of an ``out`` from, which has another shape than the result.
 
-    It stretches or fills a part of it, as layouts decide; so it is asked, with random numbers.
+    It stretches or fills a part of an operand that overlaps, or of another dtype, as layouts
+    decide; so it is asked, with random numbers.
 
     Returns
     -------
@@ -54,7 +55,7 @@ def sources(
         As NumPy does where it refuses the shapes.
     """
     size = out.size + np.ravel(op.evaluate(operand, *rest, **kwargs)).size
-    known = op.name in ("cumsum", "cumprod") and out.size * size < LARGEST
+    known = op.name in SUMMED_IN_OUT and out.size * size < LARGEST
     possible = np.ones((out.size, size if known and operand.dtype.kind in "iufc" else 0), bool)
     draw = np.random.Generator(np.random.PCG64(0))
     for _ in range(DRAWS):
@@ -74,12 +75,16 @@ def sources(
     return possible.argmax(axis=1).reshape(out.shape)
 
 
+# Their numbers are not among the operand's, and are of the dtype of ``out``.
+SUMMED_IN_OUT = ("cumsum", "cumprod", "add.accumulate", "multiply.accumulate")
 LARGEST = 1_000_000  # comparisons with elements that may be the source of one
 DRAWS = 8  # with different numbers, so that no element is taken for another
 
 
 def _together(one: np.ndarray, other: np.ndarray) -> list[np.ndarray]:
     """Copies of two arrays that overlap just as they do."""
+    if not np.shares_memory(one, other):
+        return [one.copy(order="K"), other.copy(order="K")]
     bounds = byte_bounds(one), byte_bounds(other)
     low, high = min(bounds)[0], max(end for _, end in bounds)
     room = np.zeros(high - low, np.uint8)
@@ -88,6 +93,32 @@ def _together(one: np.ndarray, other: np.ndarray) -> list[np.ndarray]:
         start = array.__array_interface__["data"][0] - low
         found.append(np.ndarray(array.shape, array.dtype, room, start, array.strides))
     return found
+
+
+def in_turn(target: np.ndarray, source: np.ndarray, index: Any) -> np.ndarray | None:
+    """Where each element of ``target`` is from after ``target.flat[index] = source``.
+
+    NumPy copies element by element, so that one that was written is read again if the two look at
+    the same memory. ``index`` is None for ``target.flat = source``, which copies first if the
+    source has another layout.
+
+    Returns
+    -------
+    ndarray of int, shape target.shape, or None
+        Positions in the old ``target``, laid flat, and ``source`` behind it; None if the dtype
+        can't count so far.
+    """
+    numbers = np.arange(target.size + source.size)
+    if (numbers.astype(target.dtype).astype(int) != numbers).any():
+        return None
+    target, source = _together(target, source)
+    source[...] = numbers[target.size :].reshape(source.shape)
+    target[...] = numbers[: target.size].reshape(target.shape)
+    if index is None:
+        target.flat = source
+    else:
+        target.flat[index] = source
+    return target.real.astype(int)
 
 
 # -- statistics whose sums are kept in ``out`` ------------------------------------------------

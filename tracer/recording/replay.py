@@ -33,8 +33,12 @@ def replay(recorder: Recorder, graph: CalcGraph, inputs: Sequence[Any]) -> list[
             if node in values:
                 continue
             known.node = node
+            raising = [g.outcome for g in guards.get(node, ()) if g.kind == "raises"]
             with np.errstate(**dict(node.context)) if node.context else nullcontext():
-                values[node] = _record(recorder, node, [values[i] for i in node.inputs])
+                try:
+                    values[node] = _record(recorder, node, [values[i] for i in node.inputs])
+                except tuple(raising):  # as it did before; the recorder has noted it
+                    values[node] = None
             for guard in guards.get(node, ()):
                 _check(recorder, guard, values[node])
     finally:

@@ -18,7 +18,7 @@ from tracer.ops import registry
 from tracer.recording.active import ACTIVE, leak
 from tracer.recording.buffers import Buffer, Step, flat_positions
 from tracer.recording.calls import Calls
-from tracer.recording.outs import KEPT_IN_OUT, seen_operands, sources
+from tracer.recording.outs import KEPT_IN_OUT, SUMMED_IN_OUT, seen_operands, sources
 from tracer.recording.specs import inferred_specs, spec_of
 from tracer.recording.tensor import TracedTensor
 
@@ -214,7 +214,7 @@ class Writes(Calls):
                     errors.CaptureMutationError,
                 )  # fmt: skip
         if op.name.endswith(RUNNING) and _in_another_shape(op, args[0], outs[0], kwargs):
-            return self._over_its_operand(op, args, kwargs, outs[0])
+            return self._running_elsewhere(op, args, kwargs, outs[0])
         given, where = kwargs, True
         if op.schema.kind == "elementwise":
             where = kwargs.get("where", True)
@@ -240,12 +240,17 @@ class Writes(Calls):
                     f"doesn't match the broadcast shape {result.shape}"
                 )
             self.assign(out, result if where is True else np.where(where, result, out))
-        return tuple(outs) if many else outs[0]
+        if not many:
+            return outs[0]
+        pairs = zip(outs, results, strict=True)
+        return tuple([result if out is None else out for out, result in pairs])
 
-    def _over_its_operand(
+    def _running_elsewhere(
         self, op: Op, args: Sequence[Any], kwargs: dict[str, Any], out: TracedTensor
     ) -> TracedTensor:
-        """A running sum written over its operand, in another shape: NumPy fills what it fills."""
+        """A running sum written into another shape: NumPy fills what it fills, or refuses."""
+        if op.name in SUMMED_IN_OUT and kwargs.get("dtype") is None:
+            kwargs = {**kwargs, "dtype": np.result_type(args[0].dtype, out.dtype)}
         token = ACTIVE.set(None)
         try:
             picked = sources(op, args[0]._value, out._value, (*args[1:],), kwargs)
@@ -253,8 +258,8 @@ class Writes(Calls):
             ACTIVE.reset(token)
         if picked is None:
             raise leak(
-                "A running sum was written over its own operand, in another shape.",
-                "copy the operand first: np.cumsum(x[0].copy(), out=x)",
+                "A running sum was written into an array of another shape.",
+                "write it into one of its own shape, and copy the operand if that is a part of it",
             )
         result = np.ravel(self.call(op, args, kwargs, "")).astype(out.dtype)
         self.assign(out, np.concatenate([np.ravel(out), result])[picked])
@@ -309,14 +314,12 @@ SUMS = frozenset("sum prod cumsum cumprod nansum nanprod add.reduce multiply.red
 
 
 def _in_another_shape(op: Op, source: Any, out: Any, kwargs: dict[str, Any]) -> bool:
-    """Whether a running sum goes over its operand, whose shape is not that of the result."""
+    """Whether a running sum goes into an array whose shape is not that of the result."""
     if out is None or not isinstance(source, TracedTensor):
         return False
     flat = kwargs.get("axis") is None and not op.name.endswith(".accumulate")
     shape = (np.size(source._value),) if flat else np.shape(source._value)
-    if out._value.shape == shape or not np.ndim(source._value):
-        return False
-    return bool(np.shares_memory(source._value, out._value))
+    return out._value.shape != shape and bool(np.ndim(source._value))
 
 
 def _laid_out_alike(value: Any, target: np.ndarray) -> bool:

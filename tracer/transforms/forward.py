@@ -254,7 +254,8 @@ def _same_dtypes(node: Node, args: Any) -> bool:
 
 
 def _plain_zero(leaf: Any) -> Any:
-    return type(leaf)(0) if type(leaf) in (int, float, complex) else leaf
+    is_number = isinstance(leaf, (bool, int, float, complex, np.number, np.bool))
+    return type(leaf)(0) if is_number else leaf
 
 
 def _only(node: Node, moving: list[Node], operand: Any) -> None:
