@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from tests.codegen.graphs import digits, random_graph, robust
-from tracer.codegen.program import compile_graph, compile_pair
+from tracer.codegen.program import compile_graph, program_of
 from tracer.codegen.readable import emit
+from tracer.codegen.readable.text import Text, add_backward, add_forward, names_for
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.evaluate import GuardMiss, evaluate
 from tracer.graph.node import HOLES, Node, Params
@@ -65,7 +66,11 @@ def test_random_programs_with_views_and_writes(seeds, chunk, monkeypatch):
 def test_forward_and_backward_pair():
     graph, arguments = digits()
     joint = reverse(graph, [0, 1, 2, 3], "input")
-    forward, backward = compile_pair(partition(joint))
+    parts = partition(joint)
+    texts = [Text(names_for(joint), "") for _ in range(2)]
+    add_forward(texts[0], parts)
+    add_backward(texts[1], parts)
+    forward, backward = program_of(texts[0], "forward"), program_of(texts[1], "backward")
     *values, residuals = forward.run(*arguments)
     gradients = backward.run(residuals, np.float64(1.0))
     for mine, other in zip(

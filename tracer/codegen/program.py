@@ -16,13 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from tracer.codegen.readable.text import Text, add_backward, add_forward, draft_of, names_for
+from tracer.codegen.readable.text import Text, draft_of, names_for
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.evaluate import GuardMiss
 from tracer.graph.node import Node
 from tracer.ops.entropy import steady_numpy
 from tracer.ops.random import MADE_BY
-from tracer.transforms.partition import Partition
 
 LONG = 2000  # lines
 # The C library gives the memory of freed arrays back to the system and takes it anew, page by page,
@@ -123,20 +122,3 @@ def program_of(text: Text, name: str) -> Program:
     source = text.source()
     text.functions.clear()  # compiling a long text needs the memory
     return Program(name, source, text.lines, text.constants.values)
-
-
-def compile_pair(parts: Partition, header: str = "") -> tuple[Program, Program]:
-    """Compile a partition to its two programs.
-
-    Returns
-    -------
-    forward, backward : Program
-        ``forward.run(*inputs)`` returns the outputs and then the tuple of residuals;
-        ``backward.run(residuals, *seeds)`` returns the tuple of gradients. Both know their lines
-        by the nodes of the joint graph.
-    """
-    names = names_for(parts.joint)
-    forward, backward = Text(names, header), Text(names, header)
-    add_forward(forward, parts)
-    add_backward(backward, parts)
-    return program_of(forward, "forward"), program_of(backward, "backward")

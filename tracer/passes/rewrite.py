@@ -64,7 +64,8 @@ def rewrite(
     before : str
         The pattern (see ``tracer.passes.pattern``).
     to : str or callable
-        The expression that replaces it; or ``to(make, **variables)``, which may return None.
+        The expression that replaces it; or ``to(make, x, …)`` with the
+        variables that it names, which may return None.
     when : callable, optional
         A condition on variables, by their names.
     exact : bool
@@ -83,7 +84,7 @@ def rewrite(
         after, build = to, _builder(read_pattern(to), helpers or {})
     else:
         name = getattr(to, "__name__", "")
-        after, build = f"{name}(…)", lambda make, found, to=to: to(make, **found)
+        after, build = f"{name}(…)", _replacement(to)
     return Rewrite(before, after, pattern, build, _by_names(when), exact, single, place)
 
 
@@ -92,6 +93,12 @@ def _by_names(when: Callable[..., bool] | None) -> Callable[..., bool] | None:
         return None
     names = tuple(inspect.signature(when).parameters)
     return lambda found: when(*[found[name] for name in names])
+
+
+def _replacement(to: Callable[..., Any]) -> Callable[..., Any]:
+    """``to`` with those parts of the match that it asks for by name."""
+    names = tuple(inspect.signature(to).parameters)[1:]  # after ``make``
+    return lambda make, found: to(make, **{name: found[name] for name in names if name in found})
 
 
 def _builder(tree: Pattern, helpers: dict[str, Callable[..., Any]]) -> Callable[..., Any]:

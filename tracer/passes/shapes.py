@@ -98,7 +98,7 @@ def to_known_shape(name: str):
     return write_out
 
 
-def known_zeros(make: Make, x: Node, k: dict[str, Any]) -> Node:
+def known_zeros(make: Make, x: Node) -> Node:
     dtype = make.root.dtype
     kwargs: dict[str, Any] = {} if dtype == np.float64 else {"dtype": dtype}
     return make("zeros", x.shape, **kwargs)
@@ -124,7 +124,7 @@ def sum_to_known(make: Make, x: Node, y: Node) -> Node | None:
     return make("reshape", make("sum", x, spelling="method", axis=axis), y.shape)
 
 
-def sum_without_ones(make: Make, x: Node, a: Any, s: Any) -> Node:
+def sum_without_ones(make: Make, x: Node, a: Any) -> Node:
     """A sum that keeps its axes, reshaped to what it is without them."""
     return make("sum", x, spelling="method", axis=a)
 

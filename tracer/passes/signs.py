@@ -16,7 +16,7 @@ DEPTH = 4  # products inside products
 PRODUCTS = ("multiply", "divide")
 
 
-def negated_product(make: Make, **found: Any) -> Node | None:
+def negated_product(make: Make) -> Node | None:
     """``-(x * y)`` without a sign, if one is in ``x * y``."""
     return without_sign(make, make.root.inputs[0])
 

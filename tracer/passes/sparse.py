@@ -27,9 +27,7 @@ def taken_up(place: int, negate_other: bool, negate_value: bool) -> Callable[...
     Where a plain write hits an element twice, its last number counts: that is no sum.
     """
 
-    def write(
-        make: Make, x: Node, index: Any, p: tuple, k: dict, y: Any = None, c: Any = None
-    ) -> Node | None:
+    def write(make: Make, x: Node, index: Any, y: Node | None = None, c: Any = None) -> Node | None:
         sparse = make.root.inputs[make.root.params.args[place].slot]
         if sparse.op.name == "setitem" and not hits_once(sparse):
             return None
@@ -62,9 +60,7 @@ def is_no_power(elementwise: Node) -> bool:
     return elementwise.op.name not in POWERS
 
 
-def sum_of_one_in_each_row(
-    make: Make, x: Node, index: Any, k: dict[str, Any], y: Node | None = None, c: Any = None
-) -> Node | None:
+def sum_of_one_in_each_row(make: Make, x: Node, k: dict[str, Any]) -> Node | None:
     """Row sums of zeros with one number written into each row are these numbers.
 
     The cotangent of ``log_probs[np.arange(n), labels]`` is such an array.
