@@ -201,3 +201,16 @@ def test_what_calls_a_function_is_refused():
         grad(lambda x: integrate.quad(np.sin, 0.0, x)[0])(1.0)
     with pytest.raises(MissingRule, match="operand"):
         grad(lambda x: integrate.simpson(X, x=x))(TIMES)
+
+
+def test_filters_given_as_lists():
+    """Lists of numbers have no derivative; numbers among them may be traced."""
+    slope = grad(lambda x: np.sum(signal.lfilter([1.0], [1.0, 0.5], x)))(np.ones(3))
+    np.testing.assert_allclose(slope, [0.75, 0.5, 1.0])
+
+    def f(x):
+        return np.sum(signal.lfilter([1.0, x[1]], [1.0, x[0]], x))
+
+    start, step = np.array([0.5, 1.5, 2.5]), 1e-6
+    numeric = [(f(start + step * e) - f(start - step * e)) / (2 * step) for e in np.eye(3)]
+    np.testing.assert_allclose(grad(f)(start), numeric, rtol=1e-8)

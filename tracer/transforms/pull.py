@@ -197,6 +197,8 @@ def _run(
                 yield place.slot, _received(value, node.inputs[place.slot])
         elif place is not None and value is not ZERO and value is not None:
             leaves, parts = _flat(place), _leaves(value)
+            if not any(type(leaf) is Hole for leaf in leaves):  # a list of numbers
+                continue
             if len(parts) != len(leaves):  # one for each array, none for numbers between them
                 leaves = [leaf for leaf in leaves if type(leaf) is Hole]
             for leaf, part in zip(leaves, parts, strict=True):
