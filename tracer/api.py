@@ -89,6 +89,20 @@ def _wraps(function: Any, *recipe: Any) -> Any:
     return decorate
 
 
+def _of_each_call(fn: Any, name: str, *options: Any) -> Callable[..., Any]:
+    """A callable that looks like ``fn`` and gives what ``derivatives`` names of its calls."""
+    traced = as_traced(fn)
+
+    @_wraps(fn, name, *options)
+    def derivative(*args: Any, **kwargs: Any) -> Any:
+        from tracer import derivatives
+
+        with BOUNDARY:
+            return getattr(derivatives, name)(traced, args, kwargs, *options)
+
+    return derivative
+
+
 def value_and_grad(
     fn: Callable[..., Any], argnums: Any = 0, has_aux: bool = False
 ) -> Callable[..., tuple[Any, Any]]:
@@ -252,16 +266,7 @@ def jacobian(
     """
     if mode not in (None, "reverse", "forward"):
         raise ValueError(f"mode is None, 'reverse' or 'forward', not {mode!r}")
-    traced = as_traced(fn)
-
-    @_wraps(fn, argnums, mode)
-    def jacobian_of(*args: Any, **kwargs: Any) -> Any:
-        from tracer import derivatives
-
-        with BOUNDARY:
-            return derivatives.jacobian(traced, args, kwargs, argnums, mode)
-
-    return jacobian_of
+    return _of_each_call(fn, "jacobian", argnums, mode)
 
 
 def hessian(fn: Callable[..., Any], argnums: Any = 0) -> Callable[..., Any]:
@@ -282,16 +287,7 @@ def hessian(fn: Callable[..., Any], argnums: Any = 0) -> Callable[..., Any]:
     ------
     IntegerArgument, ArgnumsError, MissingRule
     """
-    traced = as_traced(fn)
-
-    @_wraps(fn, argnums)
-    def hessian_of(*args: Any, **kwargs: Any) -> Any:
-        from tracer import derivatives
-
-        with BOUNDARY:
-            return derivatives.hessian(traced, args, kwargs, argnums)
-
-    return hessian_of
+    return _of_each_call(fn, "hessian", argnums)
 
 
 def hvp(fn: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
@@ -348,16 +344,7 @@ def elementwise_grad(fn: Callable[..., Any], argnums: Any = 0) -> Callable[..., 
     >>> elementwise_grad(np.tanh)(np.zeros(2))
     array([1., 1.])
     """
-    traced = as_traced(fn)
-
-    @_wraps(fn, argnums)
-    def derivative(*args: Any, **kwargs: Any) -> Any:
-        from tracer import derivatives
-
-        with BOUNDARY:
-            return derivatives.elementwise(traced, args, kwargs, argnums)
-
-    return derivative
+    return _of_each_call(fn, "elementwise", argnums)
 
 
 def linearize(fn: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., Any]]:

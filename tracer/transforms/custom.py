@@ -45,14 +45,7 @@ PLAIN: ContextVar[frozenset] = ContextVar("tracer_plain_functions", default=froz
 
 
 class _Custom:
-    """A function with a derivative of its own.
-
-    Parameters
-    ----------
-    fn : callable
-    nondiff_argnums : sequence of int
-        Positional arguments without derivative; the rule gets them first, as they are.
-    """
+    """A function with a derivative of its own: what both kinds share."""
 
     __name__: str
     rules: tuple[Callable[..., Any] | None, ...] = ()
@@ -183,10 +176,8 @@ class custom_jvp(_Custom):
 
     Parameters
     ----------
-    fn : callable
-        Its values; it is called as it is where nothing is differentiated.
-    nondiff_argnums : sequence of int
-        Positional arguments without derivative; the rule gets them first, as they are.
+    fn, nondiff_argnums
+        As for `custom_vjp`.
 
     Raises
     ------
