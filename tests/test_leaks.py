@@ -11,9 +11,13 @@ import types
 import numpy as np
 import pytest
 
-from tests.leaks.producers import INPUTS, PRODUCERS
+from tests.leaks.libraries import LIBRARIES
+from tests.leaks.producers import INPUTS
+from tests.leaks.producers import PRODUCERS as FIRST
+from tests.leaks.scientific import SCIENTIFIC
 from tracer import errors, trace, value_and_grad
 
+PRODUCERS = {**FIRST, **LIBRARIES, **SCIENTIFIC}
 OUTSIDE = np.zeros(3)
 BOX = types.SimpleNamespace(value=None)
 LOUD = (errors.TracerError, TypeError, NotImplementedError)
