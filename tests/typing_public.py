@@ -19,6 +19,16 @@ def checked(w: float) -> float:
     return w * 2.0
 
 
+class Model:
+    k = 2.0
+
+    @trace
+    def energy(self, x: float) -> float:
+        return self.k * x
+
+
+assert_type(Model().energy(1.0), float)
+assert_type(Model.energy(Model(), 1.0), float)
 assert_type(loss(1.0, scale=2.0), float)
 assert_type(checked(3.0), float)
 assert_type(loss.source(1.0), str)

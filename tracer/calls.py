@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from tracer import errors, settings, trees
+from tracer.function import innermost
 from tracer.recording.captures import fingerprint
 
 if TYPE_CHECKING:
@@ -283,13 +284,3 @@ def check_argnums(argnums: Any, names: list[str], function: str) -> tuple[tuple[
             f"argnums={argnums!r} names an argument twice.", None, "name each argument once"
         )
     return tuple(positions), alone
-
-
-def innermost(function: Any) -> Any:
-    while True:
-        if isinstance(function, MethodType):
-            function = function.__func__
-        elif hasattr(type(function), "__tracer_inline__"):  # a TracedFunction
-            function = function.__tracer_function__
-        else:
-            return function

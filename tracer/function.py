@@ -14,11 +14,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FunctionType, MethodType
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 from weakref import ref
 
 from tracer import settings
-from tracer.calls import innermost
 from tracer.locks import loaded, own_lock
 from tracer.recording.whereabouts import is_library
 from tracer.tracebacks import BOUNDARY, clean
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from tracer.leaf import Leaf
 
 P = ParamSpec("P")
+Q = ParamSpec("Q")
 R = TypeVar("R")
 logger = logging.getLogger("tracer")
 
@@ -63,6 +63,12 @@ class TracedFunction(Generic[P, R]):
         self.cache = shared_cache(function, self.static)
 
     # -- Python's protocols ----------------------------------------------------------------
+    @overload
+    def __get__(self, instance: None, owner: Any = None) -> TracedFunction[P, R]: ...
+    @overload
+    def __get__(
+        self: TracedFunction[Concatenate[Any, Q], R], instance: object, owner: Any = None
+    ) -> Callable[Q, R]: ...
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else MethodType(self, instance)
 
@@ -310,6 +316,17 @@ def _recipe(plain: Any) -> tuple[Any, list[Any]]:
         made.append(step)
         plain = innermost(plain.__wrapped__)  # type: ignore[attr-defined]
     return plain, made
+
+
+def innermost(function: Any) -> Any:
+    """The function inside of methods and of traced functions."""
+    while True:
+        if isinstance(function, MethodType):
+            function = function.__func__
+        elif hasattr(type(function), "__tracer_inline__"):  # a TracedFunction
+            function = function.__tracer_function__
+        else:
+            return function
 
 
 def users_function(function: Any) -> Any:
