@@ -150,4 +150,5 @@ STRUCTURAL_SPECS: dict[Op, Callable[[Params, Specs], Specs]] = {
     registry.ZEROS_OF: _zeros,
     registry.SIZE_OF: _size,
     registry.SAME_SIZE: _truth,
+    registry.TEXT_IS: _truth,
 }

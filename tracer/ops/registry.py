@@ -309,6 +309,11 @@ def _same_size(a: Any, b: Any, axis_a: int, axis_b: int) -> bool:
     return np.shape(a)[axis_a] == np.shape(b)[axis_b]
 
 
+def _text_is(x: Any, how: str, spec: str, text: str) -> bool:
+    made = format(x, spec) if how == "format" else spec % x if how == "%" else TEXTS[how](x)
+    return made == text
+
+
 def _astype(x: Any, dtype: Any) -> Any:
     return x.astype(dtype) if isinstance(x, (np.ndarray, np.generic)) else np.dtype(dtype).type(x)
 
@@ -342,6 +347,9 @@ RESHAPE_LIKE = register(Op("reshape_like", SHAPE, _reshape_like))  # (%0, like)
 ZEROS_OF = register(Op("zeros_of", CREATION, _zeros_of))  # (like, dtype=…)
 SIZE_OF = register(Op("size_of", STRUCTURAL, _size_of))  # (%0, axis): a weak int
 SAME_SIZE = register(Op("same_size", STRUCTURAL, _same_size))  # (%0, %1, axis, axis): a bool
+TEXTS: dict[str, Any] = {"str": str, "repr": repr}
+# (%0, "format" or "%" or one of TEXTS, the format, the text): whether the value's text is this
+TEXT_IS = register(Op("text_is", STRUCTURAL, _text_is))
 STOP_GRADIENT = register(Op("stop_gradient", ELEMENTWISE, _constant))  # the operand, as it is
 # The operand as it is: what is computed from it anew is not shared with what was computed before.
 RECOMPUTE = register(Op("recompute", ELEMENTWISE, _constant))

@@ -35,7 +35,16 @@ from tracer.recording.reflection import environment
 from tracer.recording.scipy_hooks import hooked
 from tracer.recording.substitutes import loaded, substitute
 from tracer.recording.tensor import TracedTensor
-from tracer.recording.text import text_of
+from tracer.recording.text import (
+    TracedText,
+    as_text,
+    made_of,
+    made_since,
+    sources_in,
+    text_method,
+    text_of,
+    texts_made,
+)
 from tracer.recording.unsourced import watch
 from tracer.recording.variables import variable
 from tracer.recording.whereabouts import is_users
@@ -161,6 +170,7 @@ class Monitor:
         if owner is os.environ:
             return environment(self, "__getitem__", key)
         self.hashed(key)
+        key = settled_key(owner, key)
         if type(owner) not in protocols.PLAIN:
             answer = protocols.ask(self.captures, owner, "__getitem__", key)
             if answer is not NotImplemented:
@@ -207,6 +217,8 @@ class Monitor:
         return known[1]
 
     def _callee(self, function: Any) -> Any:
+        if type(getattr(function, "__self__", None)) is str:
+            return text_method(function)
         watched = instrumented(function, self.captures)
         seen = outside(substitute(watched))
         if protocols.goes_through(function):
@@ -283,6 +295,7 @@ class Monitor:
         """``item in container``."""
         if container is os.environ:
             return environment(self, "__contains__", item)
+        item = settled_key(container, item) if isinstance(item, TracedText) else item
         answer = protocols.ask(self.captures, container, "__contains__", item)
         if answer is not NotImplemented:
             return bool(answer)
@@ -334,17 +347,45 @@ class Monitor:
     def formatted(self, text: Any, values: Any) -> Any:
         """``text % values``: numbers as they are while tracing."""
         if isinstance(text, str):
+            if isinstance(values, dict):
+                named = {key: getattr(part, "_value", part) for key, part in values.items()}
+                return made_of(
+                    str(text) % named, sources_in([text, *map(as_text, values.values())])
+                )
             parts = values if isinstance(values, tuple) else (values,)
             plain = tuple([getattr(part, "_value", part) for part in parts])
-            made = text % (plain if isinstance(values, tuple) else plain[0])
-            return text_of(made, all([part is own for part, own in zip(parts, plain, strict=True)]))
+            made = str(text) % (plain if isinstance(values, tuple) else plain[0])
+            if len(parts) == 1 and isinstance(parts[0], TracedTensor) and type(text) is str:
+                return text_of(made, parts[0], "%", text)
+            return made_of(made, sources_in([text, *map(as_text, parts)]))
         return self.binary("mod", text, values)
+
+    def texts(self) -> int:
+        """How many texts were made of traced values so far."""
+        return texts_made()
+
+    def joined(self, before: int, text: str) -> str:
+        """``f"{a} {b}"``: it depends on the texts that were made for it."""
+        return made_since(before, text)
 
 
 def is_key(value: Any) -> bool:
     """Whether a value may be a step of a path: it is hashed by its value or by its identity."""
     kind = type(value)
-    return kind in (str, int, bool, bytes) or kind.__hash__ is object.__hash__
+    plain = kind in (str, int, bool, bytes, float) or issubclass(kind, np.number)
+    return plain or kind.__hash__ is object.__hash__
+
+
+def settled_key(owner: Any, key: Any) -> Any:
+    """The plain key that a text or number of the trace stands for, and is guarded to be."""
+    if isinstance(key, TracedText):
+        return key.settled()
+    if not isinstance(key, TracedTensor):
+        return key
+    if isinstance(owner, (dict, types.MappingProxyType)):
+        hash(key)
+        return key._value
+    return operator.index(key) if isinstance(owner, (list, tuple, deque)) else key
 
 
 def instrumented(function: Any, captures: Captures) -> Any:

@@ -264,9 +264,9 @@ class _Loads(ast.NodeTransformer):
 
     # -- what Python calls by itself -----------------------------------------------------------
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
-        self.generic_visit(node)
         name = OPERATORS[type(node.op)]
         text = isinstance(node.left, (ast.Constant, ast.JoinedStr)) and name == "mod"
+        self.generic_visit(node)
         if text:
             return self._call(node, "formatted", node.left, node.right)
         return self._call(node, "binary", ast.Constant(name), node.left, node.right)
@@ -417,6 +417,12 @@ class _Loads(ast.NodeTransformer):
         self.generic_visit(node)
         for part in ast.walk(node):  # their own positions are unreliable before 3.12
             ast.copy_location(part, node)
+        return self._call(node, "joined", self._call(node, "texts"), node)
+
+    def visit_FormattedValue(self, node: ast.FormattedValue) -> ast.AST:
+        node.value = self.visit(node.value)
+        if node.format_spec is not None:
+            self.generic_visit(node.format_spec)
         return node
 
 

@@ -24,6 +24,7 @@ from tracer.recording.active import ACTIVE, leak
 from tracer.recording.calls import contains_tensor
 from tracer.recording.substitutes import hand_on, substitute
 from tracer.recording.tensor import TracedTensor
+from tracer.recording.text import TracedText
 
 Hook = Callable[..., Any]
 EXACT = frozenset({"decimal", "fractions", "statistics"})  # calculate with digits or ratios
@@ -118,6 +119,8 @@ def _pow(*args: Any, **kwargs: Any) -> Any:
 def _complex(*args: Any, **kwargs: Any) -> Any:
     """A complex number of two parts; of one number it is a conversion."""
     recorder = ACTIVE.get()
+    if args and isinstance(args[0], TracedText):
+        args[0].refuse()
     if len(args) + len(kwargs) == 1:
         return substitute(complex)(*args, **kwargs)
     if recorder is None or kwargs or not contains_tensor(args):

@@ -56,6 +56,8 @@ class Notes:
         self.leaked: errors.LeakError | None = None
         self.reads_sizes = False  # whether sizes that depend on values are parts of the program
         self.formatted = False  # whether text was made of a traced value
+        self.texts: list[Any] = []  # what such texts depend on
+        self.settled: set[Any] = set()  # those that are guarded
         self.closed = False
         self.captures: Any = None  # set by whoever opens the trace
         self.enclosing: Any = None  # the recorder of the trace around this one

@@ -25,6 +25,7 @@ from tracer.recording.active import ACTIVE
 from tracer.recording.captures import CONTAINERS, Captures
 from tracer.recording.reflection import SPECIAL
 from tracer.recording.tensor import TracedScalar, TracedTensor
+from tracer.recording.text import keeps_texts, made_since, plain_texts, texts_made
 from tracer.recording.whereabouts import is_users
 
 if TYPE_CHECKING:
@@ -308,6 +309,7 @@ def builtin(monitor: Monitor, function: Any, seen: Any = None) -> Any:
     calling = iterating or _root(function) in CALLING
     captures = monitor.captures
     hashing = is_hashing(function)
+    keeps = keeps_texts(function)
 
     def call(*args: Any, **kwargs: Any) -> Any:
         for argument in args if hashing else ():
@@ -316,6 +318,8 @@ def builtin(monitor: Monitor, function: Any, seen: Any = None) -> Any:
                 monitor.hashed(item)
         if numeric and not kwargs and all([type(argument) in SIMPLE for argument in args]):
             return run(*args)
+        if not keeps:
+            args, kwargs = plain_texts(args, kwargs)
         if asking is not None and args and type(args[0]) not in PLAIN:
             for name in asking:
                 answer = ask(captures, args[0], name, *args[1:])
@@ -334,7 +338,9 @@ def builtin(monitor: Monitor, function: Any, seen: Any = None) -> Any:
             name: handed(captures, argument, calling or name == "key")
             for name, argument in kwargs.items()
         }
-        return run(*args, **kwargs)
+        before = texts_made()
+        made = run(*args, **kwargs)
+        return made if type(made) is not str else made_since(before, made)
 
     return call
 

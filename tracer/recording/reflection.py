@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from tracer.recording.active import leak
 from tracer.recording.paths import Path, is_library_module
 from tracer.recording.tensor import TracedTensor
+from tracer.recording.text import TracedText
 
 if TYPE_CHECKING:
     from tracer.recording.instrument import Monitor
@@ -95,6 +96,8 @@ def _evaluated(
     monitor: Monitor, run: Callable[..., Any], source: Any, table: Any, local: Any
 ) -> Any:
     """Code in a text runs as it is; whatever it names outside of the function counts."""
+    if isinstance(source, TracedText):
+        source.refuse()
     table = monitor.globals if table is None else table
     local = table if local is None else local
     if isinstance(source, types.CodeType):

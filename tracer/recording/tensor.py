@@ -170,18 +170,21 @@ class TracedTensor(np.ndarray):
     def __hash__(self) -> int:
         if self._buffer is None and self.dtype.kind in "biu":
             return hash(self.__index__())  # a whole number as a key: a guard, as for an index
+        if self._buffer is None and self._captured and _is_exact(self._value):
+            kind = complex if self.dtype.kind == "c" else float
+            return hash(alive(self).read_number(self, kind))  # of a setting: its value is guarded
         raise TypeError("a traced value can't be hashed: use its index or name as the key instead")
 
     def __repr__(self) -> str:
         if self._recorder.closed:  # it has left its trace
             return f"Traced({self._value!r})"
-        return _text(self, repr(self._value))
+        return _text(self, repr(self._value), "repr")
 
     def __str__(self) -> str:
-        return _text(self, str(self._value))
+        return _text(self, str(self._value), "str")
 
     def __format__(self, spec: str) -> str:
-        return _text(self, format(self._value, spec))
+        return _text(self, format(self._value, spec), "format", spec)
 
     def __bytes__(self) -> bytes:
         raise leak("A traced array was turned into bytes.", "do it outside the trace")
@@ -248,12 +251,17 @@ def _bound(index: Any) -> Any:
     return alive(index).read_integer(index, int(index._value))
 
 
-def _text(tensor: TracedTensor, text: str) -> str:
+def _is_exact(value: Any) -> bool:
+    """Whether a Python number tells all of a scalar, so that a guard can compare them."""
+    return bool((complex if np.iscomplexobj(value) else float)(value) == value)
+
+
+def _text(tensor: TracedTensor, text: str, how: str, spec: str = "") -> str:
     """The text of a value; that of an int which is an input is a read of it: a name, a key."""
     if tensor._recorder.weak_ints and type(tensor._value) is int:
         tensor._recorder.read_integer(tensor, tensor._value)
         return text
-    return text_of(text, tensor._known)
+    return text_of(text, tensor, how, spec)
 
 
 def alive(tensor: TracedTensor) -> Recorder:

@@ -18,6 +18,7 @@ zero_gradient(
     registry.SAME_SIZE, np.shape, np.ndim, np.size,
     because="the values of the operand are not read",
 )  # fmt: skip
+zero_gradient(registry.TEXT_IS, because="a text does not change with a small step")
 zero_gradient(
     np.zeros, np.ones, np.empty, np.eye, np.identity, np.tri, np.indices,
     because="made from sizes alone",

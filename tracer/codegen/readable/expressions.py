@@ -310,6 +310,18 @@ def _same_size(speller: Speller, node: Node, lookup: Lookup) -> Text:
     return Text(f"{a.at(ATOM)}.shape[{axis_a}] == {b.at(ATOM)}.shape[{axis_b}]", COMPARE)
 
 
+def _text_is(speller: Speller, node: Node, lookup: Lookup) -> Text:
+    value = lookup(node.inputs[0])
+    _, how, spec, text = node.params.args
+    if how == "format":
+        made = f"format({value.text}, {spec!r})"
+    elif how == "%":
+        made = f"{spec!r} % {value.at(ATOM)}"
+    else:
+        made = f"{how}({value.text})"
+    return Text(f"{made} == {text!r}", COMPARE)
+
+
 def _argument(node: Node, position: int, name: str) -> Any:
     args = node.params.args
     return args[position] if position < len(args) else node.params.kwargs[name]
@@ -319,6 +331,7 @@ SPELLINGS: dict[str, Callable[[Speller, Node, Lookup], Text]] = {
     "constant": _constant, "item": _item, "getitem": _getitem, "astype": _astype,
     "sum_to": _sum_to, "broadcast_like": _broadcast_like, "reshape_like": _reshape_like,
     "zeros_of": _zeros_of, "size_of": _size_of, "same_size": _same_size,
+    "text_is": _text_is,
     "python_scalar": _python_scalar,
 }  # fmt: skip
 
