@@ -141,6 +141,8 @@ def compare_values(scope: dict[str, Any], program: Program, seeds: list[int]) ->
         changed = copy.deepcopy((scope["W"], scope["TABLE"]))
         scope["W"][...], scope["TABLE"] = kept[0], kept[1]
         result, error = outcome(traced, got)
+        if isinstance(failure, SystemError):  # NumPy's own, of np.add.at(x, 9, 1)
+            return
         if isinstance(error, REFUSALS) and failure is None:
             raise Refusal(f"{type(error).__name__}: {error}")
         if failure is not None or error is not None:

@@ -187,7 +187,7 @@ ARRAYS += (
     "({z} * {f}).real", "({z} @ {z}.conj()).real * {f}", "np.sum({z} * 1j).real + {f}", "np.exp(1j * {f}).imag",
     "np.zeros(0)", "np.empty((0, 3))", "np.sum({d}, axis=0)", "np.concatenate([{d}, {d}])", "{d}[:0]", "{d} * {d}",
     "{k} * {c}", "{k} + {f}", "{k}.astype(float)", "np.float32({c}) * {f}", "{f}.astype('f4').sum() * {k}",
-    "np.broadcast_arrays({f}, {a})[1]", "np.rollaxis({f}, -1)", "np.transpose({f})", "np.flipud({f})", "np.dsplit({f}[None, None], 3)[0]",
+    "np.broadcast_arrays({f}, {f})[1]", "np.broadcast_arrays({f}, {a})[1] * 1", "np.rollaxis({f}, -1)", "np.transpose({f})", "np.flipud({f})", "np.dsplit({f}[None, None], 3)[0]",
     "rootish({f})", "first_large({f}, {c})", "recursive({f}, {n})", "TABLE['weights'] @ {f}", "SETTINGS.rate * {f}",
     "np.sum(LAYERS[0] * {f})  * LAYERS[1]", "adder({f})", "scale_by({f})", "compose(np.sin, shifted)({f})",
     "rng.normal(size=3) * {f}", "{f} + rng.random()", "rng.permutation({f})", "{f}[rng.integers(0, 2, 3)]",

@@ -1,5 +1,6 @@
 """Programs that random ones have found, made small; each gave something else traced than plain."""
 
+import copy
 import warnings
 
 import numpy as np
@@ -151,6 +152,30 @@ FOUND = {
     "one of two outs": (
         ("matrix",), "t, u = np.modf(x, out=(x, None))\nu[1:] -= x[1:]\nreturn t, u, x",
     ),
+    "a view of a row at a traced place is written": (
+        ("matrix",),
+        "x[np.argmax(x[0])].reshape(-1)[0] = 1\nt = x[np.argmax(x[1])]\nu = t[None].T\nu += x[0, 0]\n"
+        "t *= 2\nv = np.squeeze(x[None])[np.argmin(x[0])].T\nv[0] = 3\nreturn x",
+    ),
+    "arrays of one shape broadcast are themselves": (
+        ("fortran",), "t = np.broadcast_arrays(x, x)[1]\nt *= 2\nt.T[0] = 1\nreturn x",
+    ),
+    "a part of a grid is a view": (
+        ("vector", "bools"),
+        "t = np.ix_(x, y, [])[0]\nt *= 2\nx += 1\nreturn t, x, np.ix_(x, y)[1], np.ix_(x)[0] * x",
+    ),
+    ".flat at traced places": (
+        ("strided", "ints"),
+        "x.flat[y] = -0.3\nx.flat[int(y[0])] *= 2\nreturn x, x.flat[y], x.flat[x > 0]",
+    ),
+    "one of two outs is larger": (
+        ("vector", "cube"), "t, u = np.modf(x, out=(y, None))\nu[0] += y[1]\nreturn t, u",
+    ),
+    "a number of Python's has no dtype": (
+        ("vector", "number", "scalar"),
+        "t = 1 if hasattr(y, 'dtype') else 2\nu = getattr(y * 2, 'ndim', 5)\n"
+        "v = 4 if hasattr(z, 'dtype') else 3\nreturn x * t * u * v",
+    ),
     "swap of slices": (("vector", "vector"), "x[:], y[:] = y, x.copy()\nreturn x, y"),
     "three arrays in turn": (("vector", "vector", "vector"), "x[:] = y\ny[:] = z\nreturn x + y"),
 }  # fmt: skip
@@ -185,7 +210,7 @@ def test_second_derivatives_of_a_handled_error():
         np.testing.assert_allclose(grad(sloped)(x), wanted)
 
 
-def test_a_changed_container_is_an_error():
+def test_a_changed_container_is_seen_by_the_caller():
     def put(params):
         params["new"] = params["w"] * 2
         return params["w"].sum()
@@ -202,8 +227,9 @@ def test_a_changed_container_is_an_error():
         (drop, {"w": np.ones(2)}),
         (grow, [np.ones(2)]),
     ):
-        with pytest.raises(errors.CaptureMutationError):
-            trace(function)(argument)
+        one, other = copy.deepcopy(argument), copy.deepcopy(argument)
+        np.testing.assert_array_equal(trace(function)(one), function(other))
+        np.testing.assert_equal(one, other)
     with pytest.raises(errors.TracerError):
         value_and_grad(put)({"w": np.ones(2)})
     np.testing.assert_array_equal(

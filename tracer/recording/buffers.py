@@ -16,6 +16,8 @@ import numpy as np
 
 from tracer.graph.node import Node, Params
 from tracer.graph.op import Op
+from tracer.ops import registry
+from tracer.recording.active import leak
 
 if TYPE_CHECKING:
     from tracer.recording.recorder import Recorder
@@ -65,9 +67,16 @@ class Step:
         return recorder.add(self.op, inputs, self.params, spec, name, self.spelling)
 
     def values(self, source: np.ndarray) -> np.ndarray:
-        """The view of a concrete array; only for steps without other operands."""
-        args, kwargs = self.params.fill([source])
+        """The view of a concrete array; other operands count by shape alone."""
+        operands: list[Any] = [np.zeros(node.spec.seen_shape) for node in self.inputs]
+        operands[self.slot] = source
+        args, kwargs = self.params.fill(operands)
         return self.op.evaluate(*args, **kwargs)
+
+    @property
+    def picks(self) -> bool:
+        """Whether values of other operands decide what is looked at: ``x[np.argmax(y)]``."""
+        return self.op is registry.GETITEM and len(self.inputs) > 1
 
 
 def same_memory(a: np.ndarray, b: np.ndarray) -> bool:
@@ -80,6 +89,10 @@ def flat_positions(base_shape: tuple[int, ...], steps: tuple[Step, ...]) -> np.n
     view = np.arange(math.prod(base_shape)).reshape(base_shape)
     for step in steps:
         view = np.asarray(step.values(view))
+    if view.size > math.prod(base_shape) or np.unique(view).size < view.size:
+        raise leak(
+            "A view in which elements occur more than once was written to.", "write to its base"
+        )
     return view
 
 

@@ -220,8 +220,33 @@ def _pad(
     return out
 
 
+# -- views beside others ------------------------------------------------------------------------
+def _broadcast_arrays(recorder: Recorder, *args: Any, subok: bool = False) -> Any:
+    """Arrays of one shape are what they are; all others are recorded as one call."""
+    arrays = [_tensor(recorder, a) for a in args]
+    if all([a._buffer is not None and a._node.shape == arrays[0]._node.shape for a in arrays]):
+        return tuple(arrays)
+    return recorder.plain_call(np.broadcast_arrays, args, {})
+
+
+def _ix(recorder: Recorder, *args: Any) -> tuple[Any, ...]:
+    """Each sequence along an axis of its own."""
+    found = []
+    for axis, sequence in enumerate(args):
+        part = _tensor(recorder, sequence)
+        if part.ndim != 1:
+            raise ValueError("Cross index must be 1 dimensional")
+        if part.dtype == bool:
+            (part,) = part.nonzero()
+        elif not isinstance(sequence, np.ndarray) and not part.size:
+            part = part.astype(np.intp)
+        found.append(part.reshape((1,) * axis + (-1,) + (1,) * (len(args) - axis - 1)))
+    return tuple(found)
+
+
 EXPANSIONS: dict[Any, Callable[..., Any]] = {
-    np.polyval: _polyval, np.astype: _astype, np.trim_zeros: _trim_zeros, np.pad: _pad,
+    np.broadcast_arrays: _broadcast_arrays, np.ix_: _ix, np.polyval: _polyval,
+    np.astype: _astype, np.trim_zeros: _trim_zeros, np.pad: _pad,
     np.arange: _arange, np.einsum_path: _einsum_path, np.apply_along_axis: _apply_along_axis,
     np.require: _require, np.ascontiguousarray: _at_least_1d(np.ascontiguousarray),
     np.asfortranarray: _at_least_1d(np.asfortranarray), as_strided: _as_strided,

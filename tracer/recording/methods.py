@@ -122,8 +122,10 @@ class Flat:
     def _where(self, index: Any) -> Any:
         if self._row is not None:
             return index
-        shape = np.shape(self.base._value)
-        return np.unravel_index(np.arange(len(self))[index], shape)
+        positions: Any = np.arange(len(self))
+        if map_structure(lambda part: getattr(part, "_value", part), index) is not index:
+            positions = self.base._recorder.tensor(positions)
+        return np.unravel_index(positions[index], np.shape(self.base._value))
 
     def __getitem__(self, index: Any) -> Any:
         source = self.base if self._row is None else self._row

@@ -58,6 +58,8 @@ def _vars(monitor: Monitor, *args: Any) -> Any:
 
 def _getattr(monitor: Monitor, owner: Any, name: str, *default: Any) -> Any:
     try:
+        if isinstance(owner, TracedTensor) and not hasattr(owner._value, name):
+            getattr(owner._value, name)  # a number of Python's has less than a Tensor
         return monitor.attr(owner, name)
     except AttributeError:
         if not default:
@@ -66,7 +68,7 @@ def _getattr(monitor: Monitor, owner: Any, name: str, *default: Any) -> Any:
 
 
 def _hasattr(monitor: Monitor, owner: Any, name: str) -> bool:
-    found = hasattr(owner, name)
+    found = hasattr(owner._value if isinstance(owner, TracedTensor) else owner, name)
     path = monitor.captures.path_of(owner)
     if path is not None:
         monitor.captures.condition(path.then("has", name), found)

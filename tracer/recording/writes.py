@@ -78,7 +78,29 @@ class Writes(Calls):
             return node
         if all(step.op is registry.GETITEM for step in steps):
             return self._put_back_items(buffer, steps, node)
+        for at in range(len(steps) - 1, -1, -1):
+            if steps[at].picks:
+                return self._put_back_picked(target, at, node)
         return self._put_back_flat(buffer, steps, node)
+
+    def _put_back_picked(self, target: TracedTensor, at: int, node: Node) -> Node:
+        """A write to a view of ``x[i]``, where ``i`` is a traced number: first to ``x[i]``."""
+        buffer, steps = target._buffer, target._steps
+        assert buffer is not None
+        sources = [buffer.node]
+        for step in steps[: at + 1]:
+            inputs = (*step.inputs[: step.slot], sources[-1], *step.inputs[step.slot + 1 :])
+            specs = inferred_specs(step.op, step.params, inputs, step.spelling)
+            sources.append(step.apply(self, sources[-1], specs))
+        before, picked = [
+            Buffer(source, np.empty(source.spec.seen_shape, source.dtype))
+            for source in sources[-2:]
+        ]
+        if at + 1 < len(steps):
+            part = self.array(node, target._value, picked, steps[at + 1 :])
+            node = self._put_back(part, node)
+        node = self._put_back_items(before, steps[at : at + 1], node)
+        return self._put_back(self.array(node, before.value, buffer, steps[:at]), node)
 
     def _put_back_items(self, buffer: Buffer, steps: tuple[Step, ...], node: Node) -> Node:
         sources = [buffer.node]
@@ -242,8 +264,13 @@ class Writes(Calls):
             self.assign(out, result if where is True else np.where(where, result, out))
         if not many:
             return outs[0]
-        pairs = zip(outs, results, strict=True)
-        return tuple([result if out is None else out for out, result in pairs])
+        shape = np.broadcast_shapes(*[np.shape(out._value) for out in outs if out is not None])
+        return tuple([
+            out if out is not None
+            else result if np.shape(result) == shape
+            else np.broadcast_to(result, shape).copy()
+            for out, result in zip(outs, results, strict=True)
+        ])  # fmt: skip
 
     def _running_elsewhere(
         self, op: Op, args: Sequence[Any], kwargs: dict[str, Any], out: TracedTensor
