@@ -15,6 +15,7 @@ from tracer.codegen.program import Program, compile_graph
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.evaluate import evaluate
 from tracer.locks import own_lock
+from tracer.passes.hurry import hurry
 from tracer.passes.pipeline import optimise
 from tracer.recording.floating import PROGRAMS, relayed
 from tracer.recording.kept import Kept
@@ -121,7 +122,7 @@ class Leaf:
             with self.lock:
                 found = self.programs.get((kind, wrt))
                 if found is None:
-                    found = self.programs[kind, wrt] = _compiled(self.graph(kind, wrt), kind)
+                    found = self.programs[kind, wrt] = self._compiled(self.graph(kind, wrt), kind)
         return found
 
     def pair(self, wrt: tuple[int, ...]) -> tuple[Any, Any]:
@@ -134,8 +135,8 @@ class Leaf:
             with self.lock:
                 parts = self.partition(wrt)
                 found = (
-                    _compiled(parts.forward, "forward"),
-                    _compiled(parts.backward, "backward"),
+                    self._compiled(parts.forward, "forward"),
+                    self._compiled(parts.backward, "backward"),
                 )
                 self.programs["pair", wrt] = found
         return found
@@ -152,8 +153,8 @@ class Leaf:
                 return Interpreted(parts.forward), Interpreted(parts.backward)
             with self.lock:
                 found = (
-                    _compiled(parts.forward, "forward"),
-                    _compiled(parts.backward, "linear"),
+                    self._compiled(parts.forward, "forward"),
+                    self._compiled(parts.backward, "linear"),
                 )
                 self.programs["linear", wrt] = found
         return found
@@ -172,6 +173,11 @@ class Leaf:
             return relayed(finished)(graph, kept, inputs, wrt, seeds)
         except NotKept:
             return None
+
+    def _compiled(self, graph: CalcGraph, name: str) -> Program:
+        if name != "forward" and self.numerics == "fast":
+            graph = hurry(graph)
+        return _compiled(graph, name)
 
     def inputs(self, function: Any, leaves: list[Any]) -> list[Any] | None:
         """The run-time inputs, captures read anew; None if a static capture has changed."""

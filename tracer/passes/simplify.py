@@ -6,11 +6,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.node import Node
 from tracer.passes.algebra import ALGEBRA
 from tracer.passes.rebuild import VIEWS, Rebuild, RegionPass, escaping
-from tracer.passes.rewrite import Rewriter
+from tracer.passes.rewrite import Rewrite, Rewriter
 from tracer.passes.shapes import SHAPES
 from tracer.passes.signs import SIGNS
 from tracer.passes.sparse import SPARSE
@@ -24,17 +26,20 @@ VALUE_ROLES = ("value", "residual")
 
 def simplify(graph: CalcGraph) -> CalcGraph:
     """The graph after every exact rewrite that applies."""
-    return _simplify(graph, set(graph.order), simplify)
+    return apply_table(graph, set(graph.order), simplify)
 
 
 def simplify_fast(graph: CalcGraph) -> CalcGraph:
     """The graph after every rewrite; values, guards and effects keep their bits."""
-    return _simplify(graph, forward_part(graph), simplify_fast)
+    return apply_table(graph, forward_part(graph), simplify_fast)
 
 
-def _simplify(graph: CalcGraph, exact: set[Node], again: RegionPass) -> CalcGraph:
+def apply_table(
+    graph: CalcGraph, exact: set[Node], again: RegionPass, table: Sequence[Rewrite] = TABLE
+) -> CalcGraph:
+    """The graph after one sweep of a table; ``again`` is for the regions of what is not exact."""
     work = Rebuild(graph, again)
-    rewriter = Rewriter(TABLE)
+    rewriter = Rewriter(table)
     uses = rewriter.uses
     for node in graph.order:
         for operand in node.inputs:
