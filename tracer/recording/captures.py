@@ -113,7 +113,7 @@ def fingerprint(value: Any) -> Any:
         return (kind,)  # an object: what is read of it has a path of its own
     try:
         hash(value)
-    except TypeError:
+    except (TypeError, ValueError):  # one of writable memory
         return (kind,)
     return kind, value  # a dtype, an enum's member, a date …
 

@@ -44,7 +44,7 @@ def contents(
         return (kind,)
     if isinstance(value, (np.ndarray, np.generic)) and not value.dtype.hasobject:
         return kind, value.shape, value.dtype.str, value.tobytes()
-    if isinstance(value, (array.array, bytearray)):
+    if isinstance(value, (array.array, bytearray, memoryview)):
         return kind, bytes(value)
     if kind in (int, bool, str, bytes, type(None)):
         return kind, value

@@ -13,6 +13,7 @@ import operator
 import os
 import sys
 import types
+import weakref
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -46,7 +47,7 @@ from tracer.recording.text import (
     texts_made,
 )
 from tracer.recording.unsourced import watch
-from tracer.recording.variables import variable
+from tracer.recording.variables import READERS, asked, referent, variable
 from tracer.recording.whereabouts import is_users
 
 COUNTERS = frozenset({int, float, complex, bool, str, bytes, tuple, type(None)})
@@ -109,7 +110,7 @@ class Monitor:
             raise
         if isinstance(owner, TracedTensor) or is_library_module(owner):
             return loaded(value)
-        if isinstance(owner, types.FunctionType) and name not in vars(owner):
+        if isinstance(owner, types.FunctionType) and name not in (*vars(owner), "__dict__"):
             return loaded(value)
         if isinstance(owner, types.ModuleType):
             return self.captures.take(value, Path("globals", vars(owner), (("name", name),)), deep)
@@ -217,6 +218,8 @@ class Monitor:
         return known[1]
 
     def _callee(self, function: Any) -> Any:
+        if id(function) in READERS:
+            return functools.partial(asked, self, function)
         if type(getattr(function, "__self__", None)) is str:
             return text_method(function)
         watched = instrumented(function, self.captures)
@@ -236,6 +239,8 @@ class Monitor:
             return functools.partial(environment, self, function.__name__)
         if type(owner) is ContextVar:
             return variable(self, owner, function)
+        if isinstance(function, weakref.ref):
+            return functools.partial(referent, self, function)
         return protocols.builtin(self, function)
 
     # -- what Python calls by itself -----------------------------------------------------------
@@ -447,7 +452,8 @@ def holds_data(owner: Any) -> bool:
     """
     root = type(owner).__module__.partition(".")[0]
     return not isinstance(owner, type) and (
-        root == "collections" or root not in (*sys.stdlib_module_names, "__main__", "tracer")
+        root in ("collections", "configparser")
+        or root not in (*sys.stdlib_module_names, "__main__", "tracer")
     )
 
 

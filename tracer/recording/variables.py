@@ -1,4 +1,4 @@
-"""Context variables: what a function reads of one is asked again before each call.
+"""State of the interpreter and context variables: what is read of it is asked again in each call.
 
 >>> RATE = ContextVar("RATE", default=0.5)
 >>> f = trace(lambda x: x * RATE.get())
@@ -10,10 +10,19 @@ What a trace itself sets is its own, and must be reset before it ends: programs 
 
 from __future__ import annotations
 
+import decimal
+import gc
+import locale
+import os
+import sys
+import threading
+import weakref
 from collections.abc import Callable
 from contextvars import Context, ContextVar
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from tracer import errors
 from tracer.recording.paths import MISSING, Path
@@ -24,15 +33,45 @@ if TYPE_CHECKING:
 SET: ContextVar[list[Any] | None] = ContextVar("tracer_set_variables", default=None)
 
 
+# Functions that tell of the thread's, the process's or the interpreter's state.
+READERS: dict[int, Callable[..., Any]] = {
+    id(function): function
+    for function in (
+        np.geterr, np.getbufsize, np.get_printoptions, decimal.getcontext, gc.isenabled,
+        gc.get_threshold, os.getcwd, os.getpid, sys.getrecursionlimit, sys.getswitchinterval,
+        threading.active_count, threading.current_thread, threading.get_ident, locale.getlocale,
+    )
+}  # fmt: skip
+
+
 @lru_cache(maxsize=256)
-def _table(owner: ContextVar[Any]) -> dict[str, Any]:
-    return {owner.name: owner}
+def _table(owner: Any) -> dict[str, Any]:
+    return {"it": owner}
+
+
+def _root(owner: Any) -> Path:
+    return Path("globals", _table(owner), (("name", "it"),))
+
+
+def asked(monitor: Monitor, function: Callable[..., Any], *args: Any) -> Any:
+    """What one of the `READERS` gives."""
+    given = function(*args)
+    path = _root(function).then("call", (args, ()))
+    for name in ("prec", "rounding") if isinstance(given, decimal.Context) else ():
+        monitor.captures.condition(path.then("attr", name), getattr(given, name))
+    return monitor.captures.take(given, path, isinstance(given, (dict, tuple)))
+
+
+def referent(monitor: Monitor, reference: weakref.ref[Any]) -> Any:
+    """What a weak reference leads to."""
+    path = monitor.captures.path_of(reference)
+    thing = reference()
+    return thing if path is None else monitor.captures.take(thing, path.then("call", ((), ())))
 
 
 def path_of(owner: ContextVar[Any], *default: Any) -> Path:
     """What ``owner.get(*default)`` gives."""
-    path = Path("globals", _table(owner), (("name", owner.name), ("attr", "get")))
-    return path.then("call", (default, ()))
+    return _root(owner).then("attr", "get").then("call", (default, ()))
 
 
 def variable(monitor: Monitor, owner: ContextVar[Any], method: Any) -> Callable[..., Any]:
