@@ -74,11 +74,84 @@ def adaptive_steps(np: Any, y: Any) -> Any:
     return np.sum(y * y)
 
 
+def line_search(np: Any, start: Any) -> Any:
+    """Gradient descent on a crooked valley in ``n`` dimensions; each step is halved as needed."""
+
+    def height(x: Any) -> Any:
+        return np.sum((1.0 - x[:-1]) ** 2 + 2.0 * (x[1:] - x[:-1] ** 2) ** 2)
+
+    x = start
+    for _ in range(12):
+        bend = x[1:] - x[:-1] ** 2
+        down = np.concatenate([2.0 * (1.0 - x[:-1]) + 8.0 * x[:-1] * bend, 0.0 * x[:1]])
+        down = down - np.concatenate([0.0 * x[:1], 4.0 * bend])
+        step, before = 0.5, height(x)
+        while height(x + step * down) > before - 1e-4 * step * np.sum(down * down):
+            step = step * 0.5
+        x = x + step * down
+    return height(x) + x[0] * x[-1]
+
+
+def relaxation(np: Any, x: Any) -> Any:
+    """Gauss-Seidel sweeps over single elements, until two of them agree; a list is the state."""
+    values = [x[i] for i in range(6)]
+    change = 1.0
+    while change > 1e-3:
+        change = 0.0
+        for i in range(1, 5):
+            new = 0.5 * (values[i - 1] + values[i + 1]) + 0.02 * np.sin(values[i])
+            change = max(change, abs(new - values[i]))
+            values[i] = new
+    return np.sum(np.array(values) ** 2)
+
+
+def relaxation_in_place(np: Any, x: Any) -> Any:
+    """The same with reads and writes of an array's elements, which autograd does not know."""
+    if np is anp:
+        return relaxation(np, x)
+    values = x.copy()
+    change = 1.0
+    while change > 1e-3:
+        change = 0.0
+        for i in range(1, 5):
+            new = 0.5 * (values[i - 1] + values[i + 1]) + 0.02 * np.sin(values[i])
+            change = max(change, abs(new - values[i]))
+            values[i] = new
+    return np.sum(values**2)
+
+
+def trajectory(np: Any, x: Any) -> Any:
+    """A damped particle on a spring: its way, in a list that is stacked, until it rests."""
+    way, speed = [x], 0.3 * x[::-1]
+    while np.sum(speed * speed) + np.sum(way[-1] ** 2) > 0.02:
+        speed = 0.8 * speed - 0.2 * np.sin(way[-1])
+        way.append(way[-1] + speed)
+    path = np.stack(way)
+    return np.mean(path**2) + np.max(path[:, 0])
+
+
+def rows_until_small(np: Any, w: Any) -> Any:
+    """A small network applied to its own output until that is small: matrices and vectors."""
+    x, count = np.ones(16), 0
+    total = 0.0
+    while np.sum(x * x) > 0.01 and count < 40:
+        x = np.tanh(w @ x)
+        total = total + np.mean(np.where(x > 0.0, x, 0.1 * x))
+        count += 1
+    return total
+
+
+UNEVEN = np.array([0.0, 3.0, -1.0, 2.5, 5.0, 1.0])
 PROGRAMS: dict[str, tuple[Callable[..., Any], Callable[[float], Any]]] = {
     "newton": (newton, lambda t: 10.0 ** (8.0 * t - 2.0)),
     "bisection": (bisection, lambda t: 1.0 + t),
     "golden section": (golden_section, lambda t: 1.5 + t),
     "adaptive ODE steps": (adaptive_steps, lambda t: np.array([0.5 + t, 0.3])),
+    "line search": (line_search, lambda t: np.linspace(-1.0 - t, 1.5, 20)),
+    "list of elements": (relaxation, lambda t: 10.0 ** (3 * t - 1) * UNEVEN),
+    "element writes": (relaxation_in_place, lambda t: 10.0 ** (3 * t - 1) * UNEVEN),
+    "stacked trajectory": (trajectory, lambda t: np.array([1.0 + t, -0.5, 0.25])),
+    "network to rest": (rows_until_small, lambda t: np.eye(16)[::-1] * (0.3 + 0.6 * t) + 0.01),
 }
 
 

@@ -71,7 +71,10 @@ class ArraySpec:
     @property
     def is_static(self) -> bool:
         """Whether every size is known."""
-        return all(type(size) is int for size in self.shape)
+        for size in self.shape:
+            if type(size) is not int:
+                return False
+        return True
 
     @property
     def seen_shape(self) -> tuple[int, ...]:

@@ -50,9 +50,9 @@ class Buffer:
         self.capture = capture
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Step:
-    """One view operation: ``op(*params)`` with its source in ``slot`` of ``inputs``."""
+    """One view operation, never changed: ``op(*params)``, its source in ``slot`` of ``inputs``."""
 
     op: Op
     params: Params

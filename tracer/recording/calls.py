@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import operator as python
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -28,7 +28,7 @@ from tracer.recording.buffers import Step, same_memory
 from tracer.recording.floating import ERRSTATE, TRACING
 from tracer.recording.layout import as_laid_out
 from tracer.recording.notes import Notes
-from tracer.recording.quick import UNUSUAL, quick
+from tracer.recording.quick import UNUSUAL, look, quick
 from tracer.recording.sizes import Sizes
 from tracer.recording.specs import is_shape_error
 from tracer.recording.tensor import TracedTensor
@@ -100,10 +100,11 @@ class Calls(Sizes):
 
     def call(self, op: Op, args: Sequence[Any], kwargs: dict[str, Any], spelling: str) -> Any:
         """Run the op on the concrete values and write it down."""
-        if not kwargs and (
-            (op.schema.kind == "elementwise" and op.name not in DTYPE_BY_VALUE)
-            or (op is registry.GETITEM and type(args[1]) is int)
-        ):  # fmt: skip
+        if op is registry.GETITEM:
+            found = look(self, args[0], args[1])
+            if found is not UNUSUAL:
+                return found
+        elif not kwargs and op.schema.kind == "elementwise" and op.name not in DTYPE_BY_VALUE:
             found = quick(self, op, tuple(args), spelling)
             if found is not UNUSUAL:
                 return found
@@ -334,14 +335,19 @@ NUMBERS = (np.ndarray, np.generic, bool, int, float, complex)
 
 def contains_tensor(tree: Any) -> bool:
     """Whether nested lists, tuples, dicts or slices hold a traced Tensor."""
+    kind = type(tree)
     if isinstance(tree, TracedTensor):
         return True
-    if type(tree) in (list, tuple):
-        return any(contains_tensor(item) for item in tree)
-    if type(tree) is dict:
-        return any(contains_tensor(item) for item in tree.values())
-    if type(tree) is slice:
-        return contains_tensor((tree.start, tree.stop, tree.step))
+    items: Iterable[Any] = ()
+    if kind is list or kind is tuple:
+        items = tree
+    elif kind is dict:
+        items = tree.values()
+    elif kind is slice:
+        items = (tree.start, tree.stop, tree.step)
+    for item in items:
+        if contains_tensor(item):
+            return True
     return False
 
 

@@ -24,7 +24,7 @@ from weakref import WeakValueDictionary
 import numpy as np
 
 from tracer.ops.originals import stand_in
-from tracer.recording.active import COMPUTING
+from tracer.recording.active import ACTIVE, COMPUTING
 
 _umath: Any = np._core.umath  # type: ignore[attr-defined]
 ERRSTATE = _umath._extobj_contextvar
@@ -65,7 +65,7 @@ class _Tracing:
     """Holds back what the program will report; an event that is an error raises here."""
 
     def write(self, text: str) -> None:
-        recorder = COMPUTING.get()
+        recorder = COMPUTING.get() or ACTIVE.get()
         if recorder is None:
             return
         hold_back(recorder, RuntimeWarning, _message(text))

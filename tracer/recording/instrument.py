@@ -8,6 +8,7 @@ arrays and floats to inputs of the program and guards the rest.
 
 from __future__ import annotations
 
+import builtins
 import functools
 import operator
 import os
@@ -17,7 +18,7 @@ import weakref
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from contextvars import ContextVar
-from types import FunctionType, MethodType
+from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
 
 import numpy as np
@@ -168,6 +169,8 @@ class Monitor:
 
     def item(self, owner: Any, key: Any, deep: bool = True) -> Any:
         """``owner[key]``."""
+        if type(owner) is TracedTensor and (type(key) is slice or type(key) is int):
+            return owner[key]
         if owner is os.environ:
             return environment(self, "__getitem__", key)
         self.hashed(key)
@@ -191,6 +194,8 @@ class Monitor:
 
     def values(self, value: Any) -> Any:
         """What is iterated over, or handed on as an argument."""
+        if type(value) in protocols.SIMPLE:
+            return value
         if type(value) in (list, tuple, dict, OrderedDict, deque, types.MappingProxyType):
             return self.captures.unpack(value)
         if isinstance(value, CONTAINERS):
@@ -210,7 +215,11 @@ class Monitor:
 
     def callee(self, function: Any) -> Any:
         """What is called: user functions run instrumented, too."""
-        if type(function) is not np.ufunc and not is_stand_in(function):
+        kind = type(function)
+        lasting = kind is np.ufunc or (
+            kind is BuiltinFunctionType and function.__self__ is builtins  # abs, max …
+        )
+        if not lasting and not is_stand_in(function):
             return self._callee(function)
         known = self.callees.get(id(function))
         if known is None:

@@ -22,7 +22,7 @@ from tracer.graph.spec import ArraySpec
 from tracer.ops import registry
 from tracer.recording.active import leak
 from tracer.recording.buffers import Buffer, Step
-from tracer.recording.floating import filtered_modes
+from tracer.recording.floating import TRACING, filtered_modes
 from tracer.recording.poison import shell
 from tracer.recording.randomness import TracedStream, stream_argument
 from tracer.recording.specs import inferred_specs, spec_of
@@ -64,6 +64,7 @@ class Notes:
         self.streams = Streams()
         self.base_errstate = np.geterr()
         self.base_errstate_object = self._errstate_object()
+        self.quiet = TRACING.of(self.base_errstate_object)
         self.base_filters = warnings.filters
         self.kept: list[TracedTensor] | None = None  # every Tensor, if their values will be used
         self.warned: list[tuple[str, type[Warning], Any]] = []  # said by the program, not here

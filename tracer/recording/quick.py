@@ -16,22 +16,27 @@ from typing import Any
 
 import numpy as np
 
-from tracer.graph.node import HOLES, POSITIONAL, Node, Params
+from tracer.graph.node import HOLES, POSITIONAL, Node, Params, hole
 from tracer.graph.op import Op
 from tracer.graph.spec import WEAK_SPECS, ArraySpec, array_spec, scalar_spec
-from tracer.recording.active import COMPUTING
+from tracer.ops import registry
+from tracer.ops.originals import original_of
+from tracer.recording.buffers import Step
 from tracer.recording.floating import ERRSTATE, TRACING
 from tracer.recording.layout import BLAS
 from tracer.recording.poison import shell
-from tracer.recording.tensor import TracedScalar, TracedTensor
-from tracer.recording.whereabouts import Unpacked, user_frame
+from tracer.recording.tensor import TracedScalar, TracedTensor, is_basic
+from tracer.recording.whereabouts import Unpacked
 
 UNUSUAL = object()  # the general way is to be gone
 FIRST, SECOND = HOLES[:2]
 NATIVE = (np.ufunc, type(operator.add))
 SHELL = shell(())
 FLOAT64 = scalar_spec(np.dtype(np.float64))
+ONE_FLOAT64 = (FLOAT64,)
 PYTHONS = frozenset({int, float, complex, bool})
+GETITEM, SETITEM = registry.GETITEM, registry.SETITEM
+MANY = 1_000  # joined arrays for which no template is kept
 
 
 def quick(recorder: Any, op: Op, args: tuple[Any, ...], spelling: str) -> Any:
@@ -68,7 +73,7 @@ def quick(recorder: Any, op: Op, args: tuple[Any, ...], spelling: str) -> Any:
             return UNUSUAL
         known = known and tensor._known
         captured = captured and tensor._captured
-    place = recorder.locator.locate(user_frame(4))
+    place = recorder.locator.running(4)
     if params is POSITIONAL[2]:
         inputs: tuple[Node, ...] = (left._node, right._node)
         values = [left._value, right._value]
@@ -103,7 +108,8 @@ def quick(recorder: Any, op: Op, args: tuple[Any, ...], spelling: str) -> Any:
         or ERRSTATE.get() is not recorder.base_errstate_object
     ):
         context = recorder._context()
-    node = Node(op, inputs, params, (spec,), origin, name, spelling, context)
+    specs = ONE_FLOAT64 if spec is FLOAT64 else (spec,)
+    node = Node(op, inputs, params, specs, origin, name, spelling, context)
     recorder.nodes.append(node)
     if spec.kind == "array":
         made = recorder.array(node, result, None, (), known)
@@ -123,20 +129,172 @@ def quick(recorder: Any, op: Op, args: tuple[Any, ...], spelling: str) -> Any:
     return scalar
 
 
+def ufunc(recorder: Any, called: np.ufunc, args: tuple[Any, ...]) -> Any:
+    """The Tensor of ``called(*args)``, or UNUSUAL."""
+    op = registry.op_of(called)
+    if op.schema.kind != "elementwise" or len(args) != called.nin:
+        return UNUSUAL
+    return quick(recorder, op, args, "")
+
+
+def look(recorder: Any, tensor: Any, index: Any) -> Any:
+    """The Tensor of ``tensor[index]`` for integers and slices, or UNUSUAL."""
+    if type(tensor) is not TracedTensor or not _is_current(recorder, tensor) or not is_basic(index):
+        return UNUSUAL
+    params, value = Params.of(FIRST, index), tensor._value
+    place = recorder.locator.running(4)
+    try:
+        result = value[index]
+    except Exception as error:
+        recorder._must_raise(GETITEM, params, (tensor,), "", error)
+        raise
+    name = ""
+    if place is not None:
+        target = place.target
+        if type(target) is str:
+            name = target
+        elif type(target) is Unpacked:
+            name = target.at(index)
+    if type(result) is not np.ndarray:
+        spec = scalar_spec(result.dtype)
+        node = _noted(recorder, GETITEM, (tensor._node,), params, spec, place, name)
+        made = recorder.scalar(node, result, tensor._known)
+    elif result.size:
+        spec = array_spec(result.shape, result.dtype)
+        inputs = (tensor._node,)
+        node = _noted(recorder, GETITEM, inputs, params, spec, place, name)
+        step = Step(GETITEM, params, inputs, 0, "", value.shape)
+        steps = (*tensor._steps, step)
+        made = recorder.array(node, result, tensor._buffer, steps, tensor._known)
+    else:
+        return UNUSUAL
+    made._captured = tensor._captured
+    return made
+
+
+def put(recorder: Any, target: Any, index: Any, value: Any) -> bool:
+    """``target[index] = value`` of a number, where integers and slices say where; whether done."""
+    if target._steps or not _is_current(recorder, target) or not is_basic(index):
+        return False
+    old, known = target._node, True
+    if type(value) is TracedScalar and value._recorder is recorder:
+        params, inputs, number = Params.of(FIRST, SECOND, index), (old, value._node), value._value
+        known = value._known
+    elif type(value) in PYTHONS:
+        params, inputs, number = Params.of(FIRST, value, index), (old,), value
+    else:
+        return False
+    if type(number) not in (float, np.float64) or target._value.dtype != FLOAT64.dtype:
+        return False  # NumPy may warn of a cast
+    place = recorder.locator.running(4)
+    try:
+        target._value[index] = number
+    except IndexError:
+        return False
+    name = place.target if place is not None and type(place.target) is str else ""
+    node = _noted(recorder, SETITEM, inputs, params, old.specs[0], place, name or old.name)
+    recorder.replace(target, node, known)
+    return True
+
+
+JOINING = {
+    original_of(function): registry.op_of(original_of(function))
+    for function in (np.array, np.stack, np.concatenate, np.vstack, np.hstack, np.column_stack)
+}
+REDUCING = {
+    original_of(function): registry.op_of(original_of(function))
+    for function in (np.sum, np.mean, np.max, np.min, np.prod, np.dot)
+}
+_JOINED: dict[tuple[type, int], Params] = {}
+
+
+def function(recorder: Any, called: Any, args: tuple[Any, ...]) -> Any:
+    """The Tensor of a sum of an array or of several that are joined, or UNUSUAL."""
+    op = REDUCING.get(called)
+    if op is not None:
+        if any([type(argument) is not TracedTensor for argument in args]):
+            return UNUSUAL
+        return quick(recorder, op, args, "")
+    op = JOINING.get(called)
+    if op is None or len(args) != 1 or type(args[0]) not in (list, tuple):
+        return UNUSUAL
+    items = args[0]
+    known = captured = True
+    for item in items:
+        if type(item) is TracedTensor:
+            if not _is_current(recorder, item):
+                return UNUSUAL
+        elif type(item) is not TracedScalar or item._recorder is not recorder:
+            return UNUSUAL
+        known = known and item._known
+        captured = captured and item._captured
+    kind = type(items), len(items)
+    params = _JOINED.get(kind)
+    if params is None:
+        holes = [hole(slot) for slot in range(len(items))]
+        params = Params((holes if type(items) is list else tuple(holes),))
+        if len(items) < MANY:
+            _JOINED[kind] = params
+    inputs = tuple([item._node for item in items])
+    values = [item._value for item in items]
+    place = recorder.locator.running(4)
+    try:
+        result = recorder.computed(op, (values,), {}, values, "")
+    except Exception as error:
+        recorder._must_raise(op, params, items, "", error)
+        raise
+    if not values or type(result) is not np.ndarray or result.base is not None:
+        return recorder._record(
+            op, params, inputs, list(items), values, result, "", place, known and op.is_pure
+        )
+    name = place.target if place is not None and type(place.target) is str else ""
+    spec = array_spec(result.shape, result.dtype)
+    node = _noted(recorder, op, inputs, params, spec, place, name)
+    made = recorder.array(node, result, None, (), known)
+    made._captured = captured
+    return made
+
+
+def _is_current(recorder: Any, tensor: Any) -> bool:
+    """Whether an array is this trace's, and its node that of its memory as it is now."""
+    return (
+        tensor._recorder is recorder
+        and tensor._version == tensor._buffer.version
+        and tensor._node.specs[0].is_static
+    )
+
+
+def _noted(
+    recorder: Any, op: Op, inputs: tuple[Node, ...], params: Params, spec: ArraySpec, place: Any,
+    name: str,
+) -> Node:  # fmt: skip
+    """A new node, written down."""
+    context = None
+    if (
+        warnings.filters is not recorder.base_filters
+        or ERRSTATE.get() is not recorder.base_errstate_object
+    ):
+        context = recorder._context()
+    origin = None if place is None else place.origin
+    node = Node(op, inputs, params, (spec,), origin, name, "", context)
+    recorder.nodes.append(node)
+    return node
+
+
 def _computed(recorder: Any, op: Op, operands: Any, values: list[Any], spelling: str) -> Any:
     """What an operator or ufunc gives; being C code, it never asks for the recorder at work."""
     function = op.operator if spelling == "operator" else op.evaluate
     if function is None or type(function) not in NATIVE:
         return recorder.computed(op, operands, {}, values, spelling)
-    computing = COMPUTING.set(recorder)
-    errstate = ERRSTATE.set(TRACING.of(ERRSTATE.get()))
+    errstate = ERRSTATE.get()
+    quiet = recorder.quiet if errstate is recorder.base_errstate_object else TRACING.of(errstate)
+    ERRSTATE.set(quiet)
     try:
         return function(*operands)
     except ValueError:
         pass  # of shapes, mostly: told below
     finally:
-        ERRSTATE.reset(errstate)
-        COMPUTING.reset(computing)
+        ERRSTATE.set(errstate)
     return recorder.computed(op, operands, {}, values, spelling)
 
 

@@ -22,6 +22,7 @@ from tracer.graph.node import Node
 from tracer.ops import registry
 from tracer.ops.normalise import normalise
 from tracer.ops.originals import original_of
+from tracer.recording import quick
 from tracer.recording.active import ACTIVE, leak
 from tracer.recording.expansions import RAVEL, RESHAPE, in_known_order
 from tracer.recording.poison import memory_read
@@ -30,7 +31,6 @@ from tracer.recording.structure import structured
 from tracer.recording.tensor import TracedTensor
 from tracer.recording.whereabouts import Locator, is_users
 from tracer.recording.writes import Writes
-
 
 # What CPython says of a Tensor that is asked for its bytes.
 BYTES = re.compile("(bytes-like|buffer).*Traced|object supporting the buffer API required")
@@ -146,6 +146,10 @@ class Recorder(Writes):
 
     # -- what NumPy hands over ---------------------------------------------------------------
     def ufunc(self, ufunc: Any, method: str, args: tuple, kwargs: dict[str, Any]) -> Any:
+        if method == "__call__" and not kwargs:
+            found = quick.ufunc(self, ufunc, args)
+            if found is not quick.UNUSUAL:
+                return found
         if method == "at":
             from tracer.recording.scatter import scatter
 
@@ -163,6 +167,10 @@ class Recorder(Writes):
     ) -> Any:
         from tracer.recording.functions import SPECIAL
 
+        if not kwargs:
+            found = quick.function(self, function, args)
+            if found is not quick.UNUSUAL:
+                return found
         special = SPECIAL.get(function)
         if special is not None:
             return special(self, *args, **kwargs)
@@ -198,7 +206,8 @@ class Recorder(Writes):
         if tensor._known:
             return
         node = self.node_of(tensor)
-        if node.specs[0].dtype.kind not in "b" or node.specs[0].shape:
+        spec = node.specs[0]
+        if spec.dtype.kind != "b" or spec.shape:
             if type(outcome) is bool:
                 inner = self.call(registry.op_of(np.not_equal), (tensor, 0), {}, "operator")
                 node = self.node_of(inner)
@@ -207,7 +216,7 @@ class Recorder(Writes):
         if node in self.guarded:
             return
         self.guarded.add(node)
-        place = self.place(3)
+        place = self.locator.running(3)
         self.guards.append(Guard(node, outcome, "equals", place.origin if place else None))
 
     def read_integer(self, tensor: TracedTensor, outcome: int) -> int:

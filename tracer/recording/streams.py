@@ -7,8 +7,10 @@
 
 from __future__ import annotations
 
+import _random
 import ctypes
 import random
+import sys
 import threading
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -89,8 +91,23 @@ class Streams:
 
 def _watched() -> list[tuple[Callable[[], Any], Any]]:
     """The streams that code may draw from without being handed one."""
-    readers: list[Callable[[], Any]] = [_global_state, random.getstate]
+    readers: list[Callable[[], Any]] = [_global_state, _python_state]
     return [(reader, reader()) for reader in readers]
+
+
+PYTHONS = random.getstate.__self__  # type: ignore[attr-defined]
+IN_MEMORY = sys.implementation.name == "cpython"
+HEAD, SIZE = object.__basicsize__, _random.Random.__basicsize__  # of the object: its state follows
+
+
+def _python_state() -> Any:
+    """The state of the random module's stream: the memory that it is kept in, where that is known.
+
+    To take it apart into 625 numbers would take longer than to trace a small function.
+    """
+    if IN_MEMORY and type(PYTHONS) is random.Random:
+        return ctypes.string_at(id(PYTHONS) + HEAD, SIZE - HEAD), vars(PYTHONS)["gauss_next"]
+    return random.getstate()
 
 
 _SEEN: list[tuple[bytes, Any]] = []  # the global stream's memory, and the state that it means
@@ -188,7 +205,10 @@ def draws(graph: CalcGraph) -> bool:
 
 def makes(graph: CalcGraph) -> bool:
     """Whether a program of the graph makes streams, maybe without a seed."""
-    return any(node.op in MADE_BY or any(map(makes, node.regions)) for node in graph.order)
+    return any([
+        node.op in MADE_BY or (node.regions and any(map(makes, node.regions)))
+        for node in graph.order
+    ])  # fmt: skip
 
 
 def states_of(streams: Iterable[Any]) -> list[tuple[Any, Any]]:

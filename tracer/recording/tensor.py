@@ -217,8 +217,12 @@ class TracedTensor(np.ndarray):
 
     # -- indexing and writing --------------------------------------------------------------
     def __getitem__(self, index: Any) -> Any:
-        recorder = recorder_for(self, (index,), {})
-        return recorder.call(registry.GETITEM, (self, plain_index(index)), {}, "")
+        recorder = self._recorder
+        if ACTIVE.get() is not recorder:
+            recorder = recorder_for(self, (index,), {})
+        if not is_basic(index):
+            index = plain_index(index)
+        return recorder.call(registry.GETITEM, (self, index), {}, "")
 
     def __setitem__(self, index: Any, value: Any) -> None:
         recorder_for(self, (index, value), {}).write(self, plain_index(index), value)
@@ -228,6 +232,23 @@ class TracedTensor(np.ndarray):
 
     def __ne__(self, other: Any) -> Any:
         return _compare(self, "not_equal", other, "ones_like")
+
+
+def is_basic(index: Any) -> bool:
+    """Whether an index consists of integers, slices, ``...`` and ``None``, all known."""
+    kind = type(index)
+    if kind is int:
+        return True
+    if kind is slice:
+        low, high, step = index.start, index.stop, index.step
+        return (
+            (low is None or type(low) is int)
+            and (high is None or type(high) is int)
+            and (step is None or type(step) is int)
+        )
+    if kind is tuple:
+        return all([type(item) is not tuple and is_basic(item) for item in index])
+    return index is None or index is Ellipsis
 
 
 def plain_index(index: Any) -> Any:

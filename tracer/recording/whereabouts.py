@@ -236,7 +236,9 @@ class Locator:
     def __init__(self, root: str):
         self.root = root  # name of the traced function: names what it returns
         self.scopes: dict[tuple, Scope] = {}
-        self.places: dict[tuple, Place] = {}
+        self.places: dict[tuple, dict[int, Place]] = {}  # by scope, then by instruction
+        self.last_key: tuple = ()
+        self.here: dict[int, Place] = {}  # those of the last scope
         self.alive: list[CodeType] = []
         self.calls: dict[int, int] = {}  # how often each function was entered, by its code
         self.newest: dict[tuple, Scope] = {}  # by frame, for calls that are still running
@@ -248,15 +250,29 @@ class Locator:
         """
         self.calls[id(code)] = self.calls.get(id(code), 0) + 1
 
+    def running(self, depth: int) -> Place | None:
+        """The place of the user's code that runs, looked for from the caller ``depth`` up."""
+        frame: FrameType | None = sys._getframe(depth)
+        while frame is not None:
+            filename = frame.f_code.co_filename
+            library = _OWN.get(filename)
+            if not (is_library(filename) if library is None else library):
+                return self.locate(frame)
+            frame = frame.f_back
+        return self.locate(None)
+
     def locate(self, frame: FrameType | None) -> Place | None:
         """The place of the running instruction of a user frame."""
         if frame is None:
             return None
-        scope_key = self._scope_key(frame)
-        key = (scope_key, frame.f_lasti)
-        found = self.places.get(key)
+        back, code = frame.f_back, id(frame.f_code)
+        call = self.calls.get(code, 0)
+        scope_key = (id(frame), code, back.f_lasti if back is not None else -1, call)
+        if scope_key != self.last_key:
+            self.last_key, self.here = scope_key, self.places.setdefault(scope_key, {})
+        found = self.here.get(frame.f_lasti)
         if found is None:
-            found = self.places[key] = self._place(frame, self._scope(frame, scope_key))
+            found = self.here[frame.f_lasti] = self._place(frame, self._scope(frame, scope_key))
             self.alive.append(frame.f_code)
         return found
 

@@ -19,6 +19,7 @@ from tracer.recording.active import ACTIVE, leak
 from tracer.recording.buffers import Buffer, Step, flat_positions
 from tracer.recording.calls import Calls
 from tracer.recording.outs import KEPT_IN_OUT, SUMMED_IN_OUT, seen_operands, sources
+from tracer.recording.quick import put
 from tracer.recording.specs import inferred_specs, spec_of
 from tracer.recording.tensor import TracedTensor
 
@@ -31,6 +32,8 @@ class Writes(Calls):
         if isinstance(value, (list, tuple)):
             value = self.as_array(value)
         self._refuse_capture(target)
+        if put(self, target, index, value):
+            return
         old = self.node_of(target)
         tensors: list[TracedTensor] = []
         params, values = self._template((value, index), {}, tensors)

@@ -93,18 +93,23 @@ def recipe_for(node: Node, ct: ArraySpec, active: Any) -> Recipe | None:
     rule = rule_for(op)
     if call is None or rule is None:
         return None
-    wanted = tuple([operand in active for operand in inputs])
     declared = rule.pulls[-1] if rule.pulls else rule.definition  # a new declaration is another
-    key = (
-        rule, declared, node.spelling, call, wanted, id(ct), id(known[0]),
-        *[id(operand.specs[0]) for operand in inputs],
-    )  # fmt: skip
+    key: tuple[Any, ...]
+    if len(inputs) == 2:
+        left, right = inputs
+        key = (
+            rule, declared, node.spelling, call, id(ct), id(known[0]), left in active,
+            right in active, id(left.specs[0]), id(right.specs[0]),
+        )  # fmt: skip
+    else:
+        wanted = tuple([operand in active for operand in inputs])
+        specs = [id(operand.specs[0]) for operand in inputs]
+        key = (rule, declared, node.spelling, call, id(ct), id(known[0]), wanted, *specs)
     recipe = _RECIPES.get(key, False)
     if recipe is False:
         if len(_RECIPES) > LIMIT:
             _RECIPES.clear()
-        specs = (*[operand.specs[0] for operand in inputs], known[0], ct)
-        recipe = _RECIPES[key] = _recipe(node, specs, wanted)
+        recipe = _RECIPES[key] = _recipe(node, ct, tuple([operand in active for operand in inputs]))
     return recipe or None
 
 
@@ -129,8 +134,9 @@ def _call_key(params: Params) -> tuple | None:
     return tuple(key)
 
 
-def _recipe(node: Node, specs: tuple[ArraySpec, ...], wanted: tuple[bool, ...]) -> Recipe | None:
-    """The rule run on inputs with these specs; None if what it gives is not plain nodes."""
+def _recipe(node: Node, ct: ArraySpec, wanted: tuple[bool, ...]) -> Recipe | None:
+    """The rule run on inputs with the same specs; None if what it gives is not plain nodes."""
+    specs = (*[operand.specs[0] for operand in node.inputs], node.specs[0], ct)
     if not all([spec.is_static for spec in specs]) or any(
         [operand.op is registry.CONSTANT for operand in node.inputs]
     ):  # fmt: skip
@@ -184,6 +190,12 @@ def _function_of(step: Step) -> Callable[..., Any]:
     params = step.params
     if params._flat:
         return function
+    if len(params.args) == 2 and not params.kwargs:
+        left, right = params.args
+        if type(left) is Hole and type(right) in NUMBERS:
+            return lambda operand: function(operand, right)
+        if type(left) in NUMBERS and type(right) is Hole:
+            return lambda operand: function(left, operand)
 
     def call(*operands: Any) -> Any:
         args, kwargs = params.fill(operands)

@@ -99,7 +99,10 @@ def active_nodes(order: Iterable[Node], leaves: Iterable[Node]) -> set[Node]:
         if inputs and node not in active:
             for operand in inputs:
                 if operand in active:
-                    if any([spec.dtype.kind in "fc" for spec in node.specs]):
+                    specs = node.specs
+                    if specs[0].dtype.kind in "fc" or (
+                        len(specs) > 1 and any([spec.dtype.kind in "fc" for spec in specs])
+                    ):
                         zero = flat.get(node.op)
                         if zero is None:
                             rule = rule_for(node.op)

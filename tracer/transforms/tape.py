@@ -13,7 +13,6 @@ done by ``pull_back`` on Symbols, whose nodes are computed when their value is a
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -24,6 +23,7 @@ from tracer.graph.node import Hole, Node, Params
 from tracer.graph.spec import ArraySpec, array_spec, spec_of
 from tracer.ops import registry
 from tracer.ops.builder import Builder, Symbol
+from tracer.recording.tensor import is_basic
 from tracer.rules.declare import ZERO, Sparse
 from tracer.transforms.buffers import Buffer
 from tracer.transforms.cotangents import combine, settled
@@ -189,8 +189,11 @@ class Tape(Builder):
         values.append(self.value(node) if len(inputs) in recipe.reads else None)
         values.append(value)
         context = node.context
-        with NOTHING if context is None else np.errstate(**dict(context)):
+        if context is None:
             run_steps(node, recipe.calls, values)
+        else:
+            with np.errstate(**dict(context)):
+                run_steps(node, recipe.calls, values)
         for slot, number, made in recipe.contributions:
             cotangents.setdefault(inputs[slot], []).append((values[number], made))
 
@@ -267,7 +270,7 @@ class Tape(Builder):
         _, value, index = node.params.args
         if len(node.inputs) > 2 or type(value) is not Hole and len(node.inputs) > 1:
             return False
-        if not _is_basic(index):
+        if not is_basic(index):
             return False
         if type(value) is Hole:
             source = node.inputs[value.slot]
@@ -312,7 +315,8 @@ class Tape(Builder):
         """Copy a gradient that is memory of the caller's, of the trace's, or of another one."""
         if not any([isinstance(gradient, np.ndarray) for gradient in gradients]):
             return gradients
-        seen = {id(_root(v)) for v in self.values.values() if isinstance(v, np.ndarray)}
+        arrays = [value for value in self.values.values() if type(value) is np.ndarray]
+        seen = {id(v if v.base is None else _root(v)) for v in arrays}
         result = []
         for gradient in gradients:
             if isinstance(gradient, np.ndarray) and (
@@ -325,7 +329,6 @@ class Tape(Builder):
 
 
 PLAIN = frozenset({tuple, Piece, Owned})
-NOTHING = nullcontext()
 
 
 def run_steps(node: Node, calls: Sequence[tuple[Any, tuple[int, ...]]], values: list[Any]) -> None:
@@ -347,19 +350,6 @@ def _root(array: np.ndarray) -> Any:
     return array
 
 
-def _is_basic(index: Any) -> bool:
-    """Whether an index consists of integers, slices, ``...`` and ``None``, known while tracing."""
-    if type(index) is int:
-        return True
-    for item in index if type(index) is tuple else (index,):
-        if type(item) is slice:
-            if not all([type(b) is int or b is None for b in (item.start, item.stop, item.step)]):
-                return False
-        elif type(item) is not int and item is not None and item is not Ellipsis:
-            return False
-    return True
-
-
 def _selects_once(index: Any) -> bool:
     """Whether no element is selected twice."""
-    return _is_basic(index) or (isinstance(index, np.ndarray) and index.dtype.kind == "b")
+    return is_basic(index) or (isinstance(index, np.ndarray) and index.dtype.kind == "b")
