@@ -1,10 +1,11 @@
-"""Calls whose branches differ every time: a trace, interpreted, against HIPS autograd.
+"""Calls whose branches differ every time: a trace and a tape, against HIPS autograd.
 
 $ python -m benchmarks.branches [--seconds 2] [--json]
 
 With ``max_branches=1`` one program is kept and nearly no call is served by it: each one traces
-the function and runs its joint graph node by node, as it happens past the cap. Times are medians
-of CPU time, interleaved; ratios are to autograd, which traces on each call, too.
+the function and pulls the gradient back through the values of the trace, as it happens past the
+cap. Times are medians of CPU time, interleaved; ratios are to autograd, which traces on each call,
+too. Where autograd knows no writes to elements, it is given the same program with a list.
 """
 
 from __future__ import annotations
