@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.fuzz.comparison import compare
-from tests.fuzz.tables import PREAMBLE
+from tests.fuzz.preamble import PREAMBLE
 from tests.fuzz.writer import Program
 from tracer import errors, grad, trace, value_and_grad
 

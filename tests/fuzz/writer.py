@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from tests.fuzz import tables
+from tests.fuzz.preamble import PREAMBLE
 from tests.fuzz.records import Record
 
 Choose = Callable[[Sequence[Any]], Any]
@@ -50,6 +51,14 @@ KINDS = {
     "flag": lambda r: bool(r.random() < 0.5),
     "mode": lambda r: ["one", "two"][int(r.integers(2))],
 }
+ARRAYS = tuple(
+    "vector matrix wide fortran strided single ints bools zero complex half empty column cube long "
+    "backward".split()
+)
+INEXACT = tuple(
+    "vector matrix wide fortran strided number scalar zero params pair column cube long backward "
+    "empty record nested".split()
+)
 NAMES = {
     name: name for name in ("params", "pair", "record", "nested", "rng", "flag", "mode")
 }  # fmt: skip
@@ -76,6 +85,13 @@ class Program:
         return f"Program of {self.kinds}{' (same)' * self.same}:\n{self.text}"
 
 
+def is_coarse(program: Program) -> bool:
+    """Whether numbers are rounded to less than float64."""
+    return any(word in program.text for word in ("float32", "'f4'")) or any(
+        kind in program.kinds for kind in ("single", "half")
+    )
+
+
 @dataclass
 class Writer:
     """The program so far. ``trial`` is the text whose last line is reached: conditions hold in it."""
@@ -95,7 +111,7 @@ class Writer:
         indent = "    " * self.depth
         body = [*self.trial, *lines, f"{indent}return locals()"]
         head = f"def program({', '.join(self.parameters)}):"
-        text = "\n".join([tables.PREAMBLE, head, *body])
+        text = "\n".join([PREAMBLE, head, *body])
         scope: dict[str, Any] = {}
         try:
             exec(compile(text, "<trial>", "exec", dont_inherit=True), scope)
@@ -336,5 +352,5 @@ def write(choose: Choose, length: int = 8) -> Program:
         last = writer.fitting(tables.RETURNS, "if False: {}") or "return x"
     writer.add(last)
     head = f"def program({', '.join(parameters)}):"
-    program.text = "\n".join([tables.PREAMBLE.rstrip("\n"), "", "", head, *writer.lines, ""])
+    program.text = "\n".join([PREAMBLE.rstrip("\n"), "", "", head, *writer.lines, ""])
     return program
