@@ -20,6 +20,7 @@ import numpy as np
 
 from tracer import errors
 from tracer.graph.node import Node
+from tracer.ops.originals import original_of
 from tracer.ops.scipy_names import is_scipys
 from tracer.recording.active import leak
 from tracer.recording.calls import contains_tensor
@@ -84,7 +85,9 @@ class Same:
 
 
 def fingerprint(value: Any) -> Any:
-    """What must not change of a static capture."""
+    """What must not change of a static capture; a stand-in counts as what it stands for."""
+    if callable(value) and not isinstance(value, MethodType):  # a method has its own name
+        value = original_of(value)
     kind = type(value)
     if kind in (int, bool, str, bytes, type(None), range):
         return kind, value

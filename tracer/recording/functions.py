@@ -150,8 +150,24 @@ def _may_share(recorder: Recorder, a: Any, b: Any, max_work: Any = None) -> bool
     return bool(recorder.captures.identities.shares(a, b, np.may_share_memory))
 
 
+# How NumPy itself spells copy=None, False and True.
+COPY_MODES = {
+    np._CopyMode.IF_NEEDED: None, np._CopyMode.NEVER: False, np._CopyMode.ALWAYS: True,
+}  # fmt: skip
+
+
+def _without_copy(a: Any, dtype: Any, order: Any) -> None:
+    """NumPy's own ValueError where ``copy=False`` can't be had: for casts, and for lists."""
+    value = a._value if isinstance(a, TracedTensor) else [0.0]
+    np.asarray(value, dtype=dtype, order=order, copy=False)
+
+
 def _asarray(recorder: Recorder, a: Any, dtype: Any = None, **kwargs: Any) -> Any:
     """A Tensor is an array already: itself, unless a cast or a copy is asked for."""
+    if isinstance(kwargs.get("copy"), np._CopyMode):
+        kwargs["copy"] = COPY_MODES[kwargs["copy"]]
+    if kwargs.get("copy") is False:
+        _without_copy(a, dtype, kwargs.get("order"))
     if isinstance(a, TracedTensor) and a._buffer is not None and not kwargs.get("copy"):
         order = kwargs.get("order") or "K"
         if dtype is not None and np.dtype(dtype) != a.dtype:
@@ -169,6 +185,9 @@ def _asarray(recorder: Recorder, a: Any, dtype: Any = None, **kwargs: Any) -> An
 
 def _array(recorder: Recorder, a: Any, dtype: Any = None, **kwargs: Any) -> Any:
     copy = kwargs.pop("copy", True)
+    copy = COPY_MODES.get(copy, copy)
+    if copy is False:
+        _without_copy(a, dtype, kwargs.get("order"))
     if isinstance(a, TracedTensor) and a._buffer is not None and not copy:
         if not kwargs.get("ndmin"):
             return _asarray(recorder, a, dtype, order=kwargs.get("order"))

@@ -114,7 +114,9 @@ class Monitor:
         if isinstance(owner, types.FunctionType) and name not in (*vars(owner), "__dict__"):
             return loaded(value)
         if isinstance(owner, types.ModuleType):
-            return self.captures.take(value, Path("globals", vars(owner), (("name", name),)), deep)
+            own = name in vars(owner)  # others come from a module's __getattr__, or its class
+            path = Path("globals", vars(owner)) if own else Path("globals", owner)
+            return self.captures.take(value, path.then("name" if own else "attr", name), deep)
         path = self.captures.path_of(owner)
         if path is not None and isinstance(value, types.BuiltinMethodType):
             return self._method_of(owner, name, value, path)
@@ -481,7 +483,7 @@ def _is_watchable(function: Any) -> bool:
 
 def _know_wrapped(function: FunctionType, path: Path | None, captures: Captures) -> None:
     """``g = grad(loss)``: the way to ``loss`` leads through ``g``."""
-    wrapped = getattr(function, "__wrapped__", None)
+    wrapped = getattr(original_of(function), "__wrapped__", None)
     if wrapped is not None and path is not None:
         inner = path.then("attr", "__wrapped__")
         captures.know(wrapped, inner)
