@@ -3,10 +3,11 @@
 import inspect
 import pickle
 
+import numpy as np
 import pytest
 
 from tests.documents import EXAMPLE, ROOT, error_catalogue, message_of
-from tracer import errors
+from tracer import errors, grad, trace, vmap
 from tracer.graph.origin import Origin
 
 CLASSES = [
@@ -79,3 +80,36 @@ def test_every_class_is_in_the_catalogue_with_what_it_says(kind):
     if example is not None:
         said = message_of(kind, example[0])
         assert said in page and said.startswith(f"{kind.__name__}: ")
+
+
+@pytest.mark.parametrize(
+    ("result", "said"),
+    [
+        (lambda x: "text", "returned str"),
+        (lambda x: None, "returned None"),
+        (lambda x: (x, x), "returned several values"),
+        (lambda x: {}, "returned several values"),
+    ],
+)
+def test_only_a_number_has_a_gradient(result, said):
+    """A text is no constant whose gradient is zero: the function is the wrong one."""
+    with pytest.raises(errors.NonScalarOutput, match=said):
+        grad(result)(1.0)
+    assert grad(lambda x: 1.5)(1.0) == 0.0
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: grad(np.square)(3),
+        lambda: grad(np.sin, argnums=4)(1.0),
+        lambda: vmap(np.dot)(np.ones((4, 3)), np.ones((5, 3))),
+        lambda: trace(np.sum)(np.array([1, None])),
+    ],
+)
+def test_errors_about_arguments_show_the_call(call):
+    """What no line of the traced function causes is shown at the user's call."""
+    with pytest.raises(errors.TracerError) as found:
+        call()
+    said = str(found.value).split("\n")
+    assert "test_errors.py" in said[1] and "lambda: " in said[2] and "^" in said[3]

@@ -174,6 +174,14 @@ def _scalar_kind(trace: Trace, has_aux: bool) -> str:
         shown = shown[0]
     fixed = {position for position, _ in trace.fixed}
     outputs = trace.graph.outputs
+    plain = dict(trace.fixed).get(shown, 0.0) if type(shown) is int else None
+    if shown is None or not isinstance(plain, (int, float, complex, np.generic, np.ndarray)):
+        what = "None" if shown is None else type(plain).__name__ if plain is not None else ""
+        raise errors.NonScalarOutput(
+            f"grad needs a function that returns one number; this one returned "
+            f"{what or 'several values'}.",
+            None, "return the number to differentiate, or use vjp or jacobian",
+        )  # fmt: skip
     if type(shown) is not int or (shown not in fixed and not _is_one(outputs[0].specs[0])):
         what = f"shape {outputs[0].specs[0].seen_shape}" if type(shown) is int else "several values"
         raise errors.NonScalarOutput(

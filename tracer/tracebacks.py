@@ -13,9 +13,13 @@ below the call are left out. ``TRACER_FULL_TRACEBACK=1`` in the environment keep
 from __future__ import annotations
 
 import importlib
+import linecache
 import os
 import traceback
-from types import TracebackType
+from dataclasses import dataclass
+from types import FrameType, TracebackType
+
+from tracer.errors import TracerError
 
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")
 SAMPLES = os.path.join(HERE, "samples", "")  # user code that is installed with the package
@@ -47,9 +51,11 @@ def _imports(entry: TracebackType) -> bool:
 
 def clean(error: BaseException) -> None:
     """Leave out this package's frames, but for the outermost one, which is still running."""
+    head = error.__traceback__
+    if isinstance(error, TracerError) and error.place is None and head is not None:
+        error.place = caller(head.tb_frame)
     if shows_all():
         return
-    head = error.__traceback__
     if head is not None:
         _relink(head, head.tb_next)
     seen = {id(error)}
@@ -63,6 +69,36 @@ def clean(error: BaseException) -> None:
         other.__traceback__ = _first(other.__traceback__)
         if other.__traceback__ is not None:
             _relink(other.__traceback__, other.__traceback__.tb_next)
+
+
+@dataclass(frozen=True)
+class Caller:
+    """The call of a public function in the user's code, as errors show it."""
+
+    file: str
+    line: int
+    column: int
+    end_column: int
+    expression: str
+    statement: str
+    function: str
+
+
+def caller(frame: FrameType | None) -> Caller | None:
+    """Where the innermost frame that is not this package's own runs."""
+    while frame is not None and _is_own_file(frame.f_code.co_filename):
+        frame = frame.f_back
+    if frame is None:
+        return None
+    code = frame.f_code
+    places = list(code.co_positions())
+    line, end, column, end_column = places[min(frame.f_lasti // 2, len(places) - 1)]
+    line, column, end_column = line or frame.f_lineno, column or 0, end_column or 0
+    text = linecache.getline(code.co_filename, line).encode()
+    expression = text[column:end_column].decode(errors="replace") if end == line else ""
+    statement = text.decode(errors="replace").strip()
+    name = getattr(code, "co_qualname", code.co_name).rsplit("<locals>.", 1)[-1]
+    return Caller(code.co_filename, line, column, end_column, expression, statement, name)
 
 
 def _relink(kept: TracebackType, following: TracebackType | None) -> None:
@@ -84,7 +120,10 @@ def _first(entry: TracebackType | None) -> TracebackType | None:
 
 def is_own(entry: TracebackType) -> bool:
     """Whether a frame runs code of this package."""
-    file = entry.tb_frame.f_code.co_filename
+    return _is_own_file(entry.tb_frame.f_code.co_filename)
+
+
+def _is_own_file(file: str) -> bool:
     return file.startswith(HERE) and not file.startswith(SAMPLES)
 
 

@@ -360,8 +360,10 @@ def refuse_type(value: Any, recorder: Notes | None = None) -> None:
         For masked, object, structured, string and date arrays, and ``np.matrix``.
     """
     if isinstance(value, (np.ma.MaskedArray, np.matrix)) or value.dtype.kind not in "biufc":
-        what = type(value).__name__ if type(value) is not np.ndarray else f"array of {value.dtype}"
+        what = f"A {type(value).__name__}"
+        if type(value) is np.ndarray:
+            what = f"An array of {value.dtype}"
         raise errors.UnsupportedType(
-            f"A {what} can't be traced.", recorder.where() if recorder is not None else None,
+            f"{what} can't be traced.", recorder.where() if recorder is not None else None,
             "pass a plain ndarray of numbers",
         )  # fmt: skip

@@ -157,9 +157,11 @@ def refuse_type(value: Any) -> None:
         For masked, object, structured, string and date arrays, and ``np.matrix``.
     """
     if isinstance(value, (np.ma.MaskedArray, np.matrix)) or value.dtype.kind not in "biufc":
-        what = type(value).__name__ if type(value) is not np.ndarray else f"array of {value.dtype}"
+        what = f"A {type(value).__name__}"
+        if type(value) is np.ndarray:
+            what = f"An array of {value.dtype}"
         raise errors.UnsupportedType(
-            f"A {what} can't be combined with a Tensor.", where(), "use a plain ndarray of numbers"
+            f"{what} can't be combined with a Tensor.", where(), "use a plain ndarray of numbers"
         )
 
 
