@@ -27,7 +27,7 @@ def taken_up(place: int, negate_other: bool, negate_value: bool) -> Callable[...
     Where a plain write hits an element twice, its last number counts: that is no sum.
     """
 
-    def write(make: Make, x: Node, index: Any, y: Node | None = None, c: Any = None) -> Node | None:
+    def write(make: Make, x: Node, index: Any, y: Any = None, c: Any = None) -> Node | None:
         sparse = make.root.inputs[make.root.params.args[place].slot]
         if sparse.op.name == "setitem" and not hits_once(sparse):
             return None
