@@ -186,6 +186,7 @@ class Captures:
         self.paths: dict[int, tuple[Any, Path]] = {}
         self.before: dict[tuple, Condition] = {}  # what stood where the function has counted
         self.classes: set[Any] = set()  # that were defined during the trace
+        self.classes_counted: set[Any] = set()  # whose special methods were called unseen
         self.rebuilt: dict[int, tuple[Any, Any]] = {}  # by id: callables made anew for the trace
         self.identities = Identities(self)
 
@@ -258,7 +259,7 @@ class Captures:
     def unpack(self, value: Any) -> Any:
         """A container at a known path whose numbers are lifted; others as they are."""
         path = self.path_of(value)
-        if path is None or contains_tensor(value):
+        if path is None or (path.root == "globals" and not path.steps) or contains_tensor(value):
             return value
         if type(value) in (list, tuple, deque):
             self.take(value, path)

@@ -61,8 +61,6 @@ def outside(function: Any) -> Any:
             return hook
     if function is memoryview or function is bytearray or function is np.ndarray:
         return _raw(function)
-    if function is eval:
-        return _eval
     module = getattr(function, "__module__", None) or ""
     root = module.split(".", 1)[0] if isinstance(module, str) else ""
     if not root or root in OWN_WORDS or root in sys.stdlib_module_names:
@@ -97,15 +95,6 @@ def _raw(kind: Any) -> Callable[..., Any]:
         return kind(*args, **kwargs)
 
     return call
-
-
-def _eval(source: Any, *scopes: Any) -> Any:
-    if isinstance(source, TracedText):
-        source.refuse()
-    if not scopes:
-        caller = sys._getframe(1)
-        scopes = caller.f_globals, caller.f_locals
-    return eval(source, *scopes)
 
 
 def _foreign(function: Any, library: str) -> Any:

@@ -26,6 +26,7 @@ import numpy as np
 from tracer.ops.originals import is_stand_in, original_of
 from tracer.recording import protocols
 from tracer.recording.active import ACTIVE
+from tracer.recording.answers import known_table
 from tracer.recording.captures import CONTAINERS, Captures
 from tracer.recording.contents import globals_of, is_users_class
 from tracer.recording.escapes import outside
@@ -100,6 +101,8 @@ class Monitor:
 
     def attr(self, owner: Any, name: str, deep: bool = True) -> Any:
         """``owner.name``."""
+        if isinstance(owner, types.FunctionType):
+            owner = vars(owner).get("__tracer_plain_function__", owner)
         if is_library_module(owner) and name in vars(owner):
             return loaded(vars(owner)[name])
         try:
@@ -113,6 +116,8 @@ class Monitor:
             return loaded(value)
         if isinstance(owner, types.FunctionType) and name not in (*vars(owner), "__dict__"):
             return loaded(value)
+        if isinstance(owner, types.ModuleType) and name == "__dict__":
+            return known_table(self, value)
         if isinstance(owner, types.ModuleType):
             own = name in vars(owner)  # others come from a module's __getattr__, or its class
             path = Path("globals", vars(owner)) if own else Path("globals", owner)
@@ -163,11 +168,19 @@ class Monitor:
     def _method_of(self, owner: Any, name: str, method: Any, path: Path) -> Any:
         """A container's own method: what it gives is captured as if it were read by key."""
         table = type(owner) in (dict, OrderedDict, types.MappingProxyType)
-        if table and name in ("items", "values", "get", "copy"):
+        if table and name == "get":
+            return functools.partial(self._got, owner)
+        if table and name in ("items", "values", "copy"):
             return getattr(self.captures.unpack(owner), name)
         if isinstance(owner, CONTAINERS) and name not in ("keys", "append"):
             self.captures.take(owner, path, True)
         return method
+
+    def _got(self, owner: Any, key: Any, default: Any = None) -> Any:
+        """``owner.get(key)``: one entry is read, not all of them."""
+        if not is_key(key):
+            return self.captures.unpack(owner).get(key, default)
+        return self.item(owner, key) if self.contains(key, owner) else default
 
     def item(self, owner: Any, key: Any, deep: bool = True) -> Any:
         """``owner[key]``."""
@@ -322,6 +335,7 @@ class Monitor:
         if path is None or not is_key(item):
             if path is not None:
                 self.captures.whole(container)
+            protocols.methods_count(self.captures, (item, container))
             return item in self.iterated(container)
         found = item in container
         self.captures.condition(path.then("contains", item), found)
@@ -463,8 +477,8 @@ def holds_data(owner: Any) -> bool:
     """
     root = type(owner).__module__.partition(".")[0]
     return not isinstance(owner, type) and (
-        root in ("collections", "configparser")
-        or root not in (*sys.stdlib_module_names, "__main__", "tracer")
+        root in ("collections", "configparser", "__main__")
+        or root not in (*sys.stdlib_module_names, "tracer")
     )
 
 
@@ -518,6 +532,7 @@ def instrument(function: FunctionType, monitor: Monitor) -> Callable[..., Any]:
     )
     seen.__kwdefaults__ = function.__kwdefaults__
     seen.__qualname__ = function.__qualname__
+    seen.__dict__.update(function.__dict__)
     seen.__tracer_plain_function__ = function  # type: ignore[attr-defined]
     return seen
 

@@ -188,7 +188,7 @@ class _Loads(ast.NodeTransformer):
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         name = node.func.id if isinstance(node.func, ast.Name) else ""
-        if name in ("super", "globals"):
+        if name == "super":
             return node
         if name == "locals" or (name in ("vars", "dir") and not node.args):
             return self._call(node, "local", node)

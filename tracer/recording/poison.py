@@ -17,7 +17,6 @@ from tracer import errors
 from tracer.graph.origin import Origin
 from tracer.recording.active import leak
 
-
 MESSAGE = "A traced array's memory was read by code that does not go through NumPy's protocols."
 FIX = "call NumPy functions on the array itself, or wrap the call with tracer.custom_vjp"
 

@@ -15,13 +15,14 @@ import functools
 import operator
 import types
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tracer.recording.active import ACTIVE
+from tracer.recording.answers import extreme
 from tracer.recording.captures import CONTAINERS, Captures
 from tracer.recording.reflection import SPECIAL
 from tracer.recording.tensor import TracedScalar, TracedTensor
@@ -162,6 +163,25 @@ def unseen(captures: Captures, value: Any) -> None:
             captures.whole(value)
         return
     captures.whole(value)
+
+
+def methods_count(captures: Captures, values: Iterable[Any]) -> None:
+    """Code that can't be seen calls methods of objects and of items: what they name counts."""
+    for value in values:
+        items = value if type(value) in (list, tuple, set, frozenset, dict) else (value,)
+        for kind in {type(item) for item in items} - PLAIN - captures.classes_counted:
+            captures.classes_counted.add(kind)
+            class_counts(captures, kind, special=True)
+
+
+def class_counts(captures: Captures, kind: type, special: bool = False) -> None:
+    """All that a class's methods name counts; or that of its ``special`` methods alone."""
+    for base in kind.__mro__:
+        for name, member in vars(base).items():
+            wanted = not special or (name.startswith("__") and name not in ("__init__", "__new__"))
+            plain = getattr(member, "__func__", getattr(member, "fget", member))
+            if wanted and isinstance(plain, FunctionType) and is_users(plain.__code__.co_filename):
+                captures.scanned(plain)
 
 
 def truth(monitor: Monitor, value: Any) -> Any:
@@ -323,11 +343,18 @@ def builtin(monitor: Monitor, function: Any, seen: Any = None) -> Any:
         if asking is not None and args and type(args[0]) not in PLAIN:
             for name in asking:
                 answer = ask(captures, args[0], name, *args[1:])
+                if answer is not NotImplemented and function is str:
+                    return answer  # as it is: text of traced values knows that it is
                 if answer is not NotImplemented:
                     return run(answer) if isinstance(function, type) else answer
         if function is reversed and args and users_method(args[0], "__reversed__") is not None:
             return ask(captures, args[0], "__reversed__")
-        if iterating:
+        if not numeric and function is not len:
+            methods_count(captures, (*args, getattr(function, "__self__", None)))
+        if function in (max, min) and len(args) > 1:
+            if not all([type(argument) in PLAIN for argument in args]):
+                return extreme(monitor, function, args, **kwargs)
+        elif iterating:
             args = tuple([monitor.iterated(argument) for argument in args])
         if function is reversed and isinstance(args[0], Iterator):
             args = (list(args[0]),)

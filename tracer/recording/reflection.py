@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from tracer.recording.active import leak
+from tracer.recording.answers import global_table
 from tracer.recording.paths import Path, is_library_module
 from tracer.recording.tensor import TracedTensor
 from tracer.recording.text import TracedText
@@ -133,7 +134,7 @@ def _count_names(monitor: Monitor, names: list[str], table: Mapping[str, Any]) -
 
 SPECIAL: dict[Any, Callable[..., Any]] = {
     type: _type, isinstance: _isinstance, dir: _dir, vars: _vars, getattr: _getattr,
-    hasattr: _hasattr, os.getenv: _getenv, eval: _eval, exec: _exec,
+    hasattr: _hasattr, os.getenv: _getenv, eval: _eval, exec: _exec, globals: global_table,
     sys.getsizeof: _getsizeof, sys.getrefcount: _getrefcount,
     id: lambda monitor, thing: monitor.captures.identities.number(thing),
     operator.is_: lambda monitor, left, right: monitor.same(left, right),

@@ -168,7 +168,9 @@ class TracedTensor(np.ndarray):
         return bool(np.any(self == item))
 
     def __hash__(self) -> int:
-        if self._buffer is None and self.dtype.kind in "biu":
+        if self._buffer is None and self.dtype.kind == "b":
+            return hash(self.__bool__())
+        if self._buffer is None and self.dtype.kind in "iu":
             return hash(self.__index__())  # a whole number as a key: a guard, as for an index
         if self._buffer is None and self._captured and _is_exact(self._value):
             kind = complex if self.dtype.kind == "c" else float
@@ -311,11 +313,14 @@ def recorder_for(tensor: TracedTensor, args: Any, kwargs: Any) -> Recorder:
     if active is not None and not own.closed:
         return active  # an inner trace reads an outer Tensor: it becomes an input there
     if own.closed or active is None:
-        raise errors.LeakError(
+        error = errors.LeakError(
             "A traced array was used after its trace had ended, or in another thread.",
             tensor._node.origin,
             "return it from the traced function instead of storing it elsewhere",
         )
+        if not own.closed and own.leaked is None:  # the thread may swallow it
+            own.leaked = error
+        raise error
     return active
 
 

@@ -21,6 +21,7 @@ import numpy as np
 from tracer.recording.active import leak
 from tracer.recording.contents import is_users_class
 from tracer.recording.paths import Path
+from tracer.recording.protocols import class_counts
 from tracer.recording.tensor import TracedTensor
 from tracer.recording.variables import path_of
 
@@ -44,6 +45,9 @@ class WatchedGlobals(dict[str, Any]):
             _count(self.monitor, value)
         else:
             _count(self.monitor, getattr(value, "__self__", value))
+        if isinstance(value, type):  # as it is, for isinstance(); its methods run unseen
+            class_counts(self.monitor.captures, value)
+            return value
         return self.monitor.callee(value) if callable(value) else value
 
 
