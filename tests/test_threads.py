@@ -208,6 +208,41 @@ def test_a_pool_inside_a_trace_is_loud():
         trace(f)(X)
 
 
+def test_threads_in_the_context_of_a_trace_record_in_it():
+    """``asyncio.to_thread`` and ``context.run`` take the trace along, two at once, too."""
+
+    def part(x, number):
+        total = np.zeros(1)
+        for step in range(20):
+            total += np.sum(np.sin(x * number + step))
+        return total[0]
+
+    def in_pool(x):
+        with concurrent.futures.ThreadPoolExecutor(3) as pool:
+            contexts = [contextvars.copy_context() for _ in range(3)]
+            waiting = [pool.submit(c.run, part, x, k) for k, c in enumerate(contexts)]
+            return sum(one.result() for one in waiting)
+
+    def in_loop(x):
+        async def both():
+            return sum(await asyncio.gather(*[asyncio.to_thread(part, x, k) for k in range(3)]))
+
+        return asyncio.run(both())
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for function in (in_pool, in_loop):
+            traced, step = trace(function), 1e-6
+            assert traced(X) == function(X) and traced(X + 1) == function(X + 1)
+            numeric = [function(X + step * e) - function(X - step * e) for e in np.eye(3)]
+            np.testing.assert_allclose(
+                grad(function)(X), np.array(numeric) / (2 * step), rtol=1e-5, atol=1e-6
+            )
+    finally:
+        sys.setswitchinterval(interval)
+
+
 # -- tasks --------------------------------------------------------------------------------------
 def test_tasks_trace_and_wait_in_turn():
     async def work(number):
@@ -574,6 +609,24 @@ def test_a_fork_while_another_thread_traces():
     finally:
         stop.set()
         thread.join()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.filterwarnings("ignore:This process")
+def test_a_fork_inside_a_trace():
+    """Both processes go on with the trace, and both end it."""
+    parent = os.getpid()
+
+    def f(x):
+        y = np.sin(x)
+        os.fork()
+        return loop(y, 2.0)
+
+    good = np.array_equal(trace(f)(X), loop(np.sin(X), 2.0))
+    good = good and changed() == set() and ACTIVE.get() is None
+    if os.getpid() != parent:
+        os._exit(0 if good else 1)
+    assert good and os.waitstatus_to_exitcode(os.wait()[1]) == 0
 
 
 def test_traced_functions_are_pickled():

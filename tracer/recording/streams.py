@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import _random
 import ctypes
+import os
 import random
 import sys
 import threading
@@ -37,6 +38,7 @@ class Streams:
         self.traced: dict[int, Any] = {}  # their stand-ins
         self.lost = False  # an inner trace drew and then failed: its draws are in no program
         self.unseen = _watched() if threading.active_count() == 1 else []
+        self.process = os.getpid()
 
     def private(self, stream: Any) -> Any:
         """The copy that tracing draws from; two streams over one bit generator stay so."""
@@ -79,8 +81,8 @@ class Streams:
                 "Random numbers were drawn by an inner function that then raised an exception.",
                 "draw them before the call that may fail",
             )
-        if threading.active_count() > 1:
-            return
+        if threading.active_count() > 1 or os.getpid() != self.process:
+            return  # others draw; the child of a fork has seeded `random` anew
         moved = [s for s, _, was in self.real.values() if not _same_state(_state(s), was)]
         if moved or any(not _same_state(state(), was) for state, was in self.unseen):
             raise leak(
