@@ -266,7 +266,10 @@ class Calls(Sizes):
             return self.scalar(node, value, known)
         if value.base is None and not any(value is t._value for t in tensors):
             return self.array(node, value, None, (), known)
+        own = params.args[item] if item >= 0 and op.name == "broadcast_arrays" else None
         for slot, tensor in enumerate(tensors):
+            if own is not None and own is not HOLES[slot]:
+                continue  # each result is a view of its own operand
             buffer = tensor._buffer
             if buffer is None or not same_memory(value, buffer.value):
                 continue

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
-from numpy.lib.stride_tricks import as_strided
+from numpy.lib.stride_tricks import as_strided, sliding_window_view
 
 from tracer.ops import registry
 from tracer.ops.shape import pad_widths
 from tracer.recording.active import leak
+from tracer.recording.buffers import Step
 from tracer.recording.structure import plain
 from tracer.recording.tensor import TracedTensor
 
@@ -65,8 +66,10 @@ def _as_strided(
     """A lookup of the elements that lie there; what is written to it reaches no other array."""
     value = np.asarray(x._value)
     shape, strides = plain(shape), plain(strides)
+    rows = x if value.flags.c_contiguous else x.T  # laid flat, a view of the same memory
     places = np.empty_like(value, dtype=np.intp)
-    places[...] = np.arange(value.size).reshape(value.shape)
+    inside = places if value.flags.c_contiguous else places.T
+    inside[...] = np.arange(value.size).reshape(inside.shape)
     step = value.itemsize
     strides = value.strides if strides is None else strides
     dense = places.strides == tuple([s // step * places.itemsize for s in value.strides])
@@ -77,9 +80,18 @@ def _as_strided(
     if last >= value.size:
         raise leak("as_strided reads memory beyond the array.", "choose a smaller shape")
     wide = as_strided(places, shape, [s // step * places.itemsize for s in strides])
-    found: Any = np.ravel(x)[wide.copy()]
-    found._value.flags.writeable = False
-    return found
+    flat: Any = np.ravel(rows)
+    node = recorder.node_of(flat[wide.copy()])
+    view = as_strided(value, shape, strides, writeable=False)
+    step = Step(node.op, node.params, node.inputs, 0, node.spelling, np.shape(flat._value))
+    return recorder.array(node, view, flat._buffer, (*flat._steps, step), x._known)
+
+
+def _windows(recorder: Recorder, x: Any, *args: Any, **kwargs: Any) -> Any:
+    """Windows to read: one that is written would have to change those that overlap with it."""
+    if kwargs.pop("writeable", False) or len(args) > 3:
+        raise leak("Windows that can be written to were asked for.", "write to the array itself")
+    return recorder.plain_call(sliding_window_view, (x, *args), kwargs)
 
 
 def _at_least_1d(kind: Callable[..., Any]) -> Callable[..., Any]:
@@ -250,4 +262,5 @@ EXPANSIONS: dict[Any, Callable[..., Any]] = {
     np.arange: _arange, np.einsum_path: _einsum_path, np.apply_along_axis: _apply_along_axis,
     np.require: _require, np.ascontiguousarray: _at_least_1d(np.ascontiguousarray),
     np.asfortranarray: _at_least_1d(np.asfortranarray), as_strided: _as_strided,
+    sliding_window_view: _windows,
 }  # fmt: skip

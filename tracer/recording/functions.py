@@ -41,6 +41,13 @@ def _copyto(
     recorder: Recorder, dst: Any, src: Any, casting: str = "same_kind", where: Any = True
 ) -> None:
     target = _target(recorder, dst)
+    kind = getattr(src, "_value", src)
+    if not isinstance(kind, (list, tuple)):  # what can't be cast is NumPy's affair
+        np.copyto(
+            np.empty(0, target.dtype),
+            kind if not np.ndim(kind) else kind[:0].ravel()[:0],
+            casting=casting,
+        )
     if where is True:
         target[...] = src
     else:
@@ -74,7 +81,9 @@ def _put(recorder: Recorder, a: Any, ind: Any, v: Any, mode: str = "raise") -> N
     target = _target(recorder, a)
     size = target._value.size
     where = np.asarray(ind) if not isinstance(ind, TracedTensor) else ind
-    if mode != "raise":
+    if mode == "raise":
+        where = np.where(where < 0, where + size, where)
+    else:
         where = where % size if mode == "wrap" else np.clip(where, 0, size - 1)
     index = np.unravel_index(where, target._value.shape)
     if np.size(v):

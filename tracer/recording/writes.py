@@ -29,7 +29,8 @@ class Writes(Calls):
 
     def write(self, target: TracedTensor, index: Any, value: Any) -> None:
         """``target[index] = value``: a new version of the memory that ``target`` looks at."""
-        if isinstance(value, (list, tuple)):
+        rows = map_structure(_concrete, value) if isinstance(value, (list, tuple)) else None
+        if rows is not None:
             value = self.as_array(value)
         self._refuse_capture(target)
         if put(self, target, index, value):
@@ -44,7 +45,7 @@ class Writes(Calls):
             return  # `x[1:3] *= y` ends by storing the view that it has already changed
         shifted = map_structure(_shift, params.args)
         try:
-            target._value[concrete_index] = concrete
+            target._value[concrete_index] = concrete if rows is None else rows
         except Exception as error:
             self._must_raise(
                 registry.SETITEM, Params((HOLES[0], *shifted)), [target, *tensors], "", error
@@ -240,6 +241,11 @@ class Writes(Calls):
                 )  # fmt: skip
         if op.name.endswith(RUNNING) and _in_another_shape(op, args[0], outs[0], kwargs):
             return self._running_elsewhere(op, args, kwargs, outs[0])
+        if op.name in JOINING and any([_overlaps(part, outs[0]) for part in args]):
+            raise leak(
+                "Parts of an array were joined in the array itself, one after the other.",
+                "leave out=, or copy the parts first",
+            )
         given, where = kwargs, True
         if op.schema.kind == "elementwise":
             where = kwargs.get("where", True)
@@ -340,7 +346,16 @@ class Writes(Calls):
 
 
 RUNNING = ("cumsum", "cumprod", ".accumulate")
+JOINING = frozenset("concatenate stack vstack hstack dstack column_stack".split())
 SUMS = frozenset("sum prod cumsum cumprod nansum nanprod add.reduce multiply.reduce".split())
+
+
+def _overlaps(part: Any, out: Any) -> bool:
+    """Whether a Tensor, or one in a list, shares memory with ``out``."""
+    if isinstance(part, (list, tuple)):
+        return any([_overlaps(one, out) for one in part])
+    both = isinstance(part, TracedTensor) and isinstance(out, TracedTensor)
+    return both and np.ndim(part._value) > 0 and np.shares_memory(part._value, out._value)
 
 
 def _in_another_shape(op: Op, source: Any, out: Any, kwargs: dict[str, Any]) -> bool:
