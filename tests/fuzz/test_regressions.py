@@ -176,6 +176,15 @@ FOUND = {
         "t = 1 if hasattr(y, 'dtype') else 2\nu = getattr(y * 2, 'ndim', 5)\n"
         "v = 4 if hasattr(z, 'dtype') else 3\nreturn x * t * u * v",
     ),
+    "the real part of a complex number of Python's": (
+        ("column", "scalar", "number"),
+        "x[0] = complex(y).real\nx[1] = complex(z, y).imag + complex(z).real\nreturn x * y",
+    ),
+    "a running sum of nothing": (
+        ("empty", "vector"),
+        "np.cumsum(x, out=x)\ntry:\n    np.cumsum(x, out=y)\nexcept ValueError:\n    y += 1\n"
+        "return x, y",
+    ),
     "swap of slices": (("vector", "vector"), "x[:], y[:] = y, x.copy()\nreturn x, y"),
     "three arrays in turn": (("vector", "vector", "vector"), "x[:] = y\ny[:] = z\nreturn x + y"),
 }  # fmt: skip

@@ -70,6 +70,8 @@ def sources(
         if possible.size:
             kept = np.concatenate([before, wanted.astype(out.dtype)])
             possible &= np.ravel(target)[:, None] == kept
+    if not out.size:
+        return np.zeros(out.shape, int)
     if not possible.any(axis=1).all():
         return None
     return possible.argmax(axis=1).reshape(out.shape)

@@ -61,11 +61,11 @@ def cast(value: Any, spec: ArraySpec) -> Any:
     if type(value) is not Symbol:
         return value
     found = value.node.specs[0]
-    if found.dtype == spec.dtype or found.kind == "weak":
+    if found.dtype == spec.dtype:
         return value
     if found.dtype.kind == "c" and spec.dtype.kind != "c":
         value = np.real(value)
-    return value.astype(spec.dtype)
+    return value if found.kind == "weak" else value.astype(spec.dtype)
 
 
 def reduce_to(value: Symbol, logical: Symbol, target: Symbol) -> Symbol:
