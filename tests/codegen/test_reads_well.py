@@ -104,6 +104,11 @@ def test_arrays_of_rules_are_written_as_the_call_that_makes_them():
     assert "CONSTANTS" not in source and "table" not in source
 
 
+def test_methods_stay_methods():
+    source = trace(lambda x: x.mean() + np.sum(x) + x[1:].sum(axis=0)[0]).source(np.ones((3, 2)))
+    assert "x.mean() + np.sum(x) + x[1:].sum(axis=0)[0]" in source
+
+
 def test_a_guard_that_misses_says_the_whole_condition(tmp_path):
     @trace
     def f(x):

@@ -208,13 +208,13 @@ REDUCING = {
 _JOINED: dict[tuple[type, int], Params] = {}
 
 
-def function(recorder: Any, called: Any, args: tuple[Any, ...]) -> Any:
+def function(recorder: Any, called: Any, args: tuple[Any, ...], spelling: str = "") -> Any:
     """The Tensor of a sum of an array or of several that are joined, or UNUSUAL."""
     op = REDUCING.get(called)
     if op is not None:
         if any([type(argument) is not TracedTensor for argument in args]):
             return UNUSUAL
-        return quick(recorder, op, args, "")
+        return quick(recorder, op, args, spelling)
     op = JOINING.get(called)
     if op is None or len(args) != 1 or type(args[0]) not in (list, tuple):
         return UNUSUAL

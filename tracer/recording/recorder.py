@@ -168,7 +168,7 @@ class Recorder(Writes):
         from tracer.recording.functions import SPECIAL
 
         if not kwargs:
-            found = quick.function(self, function, args)
+            found = quick.function(self, function, args, spelling)
             if found is not quick.UNUSUAL:
                 return found
         special = SPECIAL.get(function)
