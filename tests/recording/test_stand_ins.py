@@ -18,9 +18,13 @@ X = np.array([1.0, 2.0, 3.0])
 def test_the_original_of_a_stand_in():
     zeros, uniform = np.zeros, np.random.uniform
     assert not is_stand_in(zeros) and original_of(zeros) is zeros
-    with HOOKS:
+    depth = HOOKS.depth()
+    HOOKS.enter()
+    try:
         assert np.zeros is not zeros and original_of(np.zeros) is zeros
         assert original_of(np.random.uniform) == uniform
+    finally:
+        HOOKS.leave(depth)
     assert np.zeros is zeros
 
 

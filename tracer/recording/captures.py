@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import array
 import functools
+import operator
 from collections import OrderedDict, deque
 from dataclasses import dataclass
 from types import BuiltinFunctionType, FunctionType, MappingProxyType, MethodType, ModuleType
@@ -188,6 +189,7 @@ class Captures:
         self.classes: set[Any] = set()  # that were defined during the trace
         self.classes_counted: set[Any] = set()  # whose special methods were called unseen
         self.rebuilt: dict[int, tuple[Any, Any]] = {}  # by id: callables made anew for the trace
+        self.copies: list[tuple[Any, list[Any], Path]] = []  # containers with lifted numbers
         self.identities = Identities(self)
 
     def path_of(self, value: Any) -> Path | None:
@@ -264,14 +266,35 @@ class Captures:
         if type(value) in (list, tuple, deque):
             self.take(value, path)
             items = [self._part(v, path.then("item", i)) for i, v in enumerate(value)]
-            return items if type(value) is list else type(value)(items)
+            return self._copied(items if type(value) is list else type(value)(items), path)
         if type(value) in (dict, OrderedDict, MappingProxyType):
             self.take(value, path)
             items = {k: self._part(v, path.then("item", k)) for k, v in value.items()}
-            return OrderedDict(items) if type(value) is OrderedDict else items
+            return self._copied(OrderedDict(items) if type(value) is OrderedDict else items, path)
         if isinstance(value, CONTAINERS):
             self.take(value, path, True)
         return value
+
+    def _copied(self, copy: Any, path: Path) -> Any:
+        if type(copy) is not tuple:
+            self.copies.append((copy, _rows(copy), path))
+        return copy
+
+    def refuse_written(self) -> None:
+        """Raise if the function has written to a container from outside, in a helper, say.
+
+        Raises
+        ------
+        CaptureMutationError
+            What was written to was its copy with lifted numbers.
+        """
+        for copy, before, path in self.copies:
+            now = _rows(copy)
+            if len(now) != len(before) or any(map(operator.is_not, now, before)):
+                raise leak(
+                    f"The function changed {path} outside of it.",
+                    "use a local copy, and return it", errors.CaptureMutationError,
+                )  # fmt: skip
 
     def _part(self, value: Any, path: Path) -> Any:
         """An item that is handed on. A container in it counts whole, or its arrays are lifted."""
@@ -316,6 +339,13 @@ class Captures:
         if path is not None and self._is_open():
             key = Path("whole", None, (("whole", id(value)),)).key()
             self.conditions.setdefault(key, Condition(path, contents(value), True))
+
+
+def _rows(container: Any) -> list[Any]:
+    """What a container holds, row by row."""
+    if isinstance(container, dict):
+        return [part for row in container.items() for part in row]
+    return list(container)
 
 
 def _is_still(known: Any, value: Any) -> bool:

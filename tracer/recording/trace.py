@@ -183,6 +183,7 @@ def trace_function(
             refuse_coroutine(result)
             flat, out_structure = trees.flatten(result)
             refuse_untraced(flat)
+            captures.refuse_written()
             outputs, fixed = _outputs(recorder, flat)
             everything, parts = written_down(given, result, outputs, captures)
             graph = recorder.graph(everything)
