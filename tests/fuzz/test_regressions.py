@@ -185,6 +185,16 @@ FOUND = {
         "np.cumsum(x, out=x)\ntry:\n    np.cumsum(x, out=y)\nexcept ValueError:\n    y += 1\n"
         "return x, y",
     ),
+    "arrays joined in one that they are parts of": (
+        ("matrix", "vector"),
+        "np.concatenate([x[1:], x[:1]], out=x)\nnp.concatenate([y[1:], y[:1]], out=y)\n"
+        "np.concatenate([x[:, :1], x[:, :-1]], axis=-1, out=x)\nreturn x, y",
+    ),
+    "zeros with numbers in them are broadcast": (
+        ("vector",),
+        "t = x[None, ::-1] * 2\nu = t + x\nt.flat[1:3] = u\nv = (t * 2)[0] + x\nv[:2] = u[0, 1:]\n"
+        "return t, v",
+    ),
     "swap of slices": (("vector", "vector"), "x[:], y[:] = y, x.copy()\nreturn x, y"),
     "three arrays in turn": (("vector", "vector", "vector"), "x[:] = y\ny[:] = z\nreturn x + y"),
 }  # fmt: skip

@@ -86,3 +86,16 @@ def test_labels_are_taken_from_the_softmax():
     np.testing.assert_allclose(
         grad(loss)(logits, labels), (probs - np.eye(3)[labels]) / 4, rtol=1e-12
     )
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_zeros_that_are_broadcast_take_up_nothing(axis):
+    """The first column is not the first row."""
+
+    def loss(x):
+        return np.sum(x**2) + 3 * x.sum(axis=axis)[0] - x.mean(axis=axis)[1:].sum()
+
+    x = np.random.default_rng(0).normal(size=(3, 3))
+    wanted = np.broadcast_to([3.0, -1 / 3, -1 / 3], (3, 3))
+    wanted = 2 * x + (wanted if axis == 0 else wanted.T)
+    np.testing.assert_allclose(grad(loss)(x), wanted, rtol=1e-12)

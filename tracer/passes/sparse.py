@@ -31,6 +31,8 @@ def taken_up(place: int, negate_other: bool, negate_value: bool) -> Callable[...
         sparse = make.root.inputs[make.root.params.args[place].slot]
         if sparse.op.name == "setitem" and not hits_once(sparse):
             return None
+        if sparse.shape != x.shape:  # the index is one of the zeros, which are broadcast here
+            return None
         value = c if y is None else y
         if negate_value:
             value = -value if y is None else negative(make, y)

@@ -242,6 +242,8 @@ class Writes(Calls):
         if op.name.endswith(RUNNING) and _in_another_shape(op, args[0], outs[0], kwargs):
             return self._running_elsewhere(op, args, kwargs, outs[0])
         if op.name in JOINING and any([_overlaps(part, outs[0]) for part in args]):
+            if op.name == "concatenate" and kwargs.get("axis", 0) is not None:
+                return self._join_in_turn(op, args, kwargs, outs)
             raise leak(
                 "Parts of an array were joined in the array itself, one after the other.",
                 "leave out=, or copy the parts first",
@@ -280,6 +282,19 @@ class Writes(Calls):
             else np.broadcast_to(result, shape).copy()
             for out, result in zip(outs, results, strict=True)
         ])  # fmt: skip
+
+    def _join_in_turn(
+        self, op: Op, args: Sequence[Any], kwargs: dict[str, Any], outs: Sequence[Any]
+    ) -> Any:
+        """Arrays joined in one that some of them are parts of: each copied before the next."""
+        self._try_out(op, args, kwargs, outs)
+        out, start = outs[0], 0
+        axis = kwargs.get("axis", args[1] if len(args) > 1 else 0) % out.ndim
+        for part in args[0]:
+            stop = start + np.shape(part)[axis]
+            out[(*[slice(None)] * axis, slice(start, stop))] = part
+            start = stop
+        return out
 
     def _running_elsewhere(
         self, op: Op, args: Sequence[Any], kwargs: dict[str, Any], out: TracedTensor
