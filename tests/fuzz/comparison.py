@@ -35,6 +35,8 @@ def compare_values(scope: dict[str, Any], program: Program, seeds: list[int]) ->
         result, error = outcome(traced, got)
         if isinstance(failure, SystemError):  # NumPy's own, of np.add.at(x, 9, 1)
             return
+        if isinstance(failure, AttributeError) and "'float' object" in str(failure):
+            return  # a traced number of Python's has NumPy's methods
         if isinstance(error, REFUSALS) and failure is None:
             raise Refusal(f"{type(error).__name__}: {error}")
         if failure is not None or error is not None:

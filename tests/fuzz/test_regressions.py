@@ -195,6 +195,14 @@ FOUND = {
         "t = x[None, ::-1] * 2\nu = t + x\nt.flat[1:3] = u\nv = (t * 2)[0] + x\nv[:2] = u[0, 1:]\n"
         "return t, v",
     ),
+    "nothing is written by .flat": (
+        ("wide", "empty"),
+        "x.flat[1:3] = y\nx.flat = []\nnp.fill_diagonal(x, [])\nreturn x",
+    ),
+    "a complex number's real part is added at a place": (
+        ("vector", "column", "scalar"),
+        "np.add.at(y, np.argmax(x), complex(z).real)\nreturn y * x",
+    ),
     "swap of slices": (("vector", "vector"), "x[:], y[:] = y, x.copy()\nreturn x, y"),
     "three arrays in turn": (("vector", "vector", "vector"), "x[:] = y\ny[:] = z\nreturn x + y"),
 }  # fmt: skip

@@ -61,8 +61,6 @@ def repeated(values: Any, shape: tuple[int, ...]) -> Any:
     flat = np.ravel(np.asarray(values))
     count = int(np.prod(shape, dtype=np.int64))
     length = np.shape(flat)[0]
-    if not length:
-        return np.zeros(shape)
     flat = flat[:count] if count <= length else flat[np.arange(count) % length]
     return np.reshape(flat, shape)
 
@@ -74,7 +72,8 @@ def _fill_diagonal(recorder: Recorder, a: Any, val: Any, wrap: bool = False) -> 
     step = value.shape[1] + 1 if value.ndim == 2 else 1 + int(np.cumprod(value.shape[:-1]).sum())
     positions = np.arange(value.size)[:end:step]
     where = np.unravel_index(positions, value.shape)
-    target[where] = repeated(val, positions.shape)
+    if np.size(val):
+        target[where] = repeated(val, positions.shape)
 
 
 def _put(recorder: Recorder, a: Any, ind: Any, v: Any, mode: str = "raise") -> None:

@@ -138,6 +138,10 @@ class Flat:
         if self._is_own(values):
             return self._copy_in_turn(None if index is ALL else plain, values)
         shape = np.shape(np.arange(len(self))[plain])
+        if not np.size(values):
+            if not shape:
+                raise ValueError("Error setting single item of array.")
+            return
         target[self._where(index)] = functions.repeated(values, shape)
 
     def _is_own(self, values: Any) -> bool:
