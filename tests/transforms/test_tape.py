@@ -156,6 +156,20 @@ def masked_roots(x):
     return np.sum(safe) + np.sum(np.maximum(y, 0.0) ** 2) + np.sum(np.clip(y, -0.4, 0.4))
 
 
+def hidden_poles(x):
+    y = x - 1.5
+    total = np.where(y > 0, np.log(np.where(y > 0, y, 1.0)), y * y)
+    total = total + np.where(y == 0, x, np.sin(y) / np.where(y == 0, 1.0, y) * y[0])
+    with np.errstate(all="ignore"):
+        return np.sum(np.where(y == 0, 1.0, np.sqrt(np.abs(y)) * x) * total)
+
+
+def chosen_many_times(x):
+    for scale in (0.5, -0.5, 0.25):
+        x = np.where(x > 1.0, x * scale, np.where(x < 0.6, 2.0, x[::-1] + x[0]))
+    return np.sum(x * np.where(x[0] > 0, x, 0)) + np.where(x[0] > 5, x[1], x[2])
+
+
 def solved(x):
     return np.sum(np.linalg.solve(MATRIX + np.diag(x), x)) + np.linalg.slogdet(MATRIX * x[0])[1]
 

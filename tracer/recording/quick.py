@@ -205,6 +205,8 @@ REDUCING = {
     original_of(function): registry.op_of(original_of(function))
     for function in (np.sum, np.mean, np.max, np.min, np.prod, np.dot)
 }
+WHERE = original_of(np.where)
+CHOOSING = registry.op_of(WHERE)
 _JOINED: dict[tuple[type, int], Params] = {}
 
 
@@ -215,6 +217,8 @@ def function(recorder: Any, called: Any, args: tuple[Any, ...], spelling: str = 
         if any([type(argument) is not TracedTensor for argument in args]):
             return UNUSUAL
         return quick(recorder, op, args, spelling)
+    if called is WHERE and len(args) == 3:
+        return _chosen(recorder, args)
     op = JOINING.get(called)
     if op is None or len(args) != 1 or type(args[0]) not in (list, tuple):
         return UNUSUAL
@@ -250,6 +254,44 @@ def function(recorder: Any, called: Any, args: tuple[Any, ...], spelling: str = 
     name = place.target if place is not None and type(place.target) is str else ""
     spec = array_spec(result.shape, result.dtype)
     node = _noted(recorder, op, inputs, params, spec, place, name)
+    made = recorder.array(node, result, None, (), known)
+    made._captured = captured
+    return made
+
+
+def _chosen(recorder: Any, args: tuple[Any, ...]) -> Any:
+    """The Tensor of ``np.where(condition, x, y)``, or UNUSUAL."""
+    tensors: list[Any] = []
+    places: list[Any] = []
+    known = captured = True
+    for argument in args:
+        kind = type(argument)
+        if kind is TracedTensor or kind is TracedScalar:
+            if argument._recorder is not recorder or (
+                argument._buffer is not None and not _is_current(recorder, argument)
+            ):
+                return UNUSUAL
+            places.append(HOLES[len(tensors)])
+            tensors.append(argument)
+            known = known and argument._known
+            captured = captured and argument._captured
+        elif kind is float or kind is int:
+            places.append(argument)
+        else:
+            return UNUSUAL
+    params = POSITIONAL[3] if len(tensors) == 3 else Params.of(*places)
+    inputs = tuple([tensor._node for tensor in tensors])
+    values = [tensor._value for tensor in tensors]
+    place = recorder.locator.running(4)
+    operands, _ = params.fill(values)
+    try:
+        result = recorder.computed(CHOOSING, operands, {}, values, "")
+    except Exception as error:
+        recorder._must_raise(CHOOSING, params, tensors, "", error)
+        raise
+    name = place.target if place is not None and type(place.target) is str else ""
+    spec = array_spec(result.shape, result.dtype)
+    node = _noted(recorder, CHOOSING, inputs, params, spec, place, name)
     made = recorder.array(node, result, None, (), known)
     made._captured = captured
     return made

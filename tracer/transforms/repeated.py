@@ -15,6 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from tracer.errors import TracerError
 from tracer.graph.node import Hole, Node, Params
 from tracer.graph.op import Op
@@ -22,10 +24,12 @@ from tracer.graph.spec import ArraySpec
 from tracer.ops import registry
 from tracer.ops.builder import Builder, Symbol
 from tracer.rules.declare import rule_for
+from tracer.transforms.cotangents import QUIET, Masked
 from tracer.transforms.pull import SPECIAL, pull_back
 
 LIMIT = 5_000
 NUMBERS = frozenset({int, float, bool})
+HUSHED = tuple(sorted(QUIET))  # the context of steps whose bad values a mask drops
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,13 +44,26 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Veil:
+    """What hides parts of a cotangent: (condition, keep) for each mask, and whether it is loud.
+
+    A condition is the spec of one that is given, or the number of what a recipe finds.
+    """
+
+    masks: tuple[tuple[Any, bool], ...]
+    loud: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Recipe:
     """The nodes of one pullback, and which of all numbers go to which slot.
 
     Attributes
     ----------
     steps : tuple of Step
-    contributions : tuple of (slot, number, spec)
+    contributions : tuple of (slot, number, spec, Veil or None)
+    is_plain : bool
+        Whether no contribution is masked, and no step has a context of its own.
     kept : tuple
         What the key names by identity: as long as it lives no other takes its place.
     reads : tuple of int
@@ -56,7 +73,8 @@ class Recipe:
     """
 
     steps: tuple[Step, ...]
-    contributions: tuple[tuple[int, int, ArraySpec], ...]
+    contributions: tuple[tuple[int, int, ArraySpec, Veil | None], ...]
+    is_plain: bool
     kept: tuple[Any, ...]
     reads: tuple[int, ...]
     calls: tuple[tuple[Callable[..., Any], tuple[int, ...]], ...]
@@ -72,7 +90,7 @@ def pull_back_again(
     if type(ct) is not Symbol:
         return None
     recipe = recipe_for(node, ct.node.specs[0], active)
-    if recipe is None:
+    if recipe is None or not recipe.is_plain:
         return None
     values = [*node.inputs, node, ct.node]
     origin, context, nodes = builder.origin, builder.context, builder.nodes
@@ -81,11 +99,14 @@ def pull_back_again(
         made = Node(step.op, operands, step.params, step.specs, origin, "", step.spelling, context)
         nodes.append(made)
         values.append(made)
-    return [(slot, Symbol(builder, values[number])) for slot, number, _ in recipe.contributions]
+    return [(slot, Symbol(builder, values[number])) for slot, number, *_ in recipe.contributions]
 
 
-def recipe_for(node: Node, ct: ArraySpec, active: Any) -> Recipe | None:
-    """How a cotangent like ``ct`` is pulled back through ``node``; None if it is no plain steps."""
+def recipe_for(node: Node, ct: ArraySpec, active: Any, veil: Veil | None = None) -> Recipe | None:
+    """How a cotangent like ``ct`` is pulled back through ``node``; None if it is no plain steps.
+
+    Of a cotangent behind a veil, the conditions are operands that follow its value.
+    """
     op, inputs, known = node.op, node.inputs, node.specs
     if len(known) != 1 or op in SPECIAL or node.regions:
         return None
@@ -105,11 +126,14 @@ def recipe_for(node: Node, ct: ArraySpec, active: Any) -> Recipe | None:
         wanted = tuple([operand in active for operand in inputs])
         specs = [id(operand.specs[0]) for operand in inputs]
         key = (rule, declared, node.spelling, call, id(ct), id(known[0]), wanted, *specs)
+    if veil is not None:
+        key = (key, veil.loud, *[(id(spec), keep) for spec, keep in veil.masks])
     recipe = _RECIPES.get(key, False)
     if recipe is False:
         if len(_RECIPES) > LIMIT:
             _RECIPES.clear()
-        recipe = _RECIPES[key] = _recipe(node, ct, tuple([operand in active for operand in inputs]))
+        wanted = tuple([operand in active for operand in inputs])
+        recipe = _RECIPES[key] = _recipe(node, ct, wanted, veil)
     return recipe or None
 
 
@@ -134,52 +158,85 @@ def _call_key(params: Params) -> tuple | None:
     return tuple(key)
 
 
-def _recipe(node: Node, ct: ArraySpec, wanted: tuple[bool, ...]) -> Recipe | None:
+def _recipe(
+    node: Node, ct: ArraySpec, wanted: tuple[bool, ...], veil: Veil | None
+) -> Recipe | None:
     """The rule run on inputs with the same specs; None if what it gives is not plain nodes."""
-    specs = (*[operand.specs[0] for operand in node.inputs], node.specs[0], ct)
+    hidden = [spec for spec, _ in veil.masks] if veil is not None else []
+    specs = (*[operand.specs[0] for operand in node.inputs], node.specs[0], ct, *hidden)
     if not all([spec.is_static for spec in specs]) or any(
         [operand.op is registry.CONSTANT for operand in node.inputs]
     ):  # fmt: skip
         return None
     builder = Builder()
-    *operands, cotangent = [
-        builder.input(spec) for number, spec in enumerate(specs) if number != len(specs) - 2
-    ]
+    count = len(node.inputs)
+    symbols = [builder.input(spec) for place, spec in enumerate(specs) if place != count]
+    operands, cotangent, conditions = symbols[:count], symbols[count], symbols[count + 1 :]
+    given_ct: Any = cotangent
+    if veil is not None:
+        keeps = [keep for _, keep in veil.masks]
+        given_ct = Masked(cotangent, tuple(zip(conditions, keeps, strict=True)), veil.loud)
     stand_in = node.replace(inputs=tuple([symbol.node for symbol in operands]), context=None)
     active = {symbol.node for symbol, flag in zip(operands, wanted, strict=True) if flag}
-    given = [symbol.node for symbol in operands] + [stand_in, cotangent.node]
+    given = [symbol.node for symbol in symbols]
+    given.insert(count, stand_in)
     first = len(builder.nodes)
     try:
-        found = list(pull_back(builder, stand_in, cotangent, active))
+        found = list(pull_back(builder, stand_in, given_ct, active))
     except TracerError:  # told of the node itself, with the user's line
         return None
     made = builder.nodes[first:]
-    if not all([type(value) is Symbol for _, value in found]) or any(
-        [step.context is not None or step.regions or len(step.specs) > 1 for step in made]
+    if not all([type(value) in (Symbol, Masked) for _, value in found]) or any(
+        [step.context not in (None, HUSHED) or step.regions or len(step.specs) > 1 for step in made]
     ):  # fmt: skip
         return None
-    return _numbered(given, made, found, (node.params, *specs))
+    return _numbered(given, made, found, (node.params, *specs), count + 1)
 
 
 def _numbered(
-    given: list[Node], made: list[Node], found: list[tuple[int, Any]], kept: tuple[Any, ...]
-) -> Recipe:
+    given: list[Node], made: list[Node], found: list[tuple[int, Any]], kept: tuple[Any, ...],
+    operands: int,
+) -> Recipe:  # fmt: skip
     """The nodes that a contribution depends on, in order, with numbers for operands."""
-    needed = {value.node for _, value in found}
+    needed: set[Node] = set()
+    for _, value in found:
+        masked = type(value) is Masked
+        needed.add(value.value.node if masked else value.node)
+        needed.update([condition.node for condition, _ in value.masks] if masked else ())
     for node in reversed(made):
         if node in needed:
             needed.update(node.inputs)
     numbers = {node: number for number, node in enumerate(given)}
-    steps = []
+    steps, calls = [], []
+    is_plain = all([type(value) is Symbol for _, value in found])
     for node in made:
         if node in needed:
             sources = tuple([numbers[operand] for operand in node.inputs])
             numbers[node] = len(numbers)
-            steps.append(Step(node.op, node.params, node.specs, node.spelling, sources))
-    contributions = tuple([(slot, numbers[s.node], s.node.specs[0]) for slot, s in found])
-    reads = tuple([number for number, node in enumerate(given[:-1]) if node in needed])
-    calls = tuple([(_function_of(step), step.sources) for step in steps])
-    return Recipe(tuple(steps), contributions, kept, reads, calls)
+            step = Step(node.op, node.params, node.specs, node.spelling, sources)
+            steps.append(step)
+            call = _function_of(step)
+            is_plain = is_plain and node.context is None
+            calls.append((call if node.context is None else _hushed(call), sources))
+    contributions = []
+    for slot, value in found:
+        veil = None
+        if type(value) is Masked:
+            masks = tuple([(numbers[condition.node], keep) for condition, keep in value.masks])
+            veil, value = Veil(masks, value.loud), value.value
+        contributions.append((slot, numbers[value.node], value.node.specs[0], veil))
+    reads = tuple([number for number, node in enumerate(given[:operands]) if node in needed])
+    return Recipe(tuple(steps), tuple(contributions), is_plain, kept, reads, tuple(calls))
+
+
+def _hushed(call: Callable[..., Any]) -> Callable[..., Any]:
+    """Without warnings of values that a mask will drop."""
+
+    def quietly(*operands: Any) -> Any:
+        with np.errstate(**dict(QUIET)):
+            return call(*operands)
+
+    return quietly
 
 
 def _function_of(step: Step) -> Callable[..., Any]:

@@ -26,10 +26,11 @@ from tracer.ops.builder import Builder, Symbol
 from tracer.recording.tensor import is_basic
 from tracer.rules.declare import ZERO, Sparse
 from tracer.transforms.buffers import Buffer
-from tracer.transforms.cotangents import combine, settled
+from tracer.transforms.cotangents import Masked, combine, settled
 from tracer.transforms.invariance import inert_shifts
+from tracer.transforms.parts import Owned, Piece, Veiled, full_copy
 from tracer.transforms.pull import pull_back
-from tracer.transforms.repeated import recipe_for
+from tracer.transforms.repeated import Recipe, Veil, recipe_for
 from tracer.transforms.reverse import active_nodes, result_of
 
 GETITEM, SETITEM, ITEM, INPUT = (
@@ -40,32 +41,6 @@ EMPTY = Params()
 
 class NotKept(Exception):
     """A draw was written over: it can't be computed again."""
-
-
-class Piece:
-    """A cotangent that is zero but for ``value`` at ``index``."""
-
-    __slots__ = ("index", "value")
-
-    def __init__(self, index: Any, value: Any):
-        self.index = index
-        self.value = value
-
-
-class Owned:
-    """A whole cotangent in memory that nothing else looks at: it may be written to."""
-
-    __slots__ = ("array",)
-
-    def __init__(self, array: np.ndarray):
-        self.array = array
-
-    def add(self, piece: Piece) -> None:
-        """Add a piece in its place."""
-        if _selects_once(piece.index):
-            self.array[piece.index] += piece.value
-        else:
-            np.add.at(self.array, piece.index, piece.value)
 
 
 class Tape(Builder):
@@ -85,6 +60,7 @@ class Tape(Builder):
         self.values = values
         self.cotangents: dict[Node, list[Any]] = {}
         self.active: set[Node] = set()
+        self.conditions: dict[int, Symbol] = {}  # one for each value, which ``values`` keeps
 
     # -- values ------------------------------------------------------------------------------
     def value(self, node: Node) -> Any:
@@ -116,16 +92,30 @@ class Tape(Builder):
         """A cotangent as rules take it: with a Symbol for its value."""
         if type(ct) is Owned:
             ct = (ct.array, spec_of(ct.array))
+        if type(ct) is Veiled:
+            masks = tuple([(self._condition(mask, spec), keep) for mask, spec, keep in ct.masks])
+            return Masked(self.lifted((ct.value, ct.spec)), masks, ct.loud)
         if type(ct) is not tuple:
             return ct
         node = Node(INPUT, (), EMPTY, (ct[1],))
         self.values[node] = ct[0]
         return Symbol(self, node)
 
+    def _condition(self, value: Any, spec: ArraySpec) -> Symbol:
+        """One Symbol for all uses of a mask, by which rules know it again."""
+        found = self.conditions.get(id(value))
+        if found is None:
+            found = self.conditions[id(value)] = self.lifted((value, spec))
+        return found
+
     def lowered(self, ct: Any) -> Any:
         """A cotangent as the tape keeps it: a Symbol's value with its spec."""
         if type(ct) is Symbol:
             return self.value(ct.node), ct.node.specs[0]
+        if type(ct) is Masked:
+            value, spec = self.lowered(ct.value)
+            masks = tuple([(*self.lowered(mask), keep) for mask, keep in ct.masks])
+            return Veiled(value, spec, masks, ct.loud)
         return ct
 
     # -- the sweep ---------------------------------------------------------------------------
@@ -163,6 +153,8 @@ class Tape(Builder):
             elif type(ct) is Owned:
                 if node.op is not SETITEM or not self._write(node, ct.array):
                     self._pull(node, ct.array, spec_of(ct.array), True)
+            elif type(ct) is Veiled:
+                self._pull_veiled(node, ct)
             elif type(ct) in (Sparse, Buffer) and node.op is not SETITEM:
                 self._pull(node, *self.lowered(settled(self, ct, node)))
             else:
@@ -175,12 +167,30 @@ class Tape(Builder):
             found = self.cotangents.setdefault(node.inputs[0], [])
             found.append(Piece(node.params.args[1], value))
             return
-        if node.op is SETITEM and not tried and self._write(node, _copied(value, node.specs[0])):
+        if node.op is SETITEM and not tried and self._write(node, full_copy(value, node.specs[0])):
             return
         recipe = recipe_for(node, spec, self.active)
         if recipe is None:
             self._at_length(node, (value, spec))
-            return
+        else:
+            self._follow(node, recipe, value)
+
+    def _pull_veiled(self, node: Node, ct: Veiled) -> None:
+        """What a mask hides stays hidden: rules may do what they like there."""
+        recipe = None
+        if node.op is not GETITEM and node.op is not SETITEM:
+            veil = Veil(tuple([(spec, keep) for _, spec, keep in ct.masks]), ct.loud)
+            recipe = recipe_for(node, ct.spec, self.active, veil)
+        if recipe is None:
+            self._at_length(node, ct)
+        else:
+            self._follow(node, recipe, ct.value, ct.masks)
+
+    def _follow(
+        self, node: Node, recipe: Recipe, value: Any,
+        masks: tuple[tuple[Any, ArraySpec, bool], ...] = (),
+    ) -> None:  # fmt: skip
+        """Compute what a recipe says, and enter its contributions."""
         inputs, cotangents = node.inputs, self.cotangents
         values: list[Any] = [None] * len(inputs)
         for number in recipe.reads:
@@ -188,14 +198,21 @@ class Tape(Builder):
                 values[number] = self.value(inputs[number])
         values.append(self.value(node) if len(inputs) in recipe.reads else None)
         values.append(value)
+        for mask in masks:
+            values.append(mask[0])
         context = node.context
         if context is None:
             run_steps(node, recipe.calls, values)
         else:
             with np.errstate(**dict(context)):
                 run_steps(node, recipe.calls, values)
-        for slot, number, made in recipe.contributions:
-            cotangents.setdefault(inputs[slot], []).append((values[number], made))
+        for slot, number, made, veil in recipe.contributions:
+            ct: Any = (values[number], made)
+            if veil is not None:
+                rows = [(values[place], keep) for place, keep in veil.masks]
+                mine = tuple([(mask, spec_of(mask), keep) for mask, keep in rows])
+                ct = Veiled(values[number], made, mine, veil.loud)
+            cotangents.setdefault(inputs[slot], []).append(ct)
 
     def _at_length(self, node: Node, ct: Any) -> None:
         """Pull a cotangent through one node by its rule, on Symbols."""
@@ -228,6 +245,14 @@ class Tape(Builder):
                     spec = spec_of(total)
         else:
             return total, spec
+        if len(found) == 2 and type(found[0]) is Veiled and type(found[1]) is Veiled:
+            joined = found[0].joined(found[1])
+            if joined is not None:
+                return joined
+        elif any([type(ct) in PLAIN for ct in found]):  # not all of them are veiled
+            found = [ct.plain() if type(ct) is Veiled else ct for ct in found]
+            if all([type(ct) is tuple for ct in found]):
+                return self._total(node, found)
         if all([type(ct) in PLAIN for ct in found]):
             return self._whole(node, found) if node.op is not SETITEM else self._owned(node, found)
         lifted = [self.lifted(self._dense(node, ct)) for ct in found]
@@ -246,7 +271,7 @@ class Tape(Builder):
         if owned is None:
             dense = [ct[0] for ct in found if type(ct) is tuple]
             if dense:
-                owned = Owned(_copied(sum(dense[1:], dense[0]), node.specs[0]))
+                owned = Owned(full_copy(sum(dense[1:], dense[0]), node.specs[0]))
             else:
                 owned = Owned(np.zeros(self._shape(node), node.specs[0].dtype))
         else:
@@ -337,19 +362,7 @@ def run_steps(node: Node, calls: Sequence[tuple[Any, tuple[int, ...]]], values: 
         values.append(function(*[values[number] for number in sources]))
 
 
-def _copied(value: Any, spec: ArraySpec) -> np.ndarray:
-    """A cotangent, maybe a small one, in full shape and in memory of its own."""
-    array = np.empty(spec.seen_shape, spec.dtype)
-    array[...] = value
-    return array
-
-
 def _root(array: np.ndarray) -> Any:
     while isinstance(array.base, np.ndarray):
         array = array.base
     return array
-
-
-def _selects_once(index: Any) -> bool:
-    """Whether no element is selected twice."""
-    return is_basic(index) or (isinstance(index, np.ndarray) and index.dtype.kind == "b")
