@@ -342,6 +342,7 @@ COLUMNS = {
     "turned": "t = y[:, 0]\nu = t[::-1]\nu[[0, 0, 1]] *= 2\nreturn u @ t",
     "own": "z = y * 1.0\nt = z[::2, 0]\nt *= 3.0\nreturn np.dot(t, t), np.inner(t, t), np.vdot(t, t)",
     "matrix": "t = y[::-1, ::-2]\nt *= 2.0\nreturn t.T @ y[:, 0], t @ t.T",
+    "einsum": "t = y[:, 0]\nt *= 2\nu = y[::-1, 1]\nu += 1\nreturn np.einsum('i,i', t, u), np.einsum('i,i', t, t)",
     "whole": "y[...] = y * 2\nreturn y.T @ y[:, 1]",
 }
 

@@ -21,7 +21,9 @@ from tracer.recording.tensor import TracedTensor
 if TYPE_CHECKING:
     from tracer.recording.calls import Calls
 
-BLAS = frozenset("matmul dot inner vdot vecdot matvec vecmat tensordot linalg.multi_dot".split())
+BLAS = frozenset(
+    "matmul dot inner vdot vecdot matvec vecmat tensordot linalg.multi_dot einsum".split()
+)  # and np.einsum, whose own loops differ as well
 
 
 def as_laid_out(recorder: Calls, op: Op, tensors: Sequence[TracedTensor]) -> Sequence[TracedTensor]:
