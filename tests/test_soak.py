@@ -272,3 +272,22 @@ def test_functions_that_hold_data_are_not_kept():
                 del batch
             gc.collect()
             assert sum([batch() is not None for batch in left]) <= 1, (kind, name)
+
+
+def test_arrays_are_free_when_their_owner_lets_go_of_them():
+    """Not only when garbage is collected: a trace and its Tensors hold each other."""
+    captured = [np.ones(3)]
+    functions = [trace(lambda x, d: (x * d["w"]).sum()), grad(lambda x, d: (x * d["w"]).sum())]
+    functions.append(value_and_grad(lambda x, d: (x * d["w"] * captured[0]).sum()))
+    gc.disable()
+    try:
+        for function in functions:
+            x, w = np.ones(3), np.ones(3)
+            owned = [weakref.ref(array) for array in (x, w)]
+            function(x, {"w": w})
+            del x, w
+            assert [ref() for ref in owned] == [None, None]
+        owned = [weakref.ref(captured.pop())]
+        assert owned[0]() is None
+    finally:
+        gc.enable()

@@ -192,6 +192,11 @@ class Captures:
         self.copies: list[tuple[Any, list[Any], Path]] = []  # containers with lifted numbers
         self.identities = Identities(self)
 
+    def forget(self) -> None:
+        """Let go of the caller's objects: until the garbage is collected, nothing else does."""
+        self.paths, self.lifted, self.rebuilt, self.copies = {}, {}, {}, []
+        self.identities = Identities(self)
+
     def path_of(self, value: Any) -> Path | None:
         """A path that led to this very object before."""
         found = self.paths.get(id(value))

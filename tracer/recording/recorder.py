@@ -142,7 +142,9 @@ class Recorder(Writes):
     def forget(self) -> None:
         """Let go of what only the trace needed: Tensors and their recorder hold each other."""
         self.nodes, self.guarded, self.known_values, self.kept = [], set(), {}, None
-        self.locator = Locator(self.name)
+        self.locator, self.arguments = Locator(self.name), []
+        if self.enclosing is None and self.captures is not None:
+            self.captures.forget()
 
     # -- what NumPy hands over ---------------------------------------------------------------
     def ufunc(self, ufunc: Any, method: str, args: tuple, kwargs: dict[str, Any]) -> Any:
