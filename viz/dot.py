@@ -108,7 +108,7 @@ def write(picture: Picture, theme: str = "auto") -> CalcDigraph:
     dot = CalcDigraph("calc", graph_attr=GRAPH, node_attr=NODE, edge_attr=EDGE)
     dot.theme = theme
     title: list[Row] = [[Run(picture.title, 15, "ink", bold=True)]]
-    title += [[Run(picture.subtitle, 10, "ink2", mono=True)], [Run(" ", 4)]]
+    title += [[Run(picture.subtitle, 10, "ink2", mono=True)], legend(picture), [Run(" ", 4)]]
     dot.attr("graph", label=label(title))
     _write_frames(dot, picture, None, 0)
     for row in picture.rows:
@@ -117,6 +117,26 @@ def write(picture: Picture, theme: str = "auto") -> CalcDigraph:
     for wire in picture.wires:
         _write_wire(dot, wire)
     return dot
+
+
+# kind of wire: (its dashes and colour role, what it carries)
+LEGEND = {
+    "fwd": ("──▸", "fwd", "value"), "ct": ("╌╌▸", "ct", "cotangent ḡ"),
+    "res": ("⋯⋯▸", "res_ink", "saved for the backward pass"),
+}  # fmt: skip
+
+
+def legend(picture: Picture) -> Row:
+    """One line that says what the kinds of wires are; none where there is only one kind."""
+    drawn = {wire.kind for wire in picture.wires}
+    if "ct" not in drawn:
+        return []
+    row: list[Run | Gap] = []
+    for dashes, role, meaning in LEGEND.values():
+        row += [Gap(14)] if row else []
+        row += [Run(dashes, 9, role, mono=True, bold=True), Gap(4)]
+        row.append(Run(meaning, 9, "ink2", mono=True))
+    return row
 
 
 UNPRINTABLE = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -166,7 +186,7 @@ def _write_box(dot: Any, box: Box) -> None:
     fill, border, pen = BOXES[box.kind]
     more = {}
     if box.kind in ("pill", "carry"):
-        more = {"margin": "0.05,0.02", "height": "0.2"}
+        more = {"margin": "0.05,0.02", "height": "0.2", "width": "0.2"}
     elif box.kind == "const":
         more = {"style": "rounded,filled,dashed"}
     dot.node(

@@ -113,7 +113,8 @@ def _add_leaves(rungs: Ladder) -> None:
         name, note = wording.leaf_text(node), ""
         if leaf.is_group:
             name, note = f"{name} … {wording.leaf_text(leaf.nodes[-1])}", f"{len(leaf.nodes)} × "
-        shape: Row = [Run(note + wording.specs_text(node, usual), 10, "shp", mono=True)]
+        text = note + wording.specs_text(node, rungs.parts, usual)
+        shape: Row = [Run(text, 10, "shp", mono=True)]
         frame = rungs.beside[leaf].frame if leaf in rungs.beside else None
         rungs.keys[leaf] = f"a{number}"
         rows = [[Run(name, 12, bold=True)], shape]
@@ -148,7 +149,7 @@ def _add_cells(rungs: Ladder) -> None:
         note = f"{len(cell.nodes)} ops" if cell.is_group else wording.given_name(node, rungs.parts)
         if note:
             second += [Run(note, 10, "ink2" if cell.is_group else "ink", mono=True), Gap(6)]
-        second.append(Run(wording.specs_text(node, usual), 10, "shp", mono=True))
+        second.append(Run(wording.specs_text(node, rungs.parts, usual), 10, "shp", mono=True))
         if outcome := wording.guard_text(cell.nodes, rungs.parts.graph):
             second += [Gap(6), Run(outcome, 10, "fold_ink", mono=True, bold=True)]
         rungs.keys[cell] = f"n{number}"
@@ -166,7 +167,8 @@ def _add_pullback(rungs: Ladder, cell: Cell, node: Node, name: str) -> None:
     first: Row = [
         Run(name, 12, "bwd_ink", bold=True), Gap(5), Run(badge, 9, "bwd_ink", mono=True, bold=True),
     ]  # fmt: skip
-    shapes = " ".join(wording.shape_text(spec) for spec in node.specs)
+    specs = wording.shown_specs(node, rungs.parts)
+    shapes = wording.shapes_text([spec for spec in specs if spec.is_inexact] or specs)
     second: Row = [Run(f"ḡ {shapes}", 10, "shp", mono=True)]
     key = "v" + rungs.keys[cell][1:]
     rungs.picture.add(Box(key, "vjp", [first, second], f"pullback of {name}", cell.frame))

@@ -12,7 +12,7 @@ from tracer.graph.node import Node
 from viz import wording
 from viz.anatomy import source
 from viz.folding import Cell
-from viz.labels import Row, Run
+from viz.labels import Gap, Row, Run
 from viz.ladder import Ladder, route
 from viz.picture import Box, common
 
@@ -97,28 +97,73 @@ def _pill_rows(rungs: Ladder, records: list[PullbackRecord], giver: Cell) -> lis
 
 
 def connect_saved(rungs: Ladder) -> None:
-    """A dotted wire from every forward value that a pullback reads."""
-    known: dict[tuple[str, str], dict[Node, None]] = {}
+    """Every forward value that a pullback reads: a dotted wire, or both ends of one.
+
+    A wire along a row, or from an operand in the row above, runs free; any other would weave
+    between pills and over labels: its two boxes name the value, ``h ⋯▸`` and ``⋯▸ h (32,256)``.
+    """
+    known: dict[tuple[Cell, Cell], dict[Node, None]] = {}
     for op, values in rungs.parts.saved.items():
         taker = rungs.folding.cell_of[op]
         for value in values:
             cell = rungs.cell(value)
             if cell is None or (cell is taker and cell.is_group):
                 continue
-            ends = rungs.keys[cell], "v" + rungs.keys[taker][1:]
-            known.setdefault(ends, {})[value] = None
-    for (tail, head), found in known.items():
-        values = list(found)
-        repeated = len(values) > 1 and values[0].op is values[-1].op
-        names = dict.fromkeys(wording.saved_name(v, rungs.parts, repeated) for v in values)
-        own = tail[1:] == head[1:] and tail[0] == "n"
-        text = ", ".join(list(names)[:2]) + ("…" if len(names) > 2 else "")
-        text = wording.shorten(text, 24)
-        count = f"{len(values)}× " if len(values) > len(names) else ""
-        shape = wording.shape_text(values[0].spec, "")
-        row: Row = [Run(f"{text} {count}{shape}", 9, "res_ink", mono=True)]
-        tip = f"saved for the backward pass: {text} {values[0].spec!r}"
-        rungs.picture.connect(tail, head, "res", free=not own, row=row, tooltip=tip)
+            known.setdefault((cell, taker), {})[value] = None
+    rows = _row_numbers(rungs)
+    for (giver, taker), found in known.items():
+        text, shape = _saved_text(rungs, list(found))
+        tail, head = rungs.keys[giver], "v" + rungs.keys[taker][1:]
+        is_own = tail == "n" + head[1:]
+        if is_own or (rows[taker] - rows[giver] == 1 and _spine(rungs, taker) == [giver]):
+            row: Row = [Run(f"{text} {shape}", 9, "res_ink", mono=True)]
+            spec = next(iter(found)).spec
+            tip = f"saved for the backward pass: {text} {spec!r}"
+            rungs.picture.connect(tail, head, "res", free=not is_own, row=row, tooltip=tip)
+            continue
+        boxes = rungs.picture.boxes
+        boxes[head].rows.append([Run(f"{STUB} {text} {shape}", 9, "res_ink", mono=True)])
+        _mark_saved(boxes[tail], text)
+
+
+STUB = "⋯▸"
+
+
+def _spine(rungs: Ladder, taker: Cell) -> list[Cell]:
+    """The operands of a cell that do not stand beside it."""
+    makers = [rungs.cell(operand) for node in taker.nodes for operand in node.inputs]
+    found = dict.fromkeys(cell for cell in makers if cell is not None and cell is not taker)
+    return [cell for cell in found if rungs.beside.get(cell) is not taker]
+
+
+def _row_numbers(rungs: Ladder) -> dict[Cell, int]:
+    """The row of each cell; a leaf that stands alone is just above its first reader."""
+    rows = {cell: row for row, cell in enumerate(rungs.folding.cells)}
+    for op in reversed(rungs.ops):
+        cell = rungs.folding.cell_of[op]
+        for operand in op.inputs:
+            giver = rungs.cell(operand)
+            if giver in rungs.folding.leaves:
+                rows[giver] = rows[cell] - 1
+    return rows
+
+
+def _saved_text(rungs: Ladder, values: list[Node]) -> tuple[str, str]:
+    """The names of saved values that go the same way, and the shape of the first."""
+    repeated = len(values) > 1 and values[0].op is values[-1].op
+    names = dict.fromkeys(wording.saved_name(v, rungs.parts, repeated) for v in values)
+    text = wording.shorten(", ".join(list(names)[:2]) + ("…" if len(names) > 2 else ""), 24)
+    count = f"{len(values)}× " if len(values) > len(names) else ""
+    return text, count + wording.shape_text(values[0].spec, "")
+
+
+def _mark_saved(box: Box, text: str) -> None:
+    """Say on a box that its value is kept for a pullback further off, and what it is called."""
+    shown = [run.text for row in box.rows[:2] for run in row if isinstance(run, Run)]
+    mark = STUB if text in shown else f"{text} {STUB}"
+    row = [*box.rows[1]]
+    if all(run.text != mark for run in row if isinstance(run, Run)):
+        box.rows[1] = [*row, Gap(6), Run(mark, 9, "res_ink", mono=True)]
 
 
 def connect_seeds(rungs: Ladder) -> None:

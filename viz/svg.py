@@ -124,23 +124,22 @@ def _lift_labels(root: Element) -> None:
         if not texts:
             continue
         halo = "page"
-        layer = group
+        kind = "cluster-label" if "cluster" in kinds else "edge-label"
+        layer = ElementTree.SubElement(page, f"{{{SVG}}}g", {"class": kind})
         if "cluster" in kinds:
-            layer = ElementTree.SubElement(page, f"{{{SVG}}}g", {"class": "cluster-label"})
             fills = [child.get("fill", "") for child in group if tag(child) in ("path", "polygon")]
             halo = next((role for role in PALETTE if light(role) in fills), "page")
-        else:
-            group.insert(list(group).index(texts[0]), _behind(texts))
+        else:  # above all wires, those that are drawn later too
+            layer.append(_behind(texts))
         for text in texts:
             text.set("class", "halo")
             text.set("stroke", light(halo))
-            if layer is not group:
-                group.remove(text)
-                layer.append(text)
+            group.remove(text)
+            layer.append(text)
 
 
 def _behind(texts: list[Element]) -> Element:
-    """The ground under one line of text, so that its own wire does not run through it."""
+    """The ground under one line of text, so that no wire runs through it."""
     sizes = [float(text.get("font-size", "9")) for text in texts]
     widths = [float(text.get("textLength", "0")) for text in texts]
     centres = [float(text.get("x", "0")) for text in texts]

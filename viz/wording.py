@@ -19,12 +19,16 @@ from tracer.graph.calcgraph import CalcGraph, PullbackRecord
 from tracer.graph.node import Hole, Node, Ref
 from tracer.graph.spec import SHORT_DTYPES, ArraySpec, Dim
 from tracer.ops.nouns import noun
+from tracer.transforms.records import TRANSPOSES, index_shown, turned
 from viz.anatomy import Anatomy, source
 from viz.labels import Gap, Run
 from viz.metrics import shorten
 
 LONGEST_NAME = 28
 LONGEST_PILL = 72
+MOST_SHAPES = 3  # of an op with more results only the first are shown
+
+SIGNS = {"subtract": "-", "divide": "/", "pow": "**", "power": "**", "mod": "%"}
 
 Tokens = list[tuple[str, ArraySpec | None]]
 
@@ -42,11 +46,24 @@ def dtype_text(dtype: np.dtype) -> str:
     return SHORT_DTYPES.get(dtype.name, dtype.name)
 
 
-def specs_text(node: Node, usual: np.dtype | None = None) -> str:
+def shown_specs(node: Node, parts: Anatomy) -> list[ArraySpec]:
+    """The results of a node worth showing: of a loop or branch those that the user has named."""
+    named = [item.specs[0] for item in parts.items.get(node, ()) if item.name]
+    return named if node.regions and named else list(node.specs)
+
+
+def shapes_text(specs: Sequence[ArraySpec]) -> str:
+    """The first shapes, and how many results there are if there are more."""
+    text = " ".join(shape_text(spec) for spec in specs[:MOST_SHAPES])
+    return f"{text} … {len(specs)} values" if len(specs) > MOST_SHAPES else text
+
+
+def specs_text(node: Node, parts: Anatomy, usual: np.dtype | None = None) -> str:
     """Line 2 of a node: the shapes of what it makes, and the dtype where it is not the usual."""
-    text = " ".join(shape_text(spec) for spec in node.specs)
-    if node.specs[0].kind != "object" and node.specs[0].dtype != usual:
-        text += f" {dtype_text(node.specs[0].dtype)}"
+    specs = shown_specs(node, parts)
+    text = shapes_text(specs)
+    if specs[0].kind != "object" and specs[0].dtype != usual:
+        text += f" {dtype_text(specs[0].dtype)}"
     return text
 
 
@@ -86,6 +103,8 @@ def op_text(node: Node, repeated: bool = False) -> str:
         for a in params.args if type(a) in (int, float, complex, bool)
     ]  # fmt: skip
     literals += [f"{k}={v!r}" for k, v in params.kwargs.items() if type(v) in (int, tuple)]
+    if name in SIGNS and type(params.args[0]) in (int, float, complex) and len(literals) == 1:
+        return f"{literals[0]} {SIGNS[name]} ·"  # the order matters
     name = name.rpartition(".")[2] if name.startswith(("numpy.", "scipy.")) else name
     text = " ".join([name, *literals])
     return text if len(text) <= LONGEST_NAME else shorten(name, LONGEST_NAME)
@@ -106,14 +125,27 @@ def guard_text(nodes: Sequence[Node], graph: CalcGraph) -> str:
 def given_name(node: Node, parts: Anatomy) -> str:
     """What the user called the value: the names of its items where it has several."""
     names = [item.name for item in parts.items.get(node, ()) if item.name]
-    return shorten(node.name or ", ".join(names), LONGEST_NAME)
+    return shorten(_own_name(node) or ", ".join(names), LONGEST_NAME)
+
+
+def _own_name(node: Node) -> str:
+    """The name of a value, but for one that it has as part of a cotangent too."""
+    borrowed = node.name.startswith("g_") and node.origin and node.name not in node.origin.statement
+    return "" if borrowed else node.name
 
 
 def saved_name(value: Node, parts: Anatomy, repeated: bool = False) -> str:
     """What a saved value is called: the user's name, else what it is, as in generated code."""
     if value.op.name in ("input", "constant"):
         return leaf_text(value)
-    return given_name(value, parts) or (op_text(value, True) if repeated else noun(value))
+    if given := given_name(value, parts):
+        return given
+    if value.inputs and (name := _own_name(value.inputs[0])):
+        if value.op.name in TRANSPOSES:
+            return turned(name)
+        if index := index_shown(value):
+            return f"{name}[{index}]"
+    return op_text(value, True) if repeated else noun(value)
 
 
 def value_text(node: Node) -> str:

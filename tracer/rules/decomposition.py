@@ -67,7 +67,7 @@ def _(ct, a, b, out=None):
     return sum_to(-(inner @ swap(out)), a), sum_to(inner, b)
 
 
-@pullback(np.linalg.det)
+@pullback(np.linalg.det, math="ḡ · det(A) A⁻ᵀ")
 def _(ct, a, out=None):
     return times_matrix(ct, cofactors(a))
 
@@ -161,7 +161,7 @@ def half_below(x: Any) -> Any:
     return np.tril(x) - 0.5 * (np.eye(shape_of(x)[-1], dtype=x.dtype) * x)
 
 
-@pullback(np.linalg.cholesky)
+@pullback(np.linalg.cholesky, math="sym(L⁻ᵀ Φ(Lᵀ ḡ) L⁻¹)")
 def _(ct, a, upper=False, out=None):
     lower = adjoint(out) if upper else out
     ct = swap(ct) if upper else conj(ct)
@@ -178,7 +178,7 @@ def _gaps(w: Any, other: Any) -> Any:
     return (1.0 - unit) / (row(other) - column(w) + unit)
 
 
-@pullback(np.linalg.eigh)
+@pullback(np.linalg.eigh, math="V (Λ̄ + F ⊙ Vᵀ V̄) Vᵀ")
 def _(cts, a, UPLO="L", out=None):
     return eigh_cotangent(*cts, *out, UPLO)
 
@@ -205,7 +205,7 @@ def _onto_triangle(grad: Any, uplo: str) -> Any:
     return half + unit * np.real(grad) if is_complex(grad) else half + unit * grad
 
 
-@pullback(np.linalg.eigvalsh)
+@pullback(np.linalg.eigvalsh, math="V diag(ḡ) Vᵀ")
 def _(ct, a, UPLO="L"):
     _, v = np.linalg.eigh(a, UPLO)
     return _onto_triangle(conj(v * row(ct) @ adjoint(v)), UPLO)
@@ -237,7 +237,7 @@ def _conj_gaps(w: Any) -> Any:
     return (1.0 - unit) / (row(w) - column(w) + unit)
 
 
-@pullback(np.linalg.eigvals)
+@pullback(np.linalg.eigvals, math="V⁻ᵀ diag(ḡ) Vᵀ")
 def _(ct, a, out=None):
     # Whether the eigenvalues are complex depends on the data, and so it does for the vectors.
     specs = (out.spec, array_spec(a.shape, out.dtype))

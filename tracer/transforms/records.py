@@ -33,6 +33,7 @@ SILENT = (
 )  # fmt: skip
 # What a picture says of pullbacks that are loops and branches themselves.
 REGIONS = {"loop": "ḡ through the loop, backwards", "cond": "ḡ through the branch taken"}
+LONGEST_INDEX = 12
 LONGEST, LONGEST_CALL = 28, 48  # a factor's and a formula's text beyond this is cut short
 GENERIC = "ABCDEFGH"
 
@@ -68,7 +69,9 @@ class Records:
             made = tuple([one for one in made if one in kept])
             spec, result = _first_inexact(node), node.inputs[slot].specs[0]
             rule = rule_for(node.op)
-            math = rule.pulls[0].math if rule is not None and rule.pulls else ""
+            # What a rule says on paper is meant for the plain call.
+            is_plain = rule is not None and rule.pulls and not node.params.kwargs
+            math = rule.pulls[0].math if is_plain else ""
             math = REGIONS.get(node.op.name, math)
             formula = printer.formula(node, slot, ct, contribution, spec)
             found.append(PullbackRecord(node, slot, formula, spec, result, made, math))
@@ -124,7 +127,11 @@ class Printer:
             mask = (f"[{name}]" if keep else f"[not {name}]", condition.spec)
             inner = self.tokens(contribution.value.node, bar, 3)
             return (*inner, (" ⊙ ", None), mask)
-        return tuple(self.tokens(contribution.node, bar, 3))
+        found = self.tokens(contribution.node, bar, 3)
+        text = "".join([text for text, _ in found])
+        if text.count("…") > 1 or ("…" in text and "ḡ" not in text):  # less than the op's name
+            return (bar, (" through ", None), (node.op.name.split(".")[-1], None))
+        return tuple(found)
 
     def tokens(self, node: Node, bar: Token, depth: int) -> list[Token]:
         """Tokens of a product chain down to ``ḡ``."""
@@ -138,19 +145,24 @@ class Printer:
         args = node.params.args
         if name in ("multiply", "matmul", "divide") and len(args) == 2:
             sign = f" {INFIX[name]} "
-            if name == "multiply" and any(type(a) in (int, float) for a in args):
-                sign = " · "
             left, right = [self._side(node, a, bar, depth) for a in args]
+            if name == "multiply" and (_is_scalar(left) or _is_scalar(right)):
+                sign = " · "
             return [*left, (sign, None), *right]
         if name == "negative":
             return [("-", None), *self.tokens(inputs[0], bar, depth)]
+        if name == "outer" and len(inputs) == 2 and self._depends(inputs[0], 6):
+            right = (turned(self.text(inputs[1], 2, group=True)), inputs[1].specs[0])
+            return [*self.tokens(inputs[0], bar, depth), (" · ", None), right]
         if name == "sum" and inputs:
-            return [(f"Σ{_axes(node)} ", None), *self.tokens(inputs[0], bar, depth - 1)]
+            inner = self.tokens(inputs[0], bar, depth - 1)
+            minus, inner = ("-", inner[1:]) if inner[0] == ("-", None) else ("", inner)
+            return [(f"{minus}Σ{_axes(node)} ", None), *inner]
         if inputs and self._depends(node, 4):
             if name in TRANSPOSES:
                 inner = self.tokens(inputs[0], bar, depth - 1)
                 if len(inner) == 1:
-                    return [(f"{inner[0][0]}ᵀ", node.specs[0])]
+                    return [(turned(inner[0][0]), node.specs[0])]
             if name in ("getitem", "diagonal", "flip"):
                 return [(f"{self.text(node, 2)}", node.specs[0])]
         return [(shortened(self._text(node, 2, False), LONGEST_CALL), node.specs[0])]
@@ -188,17 +200,21 @@ class Printer:
         name, inputs, args = node.op.name, node.inputs, node.params.args
         if name == "constant" and np.ndim(getattr(args[0], "value", args[0])) == 0:
             return node.name or _number(getattr(args[0], "value", args[0]))
+        if name in TRANSPOSES and (depth or node in self.own):
+            return turned(self._text(inputs[0], max(depth - 1, 0), True))
+        if name == "getitem" and inputs[0].name and (index := index_shown(node)):
+            return f"{inputs[0].name}[{index}]"
         if node in self.own and not (name in COMPARE and depth):
             return self._generic(node)
         if name == "constant":
             return node.name or _number(getattr(args[0], "value", args[0]))
+        if name == "eye":
+            return "I"
         if depth == 0 or not inputs:
             return node.name or "…"
         parts = [self._argument(node, a, depth - 1, group=True) for a in args]
         if name in SILENT:
             return parts[0]
-        if name in TRANSPOSES:
-            return f"{parts[0]}ᵀ"
         if name in ("pow", "power") and type(args[1]) is int:
             return parts[0] + str(args[1]).translate(SUPERSCRIPTS)
         if name == "square":
@@ -215,7 +231,12 @@ class Printer:
         if name == "sqrt":
             return f"√{parts[0]}"
         if name == "linalg.inv":
-            return f"{parts[0]}⁻¹"
+            return inverted(parts[0])
+        if name == "linalg.solve" and len(parts) == 2:
+            text = f"{inverted(parts[0])} {parts[1]}"
+            return f"({text})" if group else text
+        if name == "outer" and len(parts) == 2:
+            return f"{parts[0]} {turned(parts[1])}"
         if name == "getitem":
             return f"{parts[0]}[…]"
         shown = parts if name == "einsum" else parts[: len(inputs)]
@@ -236,6 +257,43 @@ class Printer:
         if self.node.op.schema.kind in ("contraction", "gufunc"):
             return GENERIC[min(places[0], len(GENERIC) - 1)]
         return "xyzuvw"[min(places[0], 5)]
+
+
+def turned(text: str) -> str:
+    """A transposed factor; twice is not at all, and of an inverse ``⁻ᵀ``."""
+    for end, other in (("⁻ᵀ", "⁻¹"), ("⁻¹", "⁻ᵀ"), ("ᵀ", "")):
+        if text.endswith(end):
+            return text[: -len(end)] + other
+    return f"{text}ᵀ"
+
+
+def inverted(text: str) -> str:
+    """The inverse of a factor: ``A⁻¹``, of a transposed one ``A⁻ᵀ``."""
+    return f"{text[:-1]}⁻ᵀ" if text.endswith("ᵀ") else f"{text}⁻¹"
+
+
+def index_shown(node: Node) -> str:
+    """The index of a ``getitem`` as it is written, or ``""`` if it is none of literals."""
+    index = node.params.args[1] if node.op.name == "getitem" else ()
+    parts = index if type(index) is tuple else (index,)
+    words = []
+    for part in parts:
+        bounds = (part.start, part.stop, part.step) if type(part) is slice else (part,)
+        if any(type(bound) is not int and bound not in (None, ...) for bound in bounds):
+            return ""
+        found = ["..." if bound is ... else str(bound) for bound in bounds]
+        if type(part) is slice:
+            found = ["" if word == "None" else word for word in found]
+            found = found[:2] if part.step is None else found
+        words.append(":".join(found))
+    text = ", ".join(words)
+    return text if len(text) <= LONGEST_INDEX else ""
+
+
+def _is_scalar(side: list[Token]) -> bool:
+    """Whether a factor is a single number."""
+    (_, spec), *rest = side
+    return not rest and (spec is None or not spec.shape)
 
 
 def ungrouped(text: str) -> str:
@@ -272,4 +330,6 @@ def _axes(node: Node) -> str:
 def _number(value: Any) -> str:
     if isinstance(value, (float, int)) and not isinstance(value, bool):
         return f"{value:g}"
+    if isinstance(value, np.ndarray) and value.ndim == 2 and value.shape[0] == value.shape[1]:
+        return "I" if np.array_equal(value, np.eye(len(value))) else "…"
     return str(value) if isinstance(value, (str, bool)) else "…"
