@@ -1,8 +1,9 @@
 """``check=True``: now and then a traced call is compared with the plain function.
 
-On the call that traces, the program is compared with the values of the trace; on calls 2, 4, 8 …
-of a program the user's function runs once more, on copies of the arguments, so that what it prints
-or writes happens once per call, as it would without tracing.
+On the call that traces, the program is compared with the values of the trace, and a gradient that
+comes of these values with that of the interpreter; on calls 2, 4, 8 … of a program the user's
+function runs once more, on copies of the arguments, so that what it prints or writes happens once
+per call, as it would without tracing.
 
 >>> @trace(check=True)
 ... def f(x):
@@ -38,7 +39,7 @@ def is_due(leaf: Any, chosen: bool | None) -> bool:
 def compare(
     leaf: Any, plain: Callable[..., Any], arguments: tuple[tuple, dict[str, Any]],
     run: Callable[[], Any], anew: Callable[[tuple, dict[str, Any]], Any] | None = None,
-    streams: Sequence[Any] = (),
+    streams: Sequence[Any] = (), interpreted: Callable[[], Any] | None = None,
 ) -> Any:  # fmt: skip
     """Run the program and what it is compared with; the program's result.
 
@@ -55,6 +56,8 @@ def compare(
         ``(value, gradient)`` by a new trace. It takes turns with the plain function.
     streams : sequence
         Random streams that both draw from: each starts from the same states.
+    interpreted : callable, optional
+        ``(value, gradient)`` by the interpreter, for a call that ends with a tape.
 
     Raises
     ------
@@ -70,6 +73,12 @@ def compare(
     value = result if anew is None else result[0]
     if seen:
         report.same(value, leaf.trace.outputs(seen), "result")
+        if interpreted is not None:
+            put_back([*before, *undrawn])
+            try:
+                Report(plain, leaf, exact=False).same(result, interpreted(), "value and gradient")
+            finally:
+                put_back([*after, *drawn])
         return result
     put_back([*before, *undrawn])
     try:

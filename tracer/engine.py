@@ -32,7 +32,7 @@ from tracer.recording.active import ACTIVE
 from tracer.recording.buffers import overlap
 from tracer.recording.containers import is_shared
 from tracer.recording.streams import draws, streams_of
-from tracer.recording.trace import OverlappingWrite, Trace
+from tracer.recording.trace import OverlappingWrite, Trace, private_copy
 from tracer.selection import Pullback, Selection, fitted, flat_tangents, tangent_tree
 from tracer.transforms.partition import partition
 
@@ -152,10 +152,14 @@ def value_and_grad(
             return again.trace.outputs(results[:count]), selected.tree(results[count:])
 
         if ACTIVE.get() is None and checking.is_due(leaf, function.check):
-            leaf.trace.kept.clear()  # the interpreter is compared with them
+            taped, copies = bool(trace.kept), [private_copy(value) for value in inputs]
+
+            def interpreted() -> Any:
+                return finish(_run(leaf, kind, selected.wrt(trace), copies))
+
             return checking.compare(
                 leaf, function.__tracer_function__, (args, kwargs), differentiate, anew,
-                streams_of(leaf.trace.graph, inputs),
+                streams_of(trace.graph, inputs), interpreted if taped else None,
             )  # fmt: skip
         return differentiate()
 

@@ -23,9 +23,9 @@ from tracer.graph.origin import Origin
 from tracer.graph.spec import ArraySpec
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Guard:
-    """What must hold for this program to be the right one.
+    """What must hold for this program to be the right one; never changed once it is made.
 
     ``kind`` ``"equals"``: the value of ``node`` (a 0-d bool, int or size) equals ``outcome``;
     ``"raises"``: evaluating ``node`` raises ``outcome`` (an exception class);

@@ -8,7 +8,7 @@ weak f64
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -57,24 +57,21 @@ class ArraySpec:
 
     ``kind`` is ``"array"``, ``"scalar"`` (a NumPy scalar such as ``np.float64``), ``"weak"`` (a
     Python scalar, which NEP 50 lets adapt to its partner's dtype) or ``"object"`` (a random
-    stream: not a number at all).
+    stream: not a number at all). ``is_static`` says whether every size is known.
     """
 
     shape: Shape
     dtype: np.dtype
     kind: str = "array"
+    is_static: bool = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        known = all([type(size) is int for size in self.shape])
+        object.__setattr__(self, "is_static", known)
 
     @property
     def ndim(self) -> int:
         return len(self.shape)
-
-    @property
-    def is_static(self) -> bool:
-        """Whether every size is known."""
-        for size in self.shape:
-            if type(size) is not int:
-                return False
-        return True
 
     @property
     def seen_shape(self) -> tuple[int, ...]:

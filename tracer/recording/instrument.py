@@ -33,11 +33,12 @@ from tracer.recording.escapes import outside
 from tracer.recording.loads import MONITOR, watched_code
 from tracer.recording.mathematics import math_call
 from tracer.recording.paths import MISSING, Path, is_library_module
+from tracer.recording.quick import UNUSUAL, looked_up, operation
 from tracer.recording.random_hooks import random_call
 from tracer.recording.reflection import environment
 from tracer.recording.scipy_hooks import hooked
 from tracer.recording.substitutes import loaded, substitute
-from tracer.recording.tensor import TracedTensor
+from tracer.recording.tensor import TracedScalar, TracedTensor
 from tracer.recording.text import (
     TracedText,
     as_text,
@@ -76,6 +77,7 @@ class Monitor:
         )
         self.path = path
         self.callees: dict[int, tuple[Any, Any]] = {}  # of NumPy's own functions
+        self.loads: dict[str, tuple[Any, Any, Any]] = {}  # of modules: module, value, what to use
 
     def know_defaults(self, function: FunctionType) -> None:
         """Containers and objects among the defaults are reached through the function."""
@@ -101,10 +103,16 @@ class Monitor:
 
     def attr(self, owner: Any, name: str, deep: bool = True) -> Any:
         """``owner.name``."""
+        if type(owner) is types.ModuleType:
+            load = self.loads.get(name)
+            if load is not None and load[0] is owner and vars(owner).get(name) is load[1]:
+                return load[2]
         if isinstance(owner, types.FunctionType):
             owner = vars(owner).get("__tracer_plain_function__", owner)
         if is_library_module(owner) and name in vars(owner):
-            return loaded(vars(owner)[name])
+            value = vars(owner)[name]
+            self.loads[name] = (owner, value, found := loaded(value))
+            return found
         try:
             value = self._read(owner, name)
         except AttributeError:
@@ -185,7 +193,8 @@ class Monitor:
     def item(self, owner: Any, key: Any, deep: bool = True) -> Any:
         """``owner[key]``."""
         if type(owner) is TracedTensor and (type(key) is slice or type(key) is int):
-            return owner[key]
+            found = looked_up(owner, key)
+            return owner[key] if found is UNUSUAL else found
         if owner is os.environ:
             return environment(self, "__getitem__", key)
         self.hashed(key)
@@ -230,15 +239,16 @@ class Monitor:
 
     def callee(self, function: Any) -> Any:
         """What is called: user functions run instrumented, too."""
+        known = self.callees.get(id(function))
+        if known is not None and known[0] is function:
+            return known[1]
         kind = type(function)
         lasting = kind is np.ufunc or (
             kind is BuiltinFunctionType and function.__self__ is builtins  # abs, max …
         )
         if not lasting and not is_stand_in(function):
             return self._callee(function)
-        known = self.callees.get(id(function))
-        if known is None:
-            known = self.callees[id(function)] = (function, self._callee(function))
+        known = self.callees[id(function)] = (function, self._callee(function))
         return known[1]
 
     def _callee(self, function: Any) -> Any:
@@ -270,6 +280,9 @@ class Monitor:
     # -- what Python calls by itself -----------------------------------------------------------
     def binary(self, name: str, left: Any, right: Any) -> Any:
         """``left + right``."""
+        found = operation(name, left, right)
+        if found is not UNUSUAL:
+            return found
         return protocols.binary(self, protocols.BINARY, name, left, right)
 
     def augmented(self, name: str, kind: str, owner: Any, key: Any, value: Any) -> Any:
@@ -312,6 +325,10 @@ class Monitor:
 
     def compare(self, name: str, left: Any, right: Any) -> Any:
         """``left < right``."""
+        if type(right) is not TracedScalar:  # a subclass is asked first
+            found = operation(name, left, right)
+            if found is not UNUSUAL:
+                return found
         return protocols.binary(self, protocols.COMPARISONS, name, left, right)
 
     def unary(self, name: str, operand: Any) -> Any:

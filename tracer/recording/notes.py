@@ -91,9 +91,11 @@ class Notes:
         tensor._value = value
         tensor._recorder = self
         tensor._node = node
-        tensor._buffer = buffer if buffer is not None else Buffer(node, value)
+        if buffer is None:
+            buffer = Buffer(node, value)
+        tensor._buffer = buffer
         tensor._steps = steps
-        tensor._version = tensor._buffer.version
+        tensor._version = buffer.version
         tensor._known = tensor._captured = known
         if self.kept is not None:
             self.kept.append(tensor)

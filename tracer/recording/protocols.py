@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tracer.ops.originals import original_of
+from tracer.recording import quick
 from tracer.recording.active import ACTIVE
 from tracer.recording.answers import extreme
 from tracer.recording.captures import CONTAINERS, Captures
@@ -369,7 +371,26 @@ def builtin(monitor: Monitor, function: Any, seen: Any = None) -> Any:
         made = run(*args, **kwargs)
         return made if type(made) is not str else made_since(before, made)
 
+    if isinstance(function, np.ufunc):
+        return _shortly(quick.ufunc, function, call)
+    original = original_of(function)
+    if numeric and _is_hashable(original) and original in quick.SHORT:
+        return _shortly(quick.function, original, call)
     return call
+
+
+def _shortly(short: Callable[..., Any], function: Any, call: Callable[..., Any]) -> Any:
+    """The call by the short way to its node, where that is to be had."""
+
+    def called(*args: Any, **kwargs: Any) -> Any:
+        if not kwargs:
+            recorder = ACTIVE.get()
+            found = quick.UNUSUAL if recorder is None else short(recorder, function, args)
+            if found is not quick.UNUSUAL:
+                return found
+        return call(*args, **kwargs)
+
+    return called
 
 
 def is_hashing(function: Any) -> bool:

@@ -21,6 +21,7 @@ from tracer.graph.op import Op
 from tracer.graph.spec import WEAK_SPECS, ArraySpec, array_spec, scalar_spec
 from tracer.ops import registry
 from tracer.ops.originals import original_of
+from tracer.recording.active import ACTIVE
 from tracer.recording.buffers import Step
 from tracer.recording.floating import ERRSTATE, TRACING
 from tracer.recording.layout import BLAS
@@ -32,11 +33,36 @@ UNUSUAL = object()  # the general way is to be gone
 FIRST, SECOND = HOLES[:2]
 NATIVE = (np.ufunc, type(operator.add))
 SHELL = shell(())
+# By the name of the special method.
+OPERATORS = {
+    name: registry.op_named(called)
+    for name, called in {
+        "add": "add", "sub": "subtract", "mul": "multiply", "truediv": "divide", "pow": "pow",
+        "lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal",
+    }.items()
+}  # fmt: skip
+REFLECTED = frozenset({"lt", "le", "gt", "ge"})  # 1 < x is x > 1 to Python
 FLOAT64 = scalar_spec(np.dtype(np.float64))
 ONE_FLOAT64 = (FLOAT64,)
 PYTHONS = frozenset({int, float, complex, bool})
 GETITEM, SETITEM = registry.GETITEM, registry.SETITEM
 MANY = 1_000  # joined arrays for which no template is kept
+
+
+def operation(name: str, left: Any, right: Any) -> Any:
+    """The Tensor of an operator on two operands by its Python name, or UNUSUAL."""
+    kind, op = type(left), OPERATORS.get(name)
+    if kind is TracedScalar or kind is TracedTensor:
+        recorder = left._recorder
+    elif kind in PYTHONS and (type(right) is TracedScalar or type(right) is TracedTensor):
+        if name in REFLECTED:
+            return UNUSUAL
+        recorder = right._recorder
+    else:
+        return UNUSUAL
+    if op is None or ACTIVE.get() is not recorder:
+        return UNUSUAL
+    return quick(recorder, op, (left, right), "operator")
 
 
 def quick(recorder: Any, op: Op, args: tuple[Any, ...], spelling: str) -> Any:
@@ -61,38 +87,57 @@ def quick(recorder: Any, op: Op, args: tuple[Any, ...], spelling: str) -> Any:
         return UNUSUAL
     known = captured = True
     for tensor in tensors:
+        if tensor._recorder is not recorder:
+            return UNUSUAL
         buffer = tensor._buffer
-        if tensor._recorder is not recorder or (
-            buffer is not None
-            and (
-                tensor._version != buffer.version
-                or not tensor._node.specs[0].is_static
-                or (buffer.version and op.name in BLAS)
-            )
+        if buffer is not None and (
+            tensor._version != buffer.version
+            or not tensor._node.specs[0].is_static
+            or (buffer.version and op.name in BLAS)
         ):
             return UNUSUAL
-        known = known and tensor._known
-        captured = captured and tensor._captured
+        if not tensor._known:
+            known = False
+        if not tensor._captured:
+            captured = False
     place = recorder.locator.running(4)
     if params is POSITIONAL[2]:
         inputs: tuple[Node, ...] = (left._node, right._node)
-        values = [left._value, right._value]
-        operands = values
+        operands = values = [left._value, right._value]
     else:
         tensor = tensors[0]
         inputs = (tensor._node,)
-        values = [tensor._value]
-        operands = [tensor._value if a is tensor else a for a in args] if count == 2 else values
+        operands = values = [tensor._value]
+        if count == 2:
+            operands = [values[0], right] if tensor is left else [left, values[0]]
+    errstate = ERRSTATE.get()
+    same_errstate = errstate is recorder.base_errstate_object
     try:
-        result = _computed(recorder, op, operands, values, spelling)
+        function = op.operator if spelling == "operator" else op.evaluate
+        if same_errstate and type(function) in NATIVE:
+            ERRSTATE.set(recorder.quiet)
+            try:
+                result = function(*operands)
+            except ValueError:  # of shapes, mostly: told there
+                ERRSTATE.set(errstate)
+                result = recorder.computed(op, operands, {}, values, spelling)
+            finally:
+                ERRSTATE.set(errstate)
+        else:
+            result = _computed(recorder, op, operands, values, spelling)
     except Exception as error:
         recorder._must_raise(op, params, tensors, spelling, error)
         raise
-    spec = _spec(result, values)
-    if spec is None:
-        return recorder._record(
-            op, params, inputs, tensors, values, result, spelling, place, known and op.is_pure
-        )
+    is_array = type(result) is np.ndarray
+    if type(result) is np.float64:
+        specs = ONE_FLOAT64
+    else:
+        spec = _spec(result, values)
+        if spec is None:
+            return recorder._record(
+                op, params, inputs, tensors, values, result, spelling, place, known and op.is_pure
+            )
+        specs = (spec,)
     name = ""
     origin = None
     if place is not None:
@@ -103,15 +148,11 @@ def quick(recorder: Any, op: Op, args: tuple[Any, ...], spelling: str) -> Any:
         elif type(target) is Unpacked and count == 2:
             name = target.at(args[1])
     context = None
-    if (
-        warnings.filters is not recorder.base_filters
-        or ERRSTATE.get() is not recorder.base_errstate_object
-    ):
+    if not same_errstate or warnings.filters is not recorder.base_filters:
         context = recorder._context()
-    specs = ONE_FLOAT64 if spec is FLOAT64 else (spec,)
     node = Node(op, inputs, params, specs, origin, name, spelling, context)
     recorder.nodes.append(node)
-    if spec.kind == "array":
+    if is_array:
         made = recorder.array(node, result, None, (), known)
         made._captured = captured
         return made
@@ -135,6 +176,12 @@ def ufunc(recorder: Any, called: np.ufunc, args: tuple[Any, ...]) -> Any:
     if op.schema.kind != "elementwise" or len(args) != called.nin:
         return UNUSUAL
     return quick(recorder, op, args, "")
+
+
+def looked_up(tensor: Any, index: Any) -> Any:
+    """The Tensor of ``tensor[index]`` in the trace at work, or UNUSUAL."""
+    recorder = tensor._recorder
+    return look(recorder, tensor, index) if ACTIVE.get() is recorder else UNUSUAL
 
 
 def look(recorder: Any, tensor: Any, index: Any) -> Any:
@@ -207,6 +254,7 @@ REDUCING = {
 }
 WHERE = original_of(np.where)
 CHOOSING = registry.op_of(WHERE)
+SHORT = frozenset({*REDUCING, WHERE})  # what takes numbers and Tensors alone
 _JOINED: dict[tuple[type, int], Params] = {}
 
 

@@ -32,6 +32,7 @@ from tracer.recording.tensor import TracedTensor
 from tracer.recording.whereabouts import Locator, is_users
 from tracer.recording.writes import Writes
 
+BOOLS = frozenset({bool, np.bool_})
 # What CPython says of a Tensor that is asked for its bytes.
 BYTES = re.compile("(bytes-like|buffer).*Traced|object supporting the buffer API required")
 
@@ -201,6 +202,12 @@ class Recorder(Writes):
     def branch(self, tensor: TracedTensor) -> bool:
         """``if tensor``: the outcome becomes a guard."""
         outcome = bool(tensor._value)
+        if type(tensor._value) in BOOLS and tensor._recorder is self and self.kept is not None:
+            node = tensor._node  # seen by none but a program for this one call
+            if not tensor._known and node not in self.guarded:
+                self.guarded.add(node)
+                self.guards.append(Guard(node, outcome, "equals", node.origin))
+            return outcome
         self._guard(tensor, outcome)
         return outcome
 

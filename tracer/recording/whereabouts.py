@@ -11,6 +11,7 @@ is parsed once, each instruction looked up once.
 from __future__ import annotations
 
 import ast
+import inspect
 import linecache
 import os
 import sys
@@ -197,6 +198,8 @@ def _absolute(filename: str) -> str:
         return filename
 
 
+# What is resumed from elsewhere has another caller each time.
+YIELDING = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 STANDARD = sysconfig.get_paths()["stdlib"] + os.sep
 
 
@@ -238,6 +241,7 @@ class Locator:
         self.scopes: dict[tuple, Scope] = {}
         self.places: dict[tuple, dict[int, Place]] = {}  # by scope, then by instruction
         self.last_key: tuple = ()
+        self.code: CodeType | None = None  # of the last scope, until another call begins
         self.here: dict[int, Place] = {}  # those of the last scope
         self.alive: list[CodeType] = []
         self.calls: dict[int, int] = {}  # how often each function was entered, by its code
@@ -249,10 +253,15 @@ class Locator:
         A frame's address alone does not tell two calls apart: it is used again.
         """
         self.calls[id(code)] = self.calls.get(id(code), 0) + 1
+        self.code = None
 
     def running(self, depth: int) -> Place | None:
         """The place of the user's code that runs, looked for from the caller ``depth`` up."""
         frame: FrameType | None = sys._getframe(depth)
+        if frame is not None and frame.f_code is self.code and id(frame) == self.last_key[0]:
+            place = self.here.get(frame.f_lasti)
+            if place is not None:
+                return place
         while frame is not None:
             filename = frame.f_code.co_filename
             library = _OWN.get(filename)
@@ -270,6 +279,7 @@ class Locator:
         scope_key = (id(frame), code, back.f_lasti if back is not None else -1, call)
         if scope_key != self.last_key:
             self.last_key, self.here = scope_key, self.places.setdefault(scope_key, {})
+        self.code = frame.f_code if call and not frame.f_code.co_flags & YIELDING else None
         found = self.here.get(frame.f_lasti)
         if found is None:
             found = self.here[frame.f_lasti] = self._place(frame, self._scope(frame, scope_key))
