@@ -23,7 +23,7 @@ from tracer.graph.node import Node
 from tracer.ops.entropy import steady_numpy
 from tracer.ops.random import MADE_BY
 
-LONG = 2000  # lines
+LONG = 300  # lines
 # The C library gives the memory of freed arrays back to the system and takes it anew, page by page,
 # in the next call. One large block that was freed tells glibc to keep that much: calls on arrays of
 # some 100 kB take half the time. The block is never touched, so it costs nothing.

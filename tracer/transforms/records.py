@@ -152,12 +152,12 @@ class Printer:
         if name == "negative":
             return [("-", None), *self.tokens(inputs[0], bar, depth)]
         if name == "outer" and len(inputs) == 2 and self._depends(inputs[0], 6):
-            right = (turned(self.text(inputs[1], 2, group=True)), inputs[1].specs[0])
-            return [*self.tokens(inputs[0], bar, depth), (" · ", None), right]
+            other: Token = (turned(self.text(inputs[1], 2, group=True)), inputs[1].specs[0])
+            return [*self.tokens(inputs[0], bar, depth), (" · ", None), other]
         if name == "sum" and inputs:
             inner = self.tokens(inputs[0], bar, depth - 1)
-            minus, inner = ("-", inner[1:]) if inner[0] == ("-", None) else ("", inner)
-            return [(f"{minus}Σ{_axes(node)} ", None), *inner]
+            minus = "-" if inner[0] == ("-", None) else ""
+            return [(f"{minus}Σ{_axes(node)} ", None), *inner[len(minus) :]]
         if inputs and self._depends(node, 4):
             if name in TRANSPOSES:
                 inner = self.tokens(inputs[0], bar, depth - 1)

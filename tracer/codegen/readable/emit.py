@@ -25,8 +25,8 @@ from tracer.codegen.readable.schedule import WRITES, Draft, schedule
 from tracer.graph.calcgraph import Guard
 from tracer.graph.node import Hole, Node
 
-LONG = 1500  # nodes; a longer function is written in parts: CPython's compiler needs memory
-CHUNK = 400  # statements in one part
+LONG = 700  # nodes; a longer function is written in parts: CPython's compiler needs memory
+CHUNK = 120  # statements in one part
 REGION_WRITERS: dict[str, Callable[[Function, Node], None]] = {}  # loops and branches
 
 
