@@ -21,6 +21,7 @@ import numpy as np
 
 from tracer import errors
 from tracer.graph.node import Node
+from tracer.marks import plain_array
 from tracer.ops.originals import original_of
 from tracer.ops.scipy_names import is_scipys
 from tracer.recording.active import leak
@@ -203,9 +204,15 @@ class Captures:
         return found[1] if found is not None and found[0] is value else None
 
     def know(self, value: Any, path: Path) -> None:
-        """Remember a way to this very object; the first one stays."""
-        self.paths.setdefault(id(value), (value, path))
+        """Remember a way to this very object; the first one stays.
+
+        What is read of the object is found on the first way, so another one must go on leading to
+        the same object.
+        """
+        _, first = self.paths.setdefault(id(value), (value, path))
         self.identities.leads(value, path)
+        if first is not path and not isinstance(value, IDENTICAL):
+            self.identities.meet(value, first, path)
 
     def take(self, value: Any, path: Path | None, deep: bool = False) -> Any:
         """A value that user code reads through ``path``: lifted, guarded or left as it is.
@@ -219,7 +226,7 @@ class Captures:
             self.conditions.setdefault(key, self.before[key])
             return value
         if isinstance(value, (*NUMERIC, *STREAMS)):
-            return self._lift(getattr(value, "__tracer_plain__", value), path)
+            return self._lift(plain_array(value), path)
         deep = deep and isinstance(value, CONTAINERS)
         known = self.conditions.get(key)
         if known is None or (deep and not known.deep):

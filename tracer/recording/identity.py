@@ -114,6 +114,11 @@ class Identities:
         if type(value) not in BY_VALUE:
             self.ways.setdefault(id(value), (value, []))[1].append(path)
 
+    def meet(self, value: Any, one: Path, other: Path) -> None:
+        """Two ways lead to one object, whose parts are found on the first of them."""
+        if type(value) not in BY_VALUE and (first := one.key()) != (second := other.key()):
+            self.captures.add(("meet", first, second), Relation(one, other, operator.is_, True))
+
     def origin(self, value: Any) -> Origin:
         """What a stand-in stands for outside of all traces; other things are their own."""
         path = self._first(value)
