@@ -136,11 +136,6 @@ def test_wrong_arguments_raise_as_in_python():
         trace(3)
     with pytest.raises(TypeError):
         grad(3)
-    with pytest.raises(TypeError):
-
-        class _:
-            f = trace(staticmethod(lambda x: x))
-
 
 def test_programs_are_found_again():
     @trace

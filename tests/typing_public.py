@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import assert_type
+from typing import Any, assert_type
 
 import numpy as np
 
@@ -29,6 +29,8 @@ class Model:
 
 assert_type(Model().energy(1.0), float)
 assert_type(Model.energy(Model(), 1.0), float)
+assert_type(Model().energy.source(1.0), str)
+assert_type(grad(Model().energy)(1.0), Any)
 assert_type(loss(1.0, scale=2.0), float)
 assert_type(checked(3.0), float)
 assert_type(loss.source(1.0), str)

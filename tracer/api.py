@@ -12,8 +12,9 @@ from typing import Any, ParamSpec, TypeVar, overload
 import numpy as np
 
 from tracer import errors
-from tracer.function import TracedFunction, as_traced
+from tracer.function import TracedClassMethod, TracedFunction, as_traced, look_like
 from tracer.locks import loaded
+from tracer.marks import is_traced
 from tracer.tracebacks import BOUNDARY
 
 P = ParamSpec("P")
@@ -66,9 +67,19 @@ def trace(
     return _trace(function, static, check, backend)
 
 
+# Decorators that @trace may stand on as well as under: what is in them is traced.
+INSIDE: dict[type, Callable[[Any, Callable[[Any], Any]], Any]] = {
+    staticmethod: lambda held, traced: staticmethod(traced(held.__func__)),
+    classmethod: lambda held, traced: TracedClassMethod(traced(held.__func__)),
+    property: lambda held, traced: property(
+        traced(held.fget), held.fset, held.fdel, held.__doc__
+    ),
+}  # fmt: skip
+
+
 def _trace(function: Any, static: Any, check: Any, backend: Any) -> TracedFunction:
-    if isinstance(function, (staticmethod, classmethod)):
-        raise TypeError("put @trace under @staticmethod or @classmethod, next to the function")
+    if type(function) in INSIDE:
+        return INSIDE[type(function)](function, lambda inner: _trace(inner, static, check, backend))
     if not callable(function):
         raise TypeError(f"trace takes a function, not {function!r}")
     if isinstance(function, TracedFunction):  # of vmap, or traced already
@@ -79,10 +90,11 @@ def _trace(function: Any, static: Any, check: Any, backend: Any) -> TracedFuncti
 
 def _wraps(function: Any, *recipe: Any) -> Any:
     """Make a wrapper look like the function; ``recipe`` says what it does to it."""
-    static = getattr(function, "static", ())
+    traced = is_traced(function)
+    static = function.static if traced else ()
 
     def decorate(wrapper: Any) -> Any:
-        functools.update_wrapper(wrapper, getattr(function, "__tracer_function__", function))
+        look_like(wrapper, function.__tracer_function__ if traced else function)
         wrapper.__tracer_recipe__ = (wrapper.__code__, static, *[repr(part) for part in recipe])
         return wrapper
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from tracer import errors, trees
+from tracer.marks import own
 from tracer.recording.tensor import TracedTensor
 
 Axis = int | None
@@ -50,15 +51,17 @@ def spread(prefix: Any, tree: Any, what: str) -> list[Axis]:
         if isinstance(prefix, bool):
             raise TypeError(f"vmap: {what} is {prefix!r}, not an int or None")
         return [prefix if prefix is None else int(prefix)] * len(leaves)
-    if not isinstance(prefix, (tuple, list, dict)) and not hasattr(prefix, "__dataclass_fields__"):
-        raise TypeError(f"vmap: {what} is a {type(prefix).__name__}, not an int, None or a tree")
-    own, parts = _children(prefix), _children(tree)
-    if own is None or parts is None or own.keys() != parts.keys():
+    kind = type(prefix)
+    opens = isinstance(prefix, (tuple, list, dict))
+    if not opens and own(kind, "__dataclass_fields__") is None:
+        raise TypeError(f"vmap: {what} is a {kind.__name__}, not an int, None or a tree")
+    given, parts = _children(prefix), _children(tree)
+    if given is None or parts is None or given.keys() != parts.keys():
         raise errors.BatchError(
             f"vmap: {what} is {prefix!r}, which does not fit the structure {structure}.", None,
             "give an int, None, or a tree of them that is a prefix of the argument's tree",
         )  # fmt: skip
-    return [axis for key, part in parts.items() for axis in spread(own[key], part, what)]
+    return [axis for key, part in parts.items() for axis in spread(given[key], part, what)]
 
 
 def _children(tree: Any) -> dict[Any, Any] | None:
@@ -67,7 +70,7 @@ def _children(tree: Any) -> dict[Any, Any] | None:
         return dict(tree)
     if isinstance(tree, (tuple, list)):
         return dict(enumerate(tree))
-    if hasattr(tree, "__dataclass_fields__") and not isinstance(tree, type):
+    if own(type(tree), "__dataclass_fields__") is not None:
         return {name: getattr(tree, name) for name in tree.__dataclass_fields__}
     return None
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from tracer import errors, settings, trees
 from tracer.function import innermost
+from tracer.marks import own, plain_array
 from tracer.recording.captures import fingerprint
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def leaf_key(leaf: Any) -> Any:
         return kind, leaf.dtype
     if kind in (int, bool, str, bytes, type(None)):
         return kind, leaf
-    code = getattr(innermost(leaf), "__code__", None)
+    code = own(innermost(leaf), "__code__")
     if code is not None:
         return kind, Same(code), fingerprint(leaf)  # its defaults are read by no path
     if isinstance(leaf, type) or callable(leaf):
@@ -124,7 +125,7 @@ def _flat_dict(value: dict[Any, Any], key: list[Any], leaves: list[Any]) -> bool
 def flatten_call(args: tuple, kwargs: dict[str, Any]) -> Call:
     """The call as leaves and a key."""
     leaves, structure = trees.flatten((args, kwargs))
-    leaves = [getattr(leaf, "__tracer_plain__", leaf) for leaf in leaves]  # of eager Tensors
+    leaves = [plain_array(leaf) for leaf in leaves]
     key = (structure, *[leaf_key(leaf) for leaf in leaves], *_aliases(leaves), settings.current())
     return Call(leaves, structure, key)
 
@@ -189,8 +190,8 @@ def signature_of(function: Any) -> inspect.Signature | None:
     # Code and defaults may be replaced while the function stays the same object. What is remembered
     # is alive, so that its numbers are not given to others.
     plain = innermost(function)
-    code, defaults = getattr(plain, "__code__", None), getattr(plain, "__defaults__", None)
-    named = getattr(plain, "__kwdefaults__", None)
+    code, defaults = own(plain, "__code__"), own(plain, "__defaults__")
+    named = own(plain, "__kwdefaults__")
     named = named and {name: id(value) for name, value in named.items()}
     known = table.get(anchor)
     if known is None or (known[0] is not code or known[1] is not defaults or known[2] != named):
@@ -206,9 +207,9 @@ def _anchor(function: Any) -> tuple[Any, Any]:
     if not callable(function):
         return None, _SIGNATURES
     inner = function.__func__ if kind is MethodType else kind.__call__
-    if type(inner) is not FunctionType or hasattr(function, "__signature__"):
+    if type(inner) is not FunctionType or own(function, "__signature__") is not None:
         return None, _SIGNATURES
-    return (None if hasattr(function, "__wrapped__") else inner), _OF_METHODS
+    return (None if own(function, "__wrapped__") is not None else inner), _OF_METHODS
 
 
 @functools.lru_cache(maxsize=2048)
@@ -216,14 +217,26 @@ def _of_numpy(function: Any) -> inspect.Signature | None:
     return _read_signature(function)
 
 
+def _unwrapped(function: Any) -> Any:
+    """What tells the signature; of an object with a ``__call__`` its method."""
+    while not isinstance(function, MethodType) and own(function, "__signature__") is None:
+        inner = own(function, "__wrapped__")
+        if inner is None:
+            call = own(type(function), "__call__")
+            usual = type(call) is FunctionType and not isinstance(function, type)
+            return MethodType(call, function) if usual else function
+        function = inner
+    return function
+
+
 def _read_signature(function: Any) -> inspect.Signature | None:
-    plain = inspect.unwrap(function)
+    plain = _unwrapped(function)
     if isinstance(plain, np.ufunc):  # its keywords (out, where, dtype …) are no arguments
         names = ["x"] if plain.nin == 1 else [f"x{k + 1}" for k in range(plain.nin)]
         kind = inspect.Parameter.POSITIONAL_ONLY
         return inspect.Signature([inspect.Parameter(name, kind) for name in names])
     try:
-        return inspect.signature(function)
+        return inspect.signature(plain)
     except (TypeError, ValueError):
         return None
 
@@ -233,7 +246,7 @@ def bind(
 ) -> tuple[tuple, dict[str, Any]]:
     """Arguments with defaults filled in and keywords made positional where they can be."""
     signature = signature_of(function.__tracer_function__)
-    if signature is None or getattr(function, "__tracer_unbound__", False):
+    if signature is None or own(function, "__tracer_unbound__"):
         return args, kwargs
     parameters = signature.parameters
     if not kwargs and len(args) == len(parameters) and not any(

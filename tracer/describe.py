@@ -24,6 +24,7 @@ from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.node import Node
 from tracer.graph.origin import Origin
 from tracer.leaf import Leaf
+from tracer.marks import own
 from tracer.recording.streams import put_back, states_of, streams_of
 from tracer.selection import Selection
 
@@ -211,7 +212,7 @@ def _module(
 def _header(function: TracedFunction, call: Call, names: Sequence[str], wrt: str) -> str:
     plain = users_function(function)
     name = getattr(function, "__name__", "f")
-    code = getattr(plain, "__code__", None)
+    code = own(plain, "__code__")
     place = f"{os.path.basename(code.co_filename)}:{code.co_firstlineno}" if code else name
     args, kwargs = trees.unflatten(call.structure, [Short(leaf) for leaf in call.leaves])
     values = [*args, *kwargs.values()]

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import logging
 import sys
@@ -19,6 +20,7 @@ from weakref import ref
 
 from tracer import settings
 from tracer.locks import loaded, own_lock
+from tracer.marks import Traced, is_traced, own
 from tracer.recording.whereabouts import is_library
 from tracer.tracebacks import BOUNDARY, clean
 
@@ -32,7 +34,7 @@ R = TypeVar("R")
 logger = logging.getLogger("tracer")
 
 
-class TracedFunction(Generic[P, R]):
+class TracedFunction(Traced, Generic[P, R]):
     """A function whose calls run compiled programs; made by `trace`.
 
     Parameters
@@ -55,7 +57,7 @@ class TracedFunction(Generic[P, R]):
         self, function: Callable[P, R], static: Sequence[str] = (), check: bool | None = None,
         backend: str | None = None,
     ):  # fmt: skip
-        functools.update_wrapper(self, function)
+        look_like(self, function)
         self.__tracer_function__ = function
         self.static = (static,) if isinstance(static, str) else tuple(static)
         self.check = check
@@ -68,9 +70,9 @@ class TracedFunction(Generic[P, R]):
     @overload
     def __get__(
         self: TracedFunction[Concatenate[Any, Q], R], instance: object, owner: Any = None
-    ) -> Callable[Q, R]: ...
+    ) -> TracedFunction[Q, R]: ...
     def __get__(self, instance: Any, owner: Any = None) -> Any:
-        return self if instance is None else MethodType(self, instance)
+        return self if instance is None else TracedMethod(self, instance)
 
     def __reduce__(self):
         if self._is_global():
@@ -79,8 +81,8 @@ class TracedFunction(Generic[P, R]):
 
     def _is_global(self) -> bool:
         """Whether the decorated function's own name leads here."""
-        found: Any = sys.modules.get(getattr(self, "__module__", None) or "")
-        for name in getattr(self, "__qualname__", "<").split("."):
+        found: Any = sys.modules.get(own(self, "__module__") or "")
+        for name in own(self, "__qualname__", "<").split("."):
             found = getattr(found, name, None)
         return found is self
 
@@ -92,9 +94,6 @@ class TracedFunction(Generic[P, R]):
 
     def __repr__(self) -> str:
         return f"<traced {getattr(self, '__qualname__', 'function')}>"
-
-    def __tracer_inline__(self, recorder: Any) -> Any:
-        return self.__tracer_function__
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         try:
@@ -165,6 +164,106 @@ class TracedFunction(Generic[P, R]):
         if leaf is None:
             return {"text/plain": repr(self)}
         return leaf.trace.graph._repr_mimebundle_(include, exclude)
+
+
+_NONE = object()
+
+
+def look_like(wrapper: Any, function: Any) -> None:
+    """`functools.update_wrapper`, for objects too whose ``__getattr__`` raises what it likes."""
+    for name in functools.WRAPPER_ASSIGNMENTS:
+        if (value := own(function, name, _NONE)) is not _NONE:
+            setattr(wrapper, name, value)
+    wrapper.__dict__.update(own(function, "__dict__", {}))
+    wrapper.__wrapped__ = function
+
+
+_set = object.__setattr__
+
+
+class _OfFunction(str):
+    """A text of a class, which its instances have of their function's."""
+
+    def __set_name__(self, owner: Any, name: str) -> None:
+        self.name = name
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return str(self) if instance is None else getattr(instance.__func__, self.name)
+
+
+class TracedMethod(TracedFunction[P, R]):
+    """What ``model.energy`` is where ``energy`` is traced: the function with its first argument.
+
+    It stands to a TracedFunction as a method stands to a function. Calls are calls of the function;
+    ``source``, ``graph``, ``save`` and transforms take and count the arguments after the first.
+
+    Parameters
+    ----------
+    function : TracedFunction
+    instance : object
+        The first argument.
+    """
+
+    __slots__ = ("__func__", "__self__")
+
+    def __init__(self, function: TracedFunction, instance: Any):
+        _set(self, "__func__", function)
+        _set(self, "__self__", instance)
+        _set(self, "__tracer_function__", MethodType(function.__tracer_function__, instance))
+
+    # what a TracedFunction keeps in slots is the function's
+    __wrapped__ = property(lambda self: self.__tracer_function__)
+    cache = property(lambda self: self.__func__.cache)
+    static = property(lambda self: self.__func__.static)
+    check = property(lambda self: self.__func__.check)
+    backend = property(lambda self: self.__func__.backend)
+    __dict__ = property(lambda self: self.__func__.__dict__)
+    __doc__ = _OfFunction(__doc__)
+    __module__ = _OfFunction(__module__)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.__func__, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"{name!r} can't be set on a bound method, set it on the function")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return loaded("tracer.engine").call(self.__func__, (self.__self__, *args), kwargs)
+        except BaseException as error:
+            clean(error)
+            raise
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self  # it is bound already
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, TracedMethod):
+            return NotImplemented
+        return self.__self__ is other.__self__ and bool(self.__func__ == other.__func__)
+
+    def __hash__(self) -> int:
+        return hash((id(self.__self__), self.__func__))
+
+    def __reduce__(self):
+        return getattr, (self.__self__, self.__func__.__name__)
+
+    def __copy__(self) -> TracedMethod[P, R]:
+        return type(self)(self.__func__, self.__self__)
+
+    def __deepcopy__(self, memo: Any) -> TracedMethod[P, R]:
+        return type(self)(self.__func__, copy.deepcopy(self.__self__, memo))
+
+    def __repr__(self) -> str:
+        return f"<traced method {getattr(self, '__qualname__', 'function')} of {self.__self__!r}>"
+
+
+class TracedClassMethod(classmethod):
+    """``@trace`` on ``@classmethod``: what it gives has ``source``, ``graph`` and the others."""
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        traced: Any = self.__func__
+        return TracedMethod(traced, type(instance) if owner is None else owner)
 
 
 def _rebuild(function: Any, static: Any, check: Any, backend: Any) -> TracedFunction:
@@ -270,10 +369,10 @@ def shared_cache(function: Any, static: tuple[str, ...]) -> Cache:
     What a library's function captures is not looked into, so it has a cache of its own.
     """
     plain, recipe = _recipe(innermost(function))
-    code = getattr(plain, "__code__", None)
+    code = own(plain, "__code__")
     shared = code is not None and not is_library(code.co_filename)
     anchor: Any = code if shared else plain
-    table = getattr(plain, "__globals__", None)
+    table = own(plain, "__globals__")
     key = (id(anchor), id(table), static, *recipe)
     with _CACHES_LOCK:
         found = _CACHES.get(key)
@@ -308,7 +407,7 @@ def _recipe(plain: Any) -> tuple[Any, list[Any]]:
     """
     made: list[Any] = []
     while isinstance(plain, FunctionType) and is_library(plain.__code__.co_filename):
-        step = getattr(plain, "__tracer_recipe__", None)
+        step = own(plain, "__tracer_recipe__")
         if step is not None and step[0] is not plain.__code__:
             step = None  # of a function that it wraps
         if step is None or step[0] is not plain.__code__:  # one that was copied does not count
@@ -323,7 +422,7 @@ def innermost(function: Any) -> Any:
     while True:
         if isinstance(function, MethodType):
             function = function.__func__
-        elif hasattr(type(function), "__tracer_inline__"):  # a TracedFunction
+        elif is_traced(function):
             function = function.__tracer_function__
         else:
             return function
@@ -339,10 +438,7 @@ def as_traced(function: Any) -> TracedFunction:
     if isinstance(function, TracedFunction):
         return function
     if isinstance(function, MethodType) and isinstance(function.__func__, TracedFunction):
-        inner = function.__func__
-        return TracedFunction(
-            MethodType(inner.__tracer_function__, function.__self__), inner.static, inner.check
-        )
+        return TracedMethod(function.__func__, function.__self__)  # of a classmethod
     if not callable(function):
         raise TypeError(f"{function!r} is not callable")
     return TracedFunction(function)

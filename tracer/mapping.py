@@ -21,6 +21,7 @@ from tracer.function import TracedFunction
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.evaluate import GuardMiss, evaluate
 from tracer.making import leaf_names
+from tracer.marks import plain_array
 from tracer.recording.active import ACTIVE
 from tracer.recording.instrument import instrumented
 from tracer.recording.recorder import Recorder
@@ -91,7 +92,7 @@ class Examples:
 def _front(leaf: Any, axis: Axis) -> Any:
     if axis is None:
         return leaf
-    array = getattr(leaf, "__tracer_plain__", leaf)
+    array = plain_array(leaf)
     return array if axis in (0, -array.ndim) else np.moveaxis(array, axis, 0)
 
 

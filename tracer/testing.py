@@ -20,6 +20,7 @@ import numpy as np
 
 from tracer import trees
 from tracer.errors import CheckFailed
+from tracer.marks import own
 from tracer.recording.active import ACTIVE
 from tracer.recording.instrument import instrumented
 
@@ -95,7 +96,7 @@ class _FlatFunction:
         moving = [i for i, leaf in enumerate(leaves) if _is_inexact(leaf)]
         if not moving:
             raise TypeError("no argument is floating: there is nothing to differentiate")
-        self.label = getattr(fn, "__name__", "the function")
+        self.label = own(fn, "__name__", "the function")
         every_name = _leaf_names(fn, args)
         self.names = [every_name[i] for i in moving]
         self.results = ["the result"]

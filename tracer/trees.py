@@ -17,10 +17,12 @@ from __future__ import annotations
 import sys
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
+
+from tracer.marks import own
 
 
 class TreeDef:
@@ -145,9 +147,9 @@ def opened(tree: Any) -> tuple[tuple[Any, ...], Sequence[Any], Any] | None:
         return (), tree, None
     if kind is defaultdict:
         return tuple(tree), list(tree.values()), tree.default_factory
-    if isinstance(tree, tuple) and hasattr(kind, "_fields"):
+    if isinstance(tree, tuple) and own(kind, "_fields") is not None:
         return kind._fields, tree, None
-    if is_dataclass(kind):
+    if own(kind, "__dataclass_fields__") is not None:
         names = tuple([field.name for field in fields(kind)])
         return names, [getattr(tree, name) for name in names], None
     registered = _optree_entry(kind)
@@ -203,7 +205,7 @@ def rebuilt(kind: type, keys: tuple[Any, ...], items: list[Any], data: Any) -> A
         return defaultdict(data, zip(keys, items))
     if issubclass(kind, tuple):
         return kind(*items)
-    if is_dataclass(kind):
+    if own(kind, "__dataclass_fields__") is not None:
         return _build_dataclass(kind, dict(zip(keys, items)))
     return _optree_entry(kind).unflatten_func(data, items)
 

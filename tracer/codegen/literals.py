@@ -16,6 +16,7 @@ import numpy as np
 
 from tracer.codegen.namespace import Namespace
 from tracer.graph.node import Hole, Ref
+from tracer.marks import own
 from tracer.ops.registry import name_of
 
 LONG_FLOAT, LARGEST = 10, 65_536  # characters of a float; parts of a fraction
@@ -52,7 +53,7 @@ class Constants:
         """The name under which a value is kept."""
         name = self._known.get(id(value))
         if name is None:
-            base = label or getattr(value, "__name__", "") or "table"
+            base = label or own(value, "__name__", "") or "table"
             name = self._known[id(value)] = self.names.fresh(base)
             self.values[name] = value
         return name

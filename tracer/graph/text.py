@@ -25,6 +25,7 @@ from tracer.graph.node import Hole, Node, Ref
 from tracer.graph.op import Op
 from tracer.graph.reader import Reader
 from tracer.graph.spec import SHORT_DTYPES, ArraySpec, Dim
+from tracer.marks import own
 
 COMMENT_COLUMN = 60
 
@@ -176,7 +177,7 @@ class Printer:
         known = self.labels.get(id(value))
         if known is not None:
             return known[1]
-        wish = wish or getattr(value, "__name__", "") or ("c" if _is_array(value) else "value")
+        wish = wish or own(value, "__name__", "") or ("c" if _is_array(value) else "value")
         wish = re.sub(r"\W", "_", wish)
         label, count = wish, 1
         while label in self.taken:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from tracer.graph.op import Op
+from tracer.marks import own
 from tracer.ops.registry import op_of
 from tracer.ops.scipy_names import is_scipy, positional_count
 
@@ -53,7 +54,7 @@ def normalise(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> tup
     """
     if isinstance(function, np.ufunc):
         return op_of(function), tuple(args), _without(kwargs, UFUNC_DEFAULTS) if kwargs else {}
-    if isinstance(getattr(function, "__self__", None), np.ufunc):
+    if isinstance(own(function, "__self__"), np.ufunc):
         return _normalise_method(function, args, kwargs)
     renamed = RENAMED.get(function)
     if renamed is not None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tracer.marks import own
+
 
 def original_of(function: Any) -> Any:
     """What a stand-in stands for; every other function is its own original.
@@ -15,8 +17,8 @@ def original_of(function: Any) -> Any:
     ``functools.wraps(np.zeros)`` copies the mark into a wrapper of the user's, which wraps the
     stand-in; a stand-in wraps the original.
     """
-    original = getattr(function, "__tracer_original__", None)
-    if original is None or getattr(function, "__wrapped__", None) is not original:
+    original = own(function, "__tracer_original__")
+    if original is None or own(function, "__wrapped__") is not original:
         return function
     return original
 

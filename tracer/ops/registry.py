@@ -31,6 +31,7 @@ from tracer.graph.op import (
     Op,
     Schema,
 )
+from tracer.marks import own
 from tracer.ops.originals import original_of
 from tracer.ops.scipy_infer import INFER
 from tracer.ops.scipy_names import is_elementwise, is_scipy, resolve, scipy_name, unhooked
@@ -152,7 +153,7 @@ def _public_names() -> dict[Any, str]:
             function = original_of(function)  # a trace is open
             if name.startswith("_") or not callable(function) or isinstance(function, type):
                 continue
-            preferred = getattr(function, "__name__", name)
+            preferred = own(function, "__name__", name)
             chosen = preferred if getattr(module, preferred, None) is function else name
             try:
                 names.setdefault(function, prefix + chosen)
@@ -181,9 +182,9 @@ def _make(function: Any) -> Op:
     name = name_of(function)
     printed = f"np.{name}"
     if not name:
-        module = getattr(function, "__module__", None) or type(function).__module__
-        label = getattr(function, "__qualname__", None) or getattr(function, "__name__", "function")
-        if isinstance(getattr(function, "__self__", None), np.ufunc):
+        module = own(function, "__module__") or type(function).__module__
+        label = own(function, "__qualname__") or own(function, "__name__", "function")
+        if isinstance(own(function, "__self__"), np.ufunc):
             owner = op_of(function.__self__)
             name = f"{owner.name}.{function.__name__}"
             printed = f"{owner.printed}.{function.__name__}"

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from tracer.marks import own
 from tracer.ops.originals import original_of
 
 # Subpackages whose functions become nodes; how generated code names them.
@@ -44,7 +45,7 @@ POSITIONAL = {
 
 def chapter_of(function: Any) -> str:
     """``"special"`` for a callable of scipy.special; ``""`` for what is not SciPy's."""
-    module = getattr(function, "__module__", None) or type(function).__module__
+    module = own(function, "__module__") or type(function).__module__
     if not isinstance(module, str) or not module.startswith("scipy."):
         return ""
     chapter = module.split(".")[1]
@@ -53,20 +54,20 @@ def chapter_of(function: Any) -> str:
 
 def is_scipys(value: Any) -> bool:
     """Whether an object, or a function, is one of SciPy's."""
-    module = getattr(value, "__module__", None) or type(value).__module__
+    module = own(value, "__module__") or type(value).__module__
     return isinstance(module, str) and module.startswith("scipy.")
 
 
 def scipy_name(function: Any) -> str:
     """The public name of a SciPy callable as generated code has it; ``""`` if it has none."""
-    owner = getattr(function, "__self__", None)
+    owner = own(function, "__self__")
     if isinstance(function, MethodType) and chapter_of(type(owner)) == "stats":
         return distribution_method(owner, function.__name__)
     if isinstance(function, np.ufunc):
         chapter = "special" if "scipy.special" in sys.modules else ""
     else:
         chapter = chapter_of(function)
-    name = getattr(function, "__name__", "")
+    name = own(function, "__name__", "")
     module = sys.modules.get(f"scipy.{chapter}") if chapter else None
     if module is None or unhooked(getattr(module, name, None)) is not function:
         return ""
@@ -99,7 +100,7 @@ def unhooked(function: Any) -> Any:
     original = original_of(function)
     if original is function:
         return function
-    owner = getattr(function, "__self__", None)
+    owner = own(function, "__self__")
     return MethodType(original, owner) if isinstance(function, MethodType) else original
 
 

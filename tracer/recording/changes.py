@@ -20,6 +20,7 @@ import numpy as np
 
 from tracer import errors, trees
 from tracer.graph.calcgraph import CalcGraph
+from tracer.marks import own
 from tracer.ops.originals import original_of
 from tracer.recording.active import leak
 from tracer.recording.containers import ABSENT, TABLES, Containers, field_names, items_of
@@ -228,7 +229,7 @@ class Writer:
         CaptureMutationError
             For an object that was made in the trace and would be one and the same in all calls.
         """
-        value = getattr(value, "__tracer_plain_function__", value)
+        value = own(value, "__tracer_plain_function__", value)
         value = original_of(value) if callable(value) else value
         known = self.known.get(id(value))
         if known is not None:

@@ -15,6 +15,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from tracer import trees
+from tracer.marks import own
 
 TABLES = (dict, OrderedDict, defaultdict)
 # Containers that are leaves of a tree, if it is not a plain dict or list.
@@ -102,7 +103,7 @@ def items_of(container: Any) -> dict[Any, Any] | tuple[Any, ...]:
     if kind in TABLES:
         return dict(container)
     if is_dataclass(kind):
-        found = dict(getattr(container, "__dict__", ()))
+        found = dict(own(container, "__dict__", ()))
         for name in field_names(kind):
             held = getattr(container, name, ABSENT)
             if held is not ABSENT:

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from tracer.marks import own
 from tracer.recording.tensor import TracedTensor
 from tracer.recording.whereabouts import is_users
 
@@ -58,25 +59,25 @@ def contents(
         return kind, tuple([contents(part, fingerprint, inner) for part in parts])
     if isinstance(value, np.ndarray):
         return kind, value.shape, contents(value.ravel().tolist(), fingerprint, inner)
-    own: Any = ()
+    held: Any = ()
     if kind not in (list, tuple, dict):
-        own = _attributes(value, fingerprint, inner)
+        held = _attributes(value, fingerprint, inner)
     if isinstance(value, ROWS):
-        return kind, tuple([contents(item, fingerprint, inner) for item in value]), own
+        return kind, tuple([contents(item, fingerprint, inner) for item in value]), held
     if isinstance(value, TABLES):
         rows = [(key, contents(value[key], fingerprint, inner)) for key in value]
-        return kind, tuple(rows), own
+        return kind, tuple(rows), held
     if isinstance(value, (set, frozenset)):
-        return kind, frozenset([(type(item), item) for item in value]), own
-    if own or is_users_class(kind):
-        return kind, own
+        return kind, frozenset([(type(item), item) for item in value]), held
+    if held or is_users_class(kind):
+        return kind, held
     return fingerprint(value)
 
 
 def is_users_class(kind: type) -> bool:
     """Whether a class was written by the user: one of its functions was."""
     for member in vars(kind).values():
-        inner = getattr(member, "__func__", getattr(member, "fget", member))
+        inner = own(member, "__func__", own(member, "fget", member))
         if isinstance(inner, types.FunctionType):
             return is_users(inner.__code__.co_filename)
     return bool(kind.__module__ == "__main__")
@@ -93,10 +94,10 @@ def _attributes(value: Any, fingerprint: Callable[[Any], Any], above: dict[int, 
         for name, held in vars(kind).items():
             if isinstance(held, types.MemberDescriptorType):  # of __slots__
                 held = getattr(value, name, None)
-            elif name.startswith("__") or callable(held) or hasattr(held, "__get__"):
+            elif name.startswith("__") or callable(held) or own(type(held), "__get__"):
                 continue
             found[name] = held
-    found.update(getattr(value, "__dict__", {}))
+    found.update(own(value, "__dict__", {}))
     return tuple([(name, contents(held, fingerprint, above)) for name, held in found.items()])
 
 

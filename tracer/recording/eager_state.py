@@ -25,6 +25,7 @@ from tracer.graph.node import HOLES, Hole, Node, Params, Ref, hole, map_structur
 from tracer.graph.op import Op
 from tracer.graph.origin import Scope
 from tracer.graph.spec import ArraySpec, array_spec, spec_of
+from tracer.marks import Recorded
 from tracer.ops import registry
 from tracer.recording.whereabouts import Locator, Place, user_frame
 
@@ -76,7 +77,7 @@ class View:
         return Node(registry.ITEM, (made,), params, like.specs, like.origin, like.name)
 
 
-class EagerArray(np.ndarray):
+class EagerArray(Recorded, np.ndarray):
     """The state of a `tracer.Tensor`; its operations are in `tracer.recording.eager`."""
 
     __slots__ = (

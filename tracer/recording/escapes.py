@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from tracer import errors
+from tracer.marks import own
 from tracer.ops.originals import original_of
 from tracer.recording.active import ACTIVE, leak
 from tracer.recording.calls import contains_tensor
@@ -53,15 +54,15 @@ def outside(function: Any) -> Any:
     Methods of arrays and numbers that are called unbound become those of the Tensor. An error of
     a compiled library that was given a Tensor is a leak, so that nobody takes it for an answer.
     """
-    if getattr(function, "__objclass__", None) in ARRAYS_AND_NUMBERS:
+    if own(function, "__objclass__") in ARRAYS_AND_NUMBERS:
         return _unbound(function)
     for module in (np, np.linalg, np.fft):  # bound to another name before the trace
-        hook = vars(module).get(getattr(function, "__name__", ""))
+        hook = vars(module).get(own(function, "__name__", ""))
         if hook is not function and original_of(hook) is function:
             return hook
     if function is memoryview or function is bytearray or function is np.ndarray:
         return _raw(function)
-    module = getattr(function, "__module__", None) or ""
+    module = own(function, "__module__") or ""
     root = module.split(".", 1)[0] if isinstance(module, str) else ""
     if not root or root in OWN_WORDS or root in sys.stdlib_module_names:
         return function
@@ -108,7 +109,7 @@ def _foreign(function: Any, library: str) -> Any:
             given = contains_tensor(args) or contains_tensor(kwargs)
             if recorder is None or not given or _was_recorded(recorder, error):
                 raise
-            name = getattr(function, "__name__", library)
+            name = own(function, "__name__", library)
             raise leak(
                 f"{library}'s {name} can't take a traced array: {error}",
                 "call it outside the traced function, or give it a rule with tracer.custom_vjp",

@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from tracer.marks import is_traced, own
 from tracer.ops.originals import is_stand_in, original_of
 from tracer.recording import protocols
 from tracer.recording.active import ACTIVE
@@ -96,7 +97,7 @@ class Monitor:
             return value
         path = self._path(name)
         taken = self.captures.take(value, path, deep)
-        hook = _names_beside(value).get(getattr(value, "__name__", ""))
+        hook = _names_beside(value).get(own(value, "__name__", ""))
         if hook is not None and original_of(hook) is value:
             return hook  # bound by `from numpy import zeros` before the trace
         return hooked(loaded(taken))
@@ -127,9 +128,9 @@ class Monitor:
         if isinstance(owner, types.ModuleType) and name == "__dict__":
             return known_table(self, value)
         if isinstance(owner, types.ModuleType):
-            own = name in vars(owner)  # others come from a module's __getattr__, or its class
-            path = Path("globals", vars(owner)) if own else Path("globals", owner)
-            return self.captures.take(value, path.then("name" if own else "attr", name), deep)
+            held = name in vars(owner)  # others come from a module's __getattr__, or its class
+            path = Path("globals", vars(owner)) if held else Path("globals", owner)
+            return self.captures.take(value, path.then("name" if held else "attr", name), deep)
         path = self.captures.path_of(owner)
         if path is not None and isinstance(value, types.BuiltinMethodType):
             return self._method_of(owner, name, value, path)
@@ -147,7 +148,7 @@ class Monitor:
         if home is None or is_library_class(home) or home in self.captures.classes:
             return value
         path = Path("globals", home if type(owner) is super else type(owner))
-        if hasattr(type(member), "__get__"):  # a method, a property: it gives what it likes
+        if own(type(member), "__get__") is not None:  # a method, a property: it gives what it likes
             if type(member) in MEMBERS:
                 self.captures.take(member, path.then("static", name))
             return value
@@ -160,7 +161,7 @@ class Monitor:
             return getattr(owner, name)
         home, member = class_member(owner, name)
         if home is None and kind is not super and not isinstance(owner, type):
-            held = name in getattr(owner, "__dict__", ())
+            held = name in own(owner, "__dict__", ())
             answer = held or protocols.ask(self.captures, owner, "__getattr__", name)
             return getattr(owner, name) if held or answer is NotImplemented else answer
         if home is None or is_library_class(home):
@@ -224,7 +225,7 @@ class Monitor:
             return self.captures.unpack(value)
         if isinstance(value, CONTAINERS):
             self.captures.whole(value)
-        if isinstance(value, (FunctionType, MethodType)) or hasattr(value, "__tracer_function__"):
+        if isinstance(value, (FunctionType, MethodType)) or is_traced(value):
             return outside(substitute(instrumented(value, self.captures)))
         return value
 
@@ -254,7 +255,7 @@ class Monitor:
     def _callee(self, function: Any) -> Any:
         if id(function) in READERS:
             return functools.partial(asked, self, function)
-        if type(getattr(function, "__self__", None)) is str:
+        if type(own(function, "__self__")) is str:
             return text_method(function)
         watched = instrumented(function, self.captures)
         seen = outside(substitute(watched))
@@ -268,7 +269,7 @@ class Monitor:
                 return made
         if isinstance(function, MethodType) and holds_data(function.__self__):
             protocols.unseen(self.captures, function.__self__)
-        owner = getattr(function, "__self__", None)
+        owner = own(function, "__self__")
         if owner is os.environ:
             return functools.partial(environment, self, function.__name__)
         if type(owner) is ContextVar:
@@ -449,20 +450,20 @@ def instrumented(function: Any, captures: Captures) -> Any:
     function = hooked(function)
     path = captures.path_of(function)
     if isinstance(function, MethodType):
-        plain = function.__func__
+        plain: Any = function.__func__
         if path is not None:
             captures.know(function.__self__, path.then("attr", "__self__"))
-        if hasattr(plain, "__tracer_function__"):
+        if is_traced(plain):
             plain = plain.__tracer_function__
         if not _is_watchable(plain):
             return function
         seen = instrument(plain, Monitor(captures, plain, path))
         return MethodType(seen, function.__self__)
-    if hasattr(function, "__tracer_function__"):
+    if is_traced(function):
+        inner = function.__tracer_function__  # of a method, another object each time
         if path is not None:
-            path = path.then("attr", "__tracer_function__")
-            captures.know(function.__tracer_function__, path)
-        return instrumented(function.__tracer_function__, captures)
+            captures.know(inner, path.then("attr", "__tracer_function__"))
+        return instrumented(inner, captures)
     if isinstance(function, functools.partial):
         return _partial(function, path, captures)
     if isinstance(function, FunctionType):
@@ -514,7 +515,7 @@ def _is_watchable(function: Any) -> bool:
 
 def _know_wrapped(function: FunctionType, path: Path | None, captures: Captures) -> None:
     """``g = grad(loss)``: the way to ``loss`` leads through ``g``."""
-    wrapped = getattr(original_of(function), "__wrapped__", None)
+    wrapped = own(original_of(function), "__wrapped__")
     if wrapped is not None and path is not None:
         inner = path.then("attr", "__wrapped__")
         captures.know(wrapped, inner)
@@ -563,7 +564,7 @@ def class_member(owner: Any, name: str) -> tuple[type | None, Any]:
     if kind is super:
         order = owner.__self_class__.__mro__
         order = order[order.index(owner.__thisclass__) + 1 :]
-    elif name in getattr(owner, "__dict__", ()):
+    elif name in own(owner, "__dict__", ()):
         return None, MISSING
     home = next((base for base in order if name in vars(base)), None)
     return home, MISSING if home is None else vars(home)[name]
@@ -571,7 +572,7 @@ def class_member(owner: Any, name: str) -> tuple[type | None, Any]:
 
 def _names_beside(function: Any) -> dict[str, Any]:
     """The namespace of NumPy's that a function belongs to; empty for others."""
-    module = getattr(function, "__module__", None) if callable(function) else None
+    module = own(function, "__module__") if callable(function) else None
     if type(module) is not str or module.partition(".")[0] != "numpy":
         return {}
     home = sys.modules.get(module)

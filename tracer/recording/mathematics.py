@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import Any
 
+from tracer.marks import own
 from tracer.ops.mathematics import OPS
 from tracer.ops.originals import stand_in
 from tracer.recording.active import ACTIVE, leak
@@ -149,7 +150,7 @@ hand_on({f: hook for f, hook in HOOKS.items() if f.__module__ in ("math", "cmath
 def math_call(function: Any) -> Any:
     """What stands in for a callable that would read a number; None for any other."""
     found = _BY_ID.get(id(function))
-    if found is None and getattr(function, "__module__", None) in EXACT:
+    if found is None and own(function, "__module__") in EXACT:
         return _refusing(function)
     return found
 
@@ -176,5 +177,5 @@ def math_rows() -> list[tuple[Any, str, Any, Any]]:
         (module, function.__name__, function, hook)
         for function, hook in HOOKS.items()
         for module in (math, cmath)
-        if vars(module).get(getattr(function, "__name__", "")) is function
+        if vars(module).get(own(function, "__name__", "")) is function
     ]

@@ -19,6 +19,7 @@ from tracer.graph.node import Node, Params, Ref
 from tracer.graph.op import Op
 from tracer.graph.origin import Origin
 from tracer.graph.spec import ArraySpec
+from tracer.marks import plain_array
 from tracer.ops import registry
 from tracer.recording.active import leak
 from tracer.recording.buffers import Buffer, Step
@@ -116,7 +117,7 @@ class Notes:
 
     def constant(self, value: Any, label: str = "") -> Any:
         """A value from outside that no path leads to; the same object gives the same node."""
-        value = getattr(value, "__tracer_plain__", value)  # an eager Tensor is the array it is
+        value = plain_array(value)
         found = self.known_values.get(id(value))
         if found is not None:
             return found[1]

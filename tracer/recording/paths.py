@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from types import MethodType, ModuleType
 from typing import Any
 
+from tracer.marks import is_traced, plain_array
+
 MISSING = object()
 LIBRARY_MODULES = frozenset(
     {"numpy", "scipy", "math", "cmath", "builtins", "operator", "functools", "warnings"}
@@ -50,7 +52,7 @@ class Path:
                 value = READERS[kind](value, key)
         except (AttributeError, LookupError, TypeError, ValueError):
             return MISSING
-        return getattr(value, "__tracer_plain__", value)  # an eager Tensor is the array it is
+        return plain_array(value)
 
     def key(self) -> tuple:
         steps = tuple([(kind, type(step), step) for kind, step in self.steps])
@@ -111,7 +113,7 @@ def plain_function(function: Any) -> Any:
     while True:
         if isinstance(function, MethodType):
             function = function.__func__
-        elif hasattr(function, "__tracer_function__"):
+        elif is_traced(function):
             function = function.__tracer_function__
         else:
             return function

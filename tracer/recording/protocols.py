@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tracer.marks import own
 from tracer.ops.originals import original_of
 from tracer.recording import quick
 from tracer.recording.active import ACTIVE
@@ -126,7 +127,7 @@ def binary(monitor: Monitor, table: dict[str, Any], name: str, left: Any, right:
     first = [(left, method, right), (right, reflected, left)]
     if type(right) is not type(left) and isinstance(right, type(left)):
         first.reverse()
-    if all([users_method(owner, own) is None for owner, own, _ in first]):
+    if all([users_method(owner, mine) is None for owner, mine, _ in first]):
         for operand in (left, right):
             unseen(captures, operand)
         if isinstance(left, (np.ndarray, np.generic)):
@@ -134,12 +135,12 @@ def binary(monitor: Monitor, table: dict[str, Any], name: str, left: Any, right:
         if isinstance(right, (np.ndarray, np.generic)):
             return plain(as_array(captures, left), right)
         return plain(left, right)
-    for owner, own, other in first:
-        if users_method(owner, own) is None:  # a number or an array: it may know the other one
-            native = getattr(type(owner), own, None)
+    for owner, mine, other in first:
+        if users_method(owner, mine) is None:  # a number or an array: it may know the other one
+            native = getattr(type(owner), mine, None)
             answer = native(owner, other) if native is not None else NotImplemented
         else:
-            answer = ask(captures, owner, own, other)
+            answer = ask(captures, owner, mine, other)
         if answer is not NotImplemented:
             return answer
     return plain(left, right)
@@ -181,7 +182,7 @@ def class_counts(captures: Captures, kind: type, special: bool = False) -> None:
     for base in kind.__mro__:
         for name, member in vars(base).items():
             wanted = not special or (name.startswith("__") and name not in ("__init__", "__new__"))
-            plain = getattr(member, "__func__", getattr(member, "fget", member))
+            plain = own(member, "__func__", own(member, "fget", member))
             if wanted and isinstance(plain, FunctionType) and is_users(plain.__code__.co_filename):
                 captures.scanned(plain)
 
@@ -259,8 +260,8 @@ class Entered:
 
 def entered(monitor: Monitor, manager: Any) -> Any:
     """What ``with`` enters."""
-    own = [users_method(manager, name) for name in ("__enter__", "__exit__")]
-    return manager if own == [None, None] else Entered(monitor.captures, manager)
+    methods = [users_method(manager, name) for name in ("__enter__", "__exit__")]
+    return manager if methods == [None, None] else Entered(monitor.captures, manager)
 
 
 # -- what is called ---------------------------------------------------------------------------
@@ -352,7 +353,7 @@ def builtin(monitor: Monitor, function: Any, seen: Any = None) -> Any:
         if function is reversed and args and users_method(args[0], "__reversed__") is not None:
             return ask(captures, args[0], "__reversed__")
         if not numeric and function is not len:
-            methods_count(captures, (*args, getattr(function, "__self__", None)))
+            methods_count(captures, (*args, own(function, "__self__")))
         if function in (max, min) and len(args) > 1:
             if not all([type(argument) in PLAIN for argument in args]):
                 return extreme(monitor, function, args, **kwargs)
@@ -397,7 +398,7 @@ def is_hashing(function: Any) -> bool:
     """Whether a builtin, or a container's method, may look for its argument by identity."""
     if _is_hashable(function) and function in HASHING:
         return True
-    owner = getattr(function, "__self__", None)
+    owner = own(function, "__self__")
     return isinstance(owner, CONTAINERS) and function.__name__ not in KEEPING
 
 
@@ -412,7 +413,7 @@ def _numbers(captures: Captures, argument: Any) -> Any:
 
 def _root(function: Any) -> str:
     """The package that a function comes from."""
-    return (getattr(function, "__module__", None) or "").partition(".")[0]
+    return (own(function, "__module__") or "").partition(".")[0]
 
 
 def handed(captures: Captures, argument: Any, calling: bool) -> Any:
@@ -479,7 +480,7 @@ def with_seen_parts(captures: Captures, function: FunctionType) -> FunctionType:
         users = isinstance(held, FunctionType) and _has_source(held)
         seen.append(types.CellType(instrumented(held, captures)) if users else cell)
     if seen == list(parts):
-        wrapped = getattr(function, "__wrapped__", None)
+        wrapped = own(function, "__wrapped__")
         if isinstance(wrapped, FunctionType) and _has_source(wrapped):
             captures.scanned(wrapped)
         return function

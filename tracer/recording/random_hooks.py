@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tracer.marks import own
 from tracer.ops.originals import stand_in
 from tracer.recording.active import ACTIVE, leak
 from tracer.recording.randomness import (
@@ -45,7 +46,7 @@ def random_call(function: Any, captures: Captures) -> Any:
         For sources of random numbers that are no streams of NumPy's, and for streams that no
         path leads to.
     """
-    owner = getattr(function, "__self__", None)
+    owner = own(function, "__self__")
     if isinstance(owner, STREAMS):
         recorder = ACTIVE.get()
         if recorder is None:
@@ -69,8 +70,8 @@ def random_call(function: Any, captures: Captures) -> Any:
 
 
 def _refuse_source(function: Any, owner: Any) -> None:
-    name = getattr(function, "__name__", "It")
-    module = getattr(function, "__module__", None)
+    name = own(function, "__name__", "It")
+    module = own(function, "__module__")
     foreign = isinstance(owner, (random.Random, np.random.BitGenerator, np.random.SeedSequence))
     foreign = foreign or function is os.urandom or module == "secrets"
     if foreign or (module == "uuid" and name in ("uuid1", "uuid4")):
@@ -84,7 +85,7 @@ def random_rows() -> list[tuple[Any, str, Any, Any]]:
     """``(module, name, original, wrapper)``: what replaces NumPy's functions while a trace runs."""
     rows = []
     for name, value in list(vars(np.random).items()):
-        if getattr(value, "__self__", None) is GLOBAL or any(value is f for f in FUNCTIONS):
+        if own(value, "__self__") is GLOBAL or any(value is f for f in FUNCTIONS):
             rows.append((np.random, name, value, _global_hook(value)))
     rows.append((np.random, "default_rng", np.random.default_rng, made(np.random.default_rng)))
     return rows

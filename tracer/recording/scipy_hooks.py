@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tracer import errors
+from tracer.marks import own
 from tracer.ops.normalise import normalise
 from tracer.ops.originals import is_stand_in, original_of, stand_in
 from tracer.ops.scipy_names import CHAPTERS, chapter_of, distribution_method
@@ -83,7 +84,7 @@ def record(recorder: Recorder, function: Any, args: tuple, kwargs: dict[str, Any
     """
     op, args, kwargs = normalise(function, args, kwargs)
     kwargs = {name: v for name, v in kwargs.items() if not name.startswith("overwrite_")}
-    args = tuple([getattr(a, "__tracer_plain_function__", a) for a in args])
+    args = tuple([own(a, "__tracer_plain_function__", a) for a in args])
     if kwargs.get("out") is not None:
         return recorder.function(function, args, kwargs)
     args = tuple([
@@ -269,7 +270,7 @@ def hooked(value: Any) -> Any:
 
 
 def _stand_in(value: Any) -> Any:
-    name = getattr(value, "__name__", "")
+    name = own(value, "__name__", "")
     if isinstance(value, MethodType):
         return getattr(value.__self__, name, value)
     module = sys.modules[f"scipy.{chapter_of(value)}"]

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from tracer.marks import own
 from tracer.ops.normalise import parameters
 from tracer.recording.tensor import TracedTensor
 
@@ -37,7 +38,7 @@ def static_parameters(function: Any) -> tuple[tuple[str, ...], frozenset[str]]:
     """The names of a callable's parameters, and which of them hold integers of this kind."""
     names = tuple([name for name, _, _ in parameters(function) or ()])
     found = STATIC.union(STATIC_IF_WEAK).intersection(names[1:]) | FIRST.intersection(names)
-    if str(getattr(function, "__module__", "")).startswith("numpy"):
+    if str(own(function, "__module__", "")).startswith("numpy"):
         found |= SIZES.intersection(names[:1])
     return names, found | ({"start"} if function.__name__ in STARTS else set())
 

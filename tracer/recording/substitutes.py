@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from tracer.marks import own
 from tracer.ops import registry
 from tracer.ops.originals import original_of
 from tracer.recording.active import ACTIVE, leak
@@ -29,7 +30,7 @@ def substitute(function: Any) -> Any:
         return _Ufunc(function)
     if isinstance(function, np.vectorize):
         return _vectorized_before(function)
-    owner = getattr(function, "__self__", None)
+    owner = own(function, "__self__")
     return _Ufunc(owner, function.__name__) if isinstance(owner, np.ufunc) else function
 
 

@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 from tracer.graph.calcgraph import Guard
 from tracer.graph.node import HOLES, Node, Params
 from tracer.graph.spec import WEAK_SPECS
+from tracer.marks import own
 from tracer.ops import registry
 from tracer.recording.active import ACTIVE, leak
 
@@ -115,8 +116,8 @@ def as_text(value: Any) -> Any:
 
 def keeps_texts(function: Any) -> bool:
     """Whether a function that is not seen keeps or writes texts, and decides nothing by them."""
-    owner = getattr(function, "__self__", None)
-    return isinstance(owner, KEEPERS) or getattr(function, "__name__", "") in WRITERS
+    owner = own(function, "__self__")
+    return isinstance(owner, KEEPERS) or own(function, "__name__", "") in WRITERS
 
 
 KEEPERS = (list, dict, set, deque)

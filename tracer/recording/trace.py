@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from numpy.lib.array_utils import byte_bounds
 
 from tracer import errors, trees
 from tracer.graph.calcgraph import CalcGraph
+from tracer.marks import own
 from tracer.ops.entropy import rewind
 from tracer.recording.active import ACTIVE
 from tracer.recording.buffers import Step, overlap
@@ -222,7 +224,7 @@ def _opened(function: Callable[..., Any], plain: Any, title: str) -> Recorder:
 
     What a nested trace reads from outside belongs to the outermost trace, as an input of it.
     """
-    name = getattr(plain, "__name__", "f")
+    name = own(plain, "__name__", "f")
     name = "result" if not name.isidentifier() or name.startswith("_") else name
     recorder = Recorder(name, title or name)
     recorder.enclosing = enclosing = ACTIVE.get()
@@ -332,10 +334,20 @@ def private_copy(value: Any) -> Any:
     return found
 
 
+def _inside(function: Any) -> Any:
+    """The function in partials and methods."""
+    while isinstance(function, partial):
+        function = function.func
+    return plain_function(function)
+
+
+LATER = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
+
+
 def refuse_generators(function: Any) -> None:
     """Generators and async functions run after the trace is over."""
-    kinds = inspect.isgeneratorfunction, inspect.iscoroutinefunction, inspect.isasyncgenfunction
-    if any([kind(function) for kind in kinds]):
+    code = own(_inside(function), "__code__")
+    if code is not None and code.co_flags & LATER:
         raise errors.UnsupportedType(
             f"{function.__name__} is a generator or async function, which can't be traced.", None,
             "trace a plain function that returns its result",

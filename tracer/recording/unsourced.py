@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tracer.marks import own
 from tracer.recording.active import leak
 from tracer.recording.contents import is_users_class
 from tracer.recording.paths import Path
@@ -44,7 +45,7 @@ class WatchedGlobals(dict[str, Any]):
         if isinstance(value, (FunctionType, type)) or not callable(value):
             _count(self.monitor, value)
         else:
-            _count(self.monitor, getattr(value, "__self__", value))
+            _count(self.monitor, own(value, "__self__", value))
         if isinstance(value, type):  # as it is, for isinstance(); its methods run unseen
             class_counts(self.monitor.captures, value)
             return value

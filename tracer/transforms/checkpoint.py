@@ -16,6 +16,7 @@ from typing import Any
 from tracer import trees
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.node import Node, Params, hole
+from tracer.marks import own
 from tracer.ops import registry
 from tracer.recording.active import ACTIVE
 from tracer.recording.eager_regions import call_traced, has_tensor
@@ -51,7 +52,7 @@ def checkpoint(fn: Callable[..., Any]) -> Callable[..., Any]:
         leaves, structure = trees.flatten((args, kwargs))
         if recorder is None:
             if has_tensor(leaves):
-                name = getattr(fn, "__name__", "f")
+                name = own(fn, "__name__", "f")
                 return call_traced(lambda a, k: fn(*a, **k), (args, kwargs), name)
             return fn(*args, **kwargs)
         if not any(isinstance(leaf, TracedTensor) for leaf in leaves):
@@ -66,7 +67,7 @@ def _record(recorder: Recorder, fn: Any, args: tuple, kwargs: dict[str, Any]) ->
     """One ``call`` node for the whole function; its lines as they are where that can't be."""
     leaves, structure = trees.flatten((args, kwargs))
     names = [_name_of(leaf) for leaf in leaves]
-    trace = trace_function(fn, leaves, structure, names, getattr(fn, "__name__", "f"))
+    trace = trace_function(fn, leaves, structure, names, own(fn, "__name__", "f"))
     try:
         if trace.changes is not None or not _is_closed(trace.graph):
             raise NoRegion
