@@ -24,6 +24,14 @@ def is_real(x: Node) -> bool:
     return x.specs[0].dtype.kind not in "cO"
 
 
+def is_inexact(x: Node) -> bool:
+    return x.specs[0].dtype.kind in "fc"
+
+
+def are_alike(x: Node, y: Node) -> bool:
+    return is_inexact(x) and x.specs[0].dtype == y.specs[0].dtype
+
+
 def is_number(c: Any) -> bool:
     return type(c) in (int, float)
 
@@ -160,5 +168,8 @@ ALGEBRA: tuple[Rewrite, ...] = (
     rewrite("x + zeros_like(u, **k)", to="x", exact=False),
     rewrite("ones_like(u, **k) * x", to="x", exact=False),
     rewrite("x * ones_like(u, **k)", to="x", exact=False),
-    rewrite("x + x", to="2 * x", when=lambda x: x.specs[0].dtype.kind in "fc", exact=False),
+    rewrite("x + x", to="2 * x", when=is_inexact, exact=False),
+    rewrite("2 * x + x", to="3 * x", when=is_inexact, exact=False, single=True),
+    rewrite("x + y + y", to="x + 2 * y", when=are_alike, exact=False, single=True),
+    rewrite("x + 2 * y + y", to="x + 3 * y", when=are_alike, exact=False, single=True),
 )

@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 
 from tracer.graph.calcgraph import CalcGraph
@@ -178,21 +178,25 @@ def _backward(
     residuals: tuple[Node, ...],
     gradients: tuple[Node, ...],
 ) -> tuple[CalcGraph, dict[Node, Node], dict[Node, Node]]:
-    """The backward graph, on stand-ins for the residuals."""
+    """The backward graph, on stand-ins for the residuals.
+
+    What it computes again stands right before its first reader, as a part of the reader's line.
+    """
     here: dict[Node, Node] = {seed: seed for seed in seeds}
     for node in residuals:
         here[node] = Node(registry.INPUT, (), Params(), node.specs, node.origin, node.name)
     inputs = (*[here[node] for node in residuals], *seeds)
     order, copies = list(inputs), {}
     wanted = needed(joint.order, gradients)
-    for node in joint.order:
-        mine = node in cut.again or (node in wanted and node not in cut.own)
-        if node in here or not mine:
-            continue
-        operands = tuple([here.get(o) or here[cut.alike[o]] for o in node.inputs])
-        here[node] = node if operands == node.inputs else node.replace(inputs=operands)
-        copies[here[node]] = node
-        order.append(here[node])
+    later = [node for node in joint.order if node in wanted and node not in cut.own]
+    for reader in (*later, *gradients):
+        for node in _with_again(reader, cut.again, here):
+            operands = tuple([here.get(o) or here[cut.alike[o]] for o in node.inputs])
+            here[node] = node if operands == node.inputs else node.replace(inputs=operands)
+            if node is not reader and here[node] is not node:
+                here[node].origin = reader.origin or node.origin
+            copies[here[node]] = node
+            order.append(here[node])
     title = f"backward of {joint.title}" if joint.title else ""
     graph = CalcGraph(
         inputs=inputs,
@@ -203,3 +207,18 @@ def _backward(
     )
     stand_ins = {here[node]: node for node in residuals}
     return graph, stand_ins, copies
+
+
+def _with_again(reader: Node, again: set[Node], here: Container[Node]) -> list[Node]:
+    """A node that is not ``here`` yet, after what it needs to have computed ``again``."""
+    found: dict[Node, None] = {}
+    waiting = [reader]
+    while waiting:
+        node = waiting[-1]
+        missing = [o for o in node.inputs if o in again and o not in here and o not in found]
+        waiting += missing
+        if not missing:
+            waiting.pop()
+            if node not in here:
+                found[node] = None
+    return list(found)

@@ -206,8 +206,9 @@ def _constant(speller: Speller, node: Node, lookup: Lookup) -> Text:
     (value,) = node.params.args
     if node.spec.kind == "object" and value.label == "np_random":
         return Text("np.random")
-    if type(value) is Ref and not value.label and node.name:
-        value = Ref(value.value, node.name) if _needs_table(speller, value) else value
+    name = node.name or speller.constants.names.suggested.get(node, "")
+    if type(value) is Ref and not value.label and name:
+        value = Ref(value.value, name) if _needs_table(speller, value) else value
     text = speller.constants.text(value)
     return Text(text, UNARY if text.startswith("-") else ATOM)
 

@@ -15,6 +15,7 @@ from tracer.codegen.namespace import Namespace, cotangent_noun
 from tracer.codegen.readable import loops  # noqa: F401 - the emitter learns loops, branches
 from tracer.codegen.readable.comments import harmless
 from tracer.codegen.readable.emit import Function
+from tracer.codegen.readable.operands import written_names
 from tracer.codegen.readable.schedule import Draft, schedule
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.node import Node
@@ -129,6 +130,8 @@ def names_for(graph: CalcGraph) -> Namespace:
     if len(values) == 1 and not values[0].name and function.isidentifier():
         suggested[values[0]] = function
         suggested |= {node: f"g_{function}" for node in graph.inputs if node.name == "g_out"}
+    written = written_names(graph, derived_nodes(graph))
+    suggested |= {node: name for node, name in written.items() if name not in wanted}
     return Namespace(wanted, suggested, cotangents_of(graph))
 
 
