@@ -22,6 +22,7 @@ import numpy as np
 
 from tracer import errors, settings, trees
 from tracer.recording.paths import plain_function
+from tracer.recording.state import Saved, rows_of
 from tracer.recording.streams import GLOBAL, moved, put_back, states_of
 from tracer.recording.tensor import TracedTensor
 from tracer.recording.trace import private_copy
@@ -67,7 +68,11 @@ def compare(
     args, kwargs = trees.map(_copied, arguments)
     seen = list(leaf.trace.seen)
     before, undrawn = states_of(streams), states_of([GLOBAL])
+    places = leaf.trace.changes.places if leaf.trace.changes is not None else ()
+    saved = Saved(places, plain, trees.flatten(arguments)[0])
+    found = saved.now()
     result = run()
+    written = saved.now()
     after, drawn = states_of(streams), states_of([GLOBAL])
     report = Report(plain, leaf, exact=anew is None or leaf.numerics == "exact")
     value = result if anew is None else result[0]
@@ -81,6 +86,7 @@ def compare(
                 put_back([*after, *drawn])
         return result
     put_back([*before, *undrawn])
+    saved.fill(found)
     try:
         if anew is not None and leaf.calls.bit_length() % 2 == 0:
             report.same(result, anew(args, kwargs), "value and gradient")
@@ -90,8 +96,12 @@ def compare(
             raise report.failure("state of a random stream", "one draw", "another")
     finally:
         put_back([*after, *drawn])
+        others = saved.now()
+        saved.fill(written)
     report.same(value, expected, "result")
     report.same(arguments[0], args, "arguments")
+    if anew is None:  # derivatives write when they are done
+        report.same(rows_of(written), rows_of(others), "written objects")
     return result
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tracer import errors, settings
+from tracer import errors, settings, trees
 from tracer.calls import Call, argument_names, bind, flatten_call, with_static
 from tracer.function import TracedFunction
 from tracer.graph.evaluate import GuardMiss
@@ -20,6 +20,7 @@ from tracer.leaf import Leaf
 from tracer.making import NeedsValues, leaf_names, make_leaf, trace_call
 from tracer.ops.entropy import one_call, same_again
 from tracer.recording.active import ACTIVE
+from tracer.recording.streams import draws
 from tracer.weak_ints import BRANCHES, keep_static, with_weak_ints
 
 ATTEMPTS = 30  # traces of one call whose branches depend on what no argument decides
@@ -188,7 +189,7 @@ def nested_or_dispatch(function: TracedFunction, call: Call, names: Sequence[str
     """Inside a trace, ``run`` records a trace of the function in the one around it."""
     recorder = ACTIVE.get()
     if recorder is None:
-        return dispatch(function, call, names, run)
+        return dispatch(function, call, names, _writing(function, call, run))
     leaf, inputs = _once(function, call, names)
     recorded = len(recorder.nodes)
     try:
@@ -198,6 +199,29 @@ def nested_or_dispatch(function: TracedFunction, call: Call, names: Sequence[str
         if not again or len(recorder.nodes) > recorded:
             raise
     return run(*_once(function, call, names, sized=True))
+
+
+def _writing(function: TracedFunction, call: Call, run: Run) -> Run:
+    """``run``, after which what the function writes to objects from outside is written."""
+
+    def run_and_write(leaf: Leaf, inputs: list[Any]) -> Any:
+        changes = leaf.trace.changes
+        if changes is None or changes.edits:
+            return run(leaf, inputs)
+        if draws(leaf.trace.graph):
+            raise errors.ArgumentWrite(
+                "The function changes objects outside of it and draws random numbers, so it has "
+                "no derivative.",
+                None, "draw them outside of the function, or return what it writes",
+            )  # fmt: skip
+        values = leaf.program("state").run(*inputs) if changes.used() else ()
+        result = run(leaf, inputs)
+        written = dict(zip(changes.used(), values, strict=True))
+        given = trees.unflatten(call.structure, call.leaves)
+        changes.carry_out(given, written, function.__tracer_function__, call.leaves, False)
+        return result
+
+    return run_and_write
 
 
 def trace_again(

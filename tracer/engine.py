@@ -101,7 +101,10 @@ def _changed(
     values = leaf.program("changes").run(*inputs)
     assert leaf.trace.changes is not None
     values = leaf.trace.aliased(values, inputs)
-    return leaf.trace.changes.carry_out(given, values, function, leaves)
+    result = leaf.trace.changes.carry_out(given, values, function, leaves)
+    if leaf.trace.changes.result is None:
+        return leaf.trace.outputs(values[: len(leaf.trace.graph.outputs)])
+    return result
 
 
 def value_and_grad(
@@ -138,7 +141,7 @@ def value_and_grad(
             wrt = selected.wrt(trace)
             results = finish(_run(leaf, kind, wrt, inputs))
             plain = kind == "value_and_grad" and not (
-                trace.formatted or leaf.interpreted or leaf.makes
+                trace.formatted or leaf.interpreted or leaf.makes or trace.changes
             )
             if flat is not None and plain and is_flat(call_, args, flat[1]):
                 program = leaf.program(kind, wrt)

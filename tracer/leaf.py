@@ -35,6 +35,7 @@ from tracer.transforms.tape import NotKept, Tape
 TRANSFORMS: dict[str, Callable[[CalcGraph, tuple[int, ...]], CalcGraph]] = {
     "forward": lambda graph, wrt: graph,
     "changes": lambda graph, wrt: graph,  # with what is put into the caller's containers
+    "state": lambda graph, wrt: graph,  # only what is put into objects from outside
     "value_and_grad": lambda graph, wrt: reverse(graph, wrt, "ones"),
     "vjp": reverse,
     "jvp": forward,
@@ -95,7 +96,7 @@ class Leaf:
             return lower(reverse(self.trace.graph, wrt, seed, recorded=False))
         if self.interpreted:
             return self._transformed(kind, wrt)
-        numerics = "exact" if kind in ("forward", "changes") else self.numerics
+        numerics = "exact" if kind in ("forward", "changes", "state") else self.numerics
         return without_recompute(optimise(self._transformed(kind, wrt), numerics=numerics))
 
     def _transformed(self, kind: str, wrt: tuple[int, ...]) -> CalcGraph:
@@ -104,7 +105,12 @@ class Leaf:
     def recordable(self, kind: str, wrt: tuple[int, ...] = ()) -> CalcGraph:
         """The graph as it may be differentiated further: with calls, custom rules and stops."""
         trace = self.trace
-        whole = trace.changes.graph if kind == "changes" and trace.changes else trace.graph
+        whole = trace.graph
+        if trace.changes is not None and kind in ("changes", "state"):
+            whole = trace.changes.graph
+        if trace.changes is not None and kind == "state":
+            written = [whole.outputs[number] for number in trace.changes.used()]
+            whole = whole.replace(outputs=written, roles={"value": len(written)})
         return TRANSFORMS[kind](whole, wrt)
 
     def partition(self, wrt: tuple[int, ...]) -> Partition:
@@ -184,6 +190,8 @@ class Leaf:
         for holds in self.conditions:
             if not holds(function, leaves):
                 return None
+        if self.trace.changes is not None and not self.trace.changes.holds(function, leaves):
+            return None
         values = [leaves[number] for number in self.dynamic]
         for path, spec in self.captures:
             value = path.read(function, leaves)

@@ -68,7 +68,7 @@ class Selection:
 
 def refuse_writes(trace: Trace) -> None:
     """A derivative with respect to what is overwritten is ambiguous."""
-    if trace.changes is not None:
+    if trace.changes is not None and trace.changes.edits:
         raise errors.ArgumentWrite(
             "The function changes a dict, list or object that it is given, so it has no "
             "derivative.",

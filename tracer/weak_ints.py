@@ -24,6 +24,7 @@ from tracer.graph.evaluate import evaluate
 from tracer.leaf import Leaf
 from tracer.passes.rebuild import is_pure
 from tracer.recording.buffers import overlap
+from tracer.recording.state import Saved, rows_of
 from tracer.recording.trace import Trace, private_copy
 
 BRANCHES = 8  # so many outcomes of conditions on it, and each value has its own program again
@@ -134,6 +135,10 @@ def _results(function: Callable[..., Any], call: Call, trace: Trace) -> Any:
         result = trace.outputs(trace.aliased(evaluate(trace.graph, inputs), inputs))
     else:
         values = trace.aliased(evaluate(trace.changes.graph, inputs), inputs)
+        saved = Saved(trace.changes.places, function, own)
+        before = saved.now()
         result = trace.changes.carry_out(given, values, function, own)
+        result = result, rows_of(saved.now())
+        saved.fill(before)
     leaves, structure = trees.flatten((result, given))
     return structure, [exact_key(leaf) for leaf in leaves]

@@ -12,7 +12,7 @@ from __future__ import annotations
 import array
 import functools
 import operator
-from collections import OrderedDict, deque
+from collections import OrderedDict, defaultdict, deque
 from dataclasses import dataclass
 from types import BuiltinFunctionType, FunctionType, MappingProxyType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any
@@ -28,9 +28,10 @@ from tracer.recording.active import leak
 from tracer.recording.calls import contains_tensor
 from tracer.recording.contents import ROWS, TABLES, globals_of
 from tracer.recording.contents import contents as all_contents
-from tracer.recording.identity import Identities, Itself, Relation
+from tracer.recording.identity import Identities
 from tracer.recording.loads import MONITOR
 from tracer.recording.paths import MISSING, Path, plain_function
+from tracer.recording.state import State
 from tracer.recording.streams import STREAMS
 from tracer.recording.tensor import TracedTensor
 from tracer.recording.whereabouts import is_library
@@ -56,6 +57,18 @@ class Condition:
     def holds(self, function: Any, leaves: list[Any]) -> bool:
         value = self.path.read(function, leaves)
         return bool((contents(value) if self.deep else fingerprint(value)) == self.expected)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kind:
+    """The program holds while a container of this class is there: no more of it was read."""
+
+    path: Path
+    expected: type
+    deep: bool = False
+
+    def holds(self, function: Any, leaves: list[Any]) -> bool:
+        return type(self.path.read(function, leaves)) is self.expected
 
 
 def contents(value: Any) -> Any:
@@ -164,6 +177,8 @@ def _made_by_library(function: FunctionType) -> tuple:
     return tuple(cells)
 
 
+PARTED = (list, dict, OrderedDict, defaultdict, deque)  # their items have paths of their own
+BOUND = 2**63
 CONTAINERS = (*ROWS, *TABLES, set, frozenset, array.array, bytearray)
 NUMERIC = (float, complex, np.generic, np.ndarray)
 
@@ -184,9 +199,9 @@ class Captures:
     def __init__(self, recorder: Recorder):
         self.recorder = recorder
         self.lifted: dict[tuple, tuple[Path, TracedTensor, Node]] = {}
-        self.conditions: dict[tuple, Condition | Relation | Itself] = {}
+        self.conditions: dict[tuple, Any] = {}
         self.paths: dict[int, tuple[Any, Path]] = {}
-        self.before: dict[tuple, Condition] = {}  # what stood where the function has counted
+        self.state = State(self)
         self.classes: set[Any] = set()  # that were defined during the trace
         self.classes_counted: set[Any] = set()  # whose special methods were called unseen
         self.rebuilt: dict[int, tuple[Any, Any]] = {}  # by id: callables made anew for the trace
@@ -197,6 +212,7 @@ class Captures:
         """Let go of the caller's objects: until the garbage is collected, nothing else does."""
         self.paths, self.lifted, self.rebuilt, self.copies = {}, {}, {}, []
         self.identities = Identities(self)
+        self.state.forget()
 
     def path_of(self, value: Any) -> Path | None:
         """A path that led to this very object before."""
@@ -213,35 +229,55 @@ class Captures:
         self.identities.leads(value, path)
         if first is not path and not isinstance(value, IDENTICAL):
             self.identities.meet(value, first, path)
+        self.state.meet(value, first)
 
-    def take(self, value: Any, path: Path | None, deep: bool = False) -> Any:
+    def take(
+        self, value: Any, path: Path | None, deep: bool = False, part: bool = False
+    ) -> Any:  # fmt: skip
         """A value that user code reads through ``path``: lifted, guarded or left as it is.
 
-        ``deep`` says that a container is used as it is, not item by item.
+        ``deep`` says that a container is used as it is, not item by item; ``part`` that only a
+        part of it will be read, or that something is put into it.
         """
         if path is None or isinstance(value, TracedTensor) or not self._is_open():
             return value
         key = path.key()
-        if key in self.before:
-            self.conditions.setdefault(key, self.before[key])
-            return value
         if isinstance(value, (*NUMERIC, *STREAMS)):
             return self._lift(plain_array(value), path)
         deep = deep and isinstance(value, CONTAINERS)
         known = self.conditions.get(key)
-        if known is None or (deep and not known.deep):
-            expected = contents(value) if deep else fingerprint(value)
-            self.conditions[key] = Condition(path, expected, deep)
+        part = part and type(value) in PARTED
+        if part and known is None:
+            self.conditions[key] = Kind(path, type(value))
+        elif not part and (known is None or type(known) is Kind or (deep and not known.deep)):
+            self.conditions[key] = self._as_it_was(value, path, deep)
         if known is None or id(value) not in self.paths:
             self.know(value, path)
         return value
 
-    def overwritten(self, path: Path, value: Any) -> None:
-        """The function puts another value where this one was: to read it there is state."""
+    def _as_it_was(self, value: Any, path: Path, deep: bool) -> Condition:
+        """The condition that a value is what it was before the function wrote to it."""
+        held = self.state.of(value)
+        if held is None or not held.changed() or held.kind == "attr":
+            return Condition(path, contents(value) if deep else fingerprint(value), deep)
+        before = held.as_it_was()
+        return Condition(path, contents(before) if deep else fingerprint(before), deep)
+
+    def exactly(self, path: Path, value: Any) -> None:
+        """The program holds while what is at ``path`` is as it was before the function ran."""
         key = path.key()
-        held = self.before.setdefault(key, Condition(path, fingerprint(value)))
-        if key in self.lifted:
-            self.conditions.setdefault(key, held)
+        known = self.conditions.get(key)
+        deep = not isinstance(value, CONTAINERS)
+        if key not in self.lifted and (known is None or type(known) is Kind):
+            self.conditions[key] = self._as_it_was(value, path, deep)
+
+    def counted(self, value: int, path: Path) -> Any:
+        """An int that the function reads in order to write it: an input of the program."""
+        key = path.key()
+        if key in self.conditions or not self._is_open() or not -BOUND <= value < BOUND:
+            return self.take(value, path)
+        self.recorder.weak_ints = True
+        return self._lift(value, path)
 
     def _is_open(self) -> bool:
         return not self.recorder.closed
@@ -273,15 +309,23 @@ class Captures:
     def unpack(self, value: Any) -> Any:
         """A container at a known path whose numbers are lifted; others as they are."""
         path = self.path_of(value)
-        if path is None or (path.root == "globals" and not path.steps) or contains_tensor(value):
+        if path is None or (path.root == "globals" and not path.steps):
+            return value
+        if contains_tensor(value) and self.state.of(value) is None:
             return value
         if type(value) in (list, tuple, deque):
             self.take(value, path)
-            items = [self._part(v, path.then("item", i)) for i, v in enumerate(value)]
+            items = [
+                v if self.state.is_new(value, i, v) else self._part(v, path.then("item", i))
+                for i, v in enumerate(value)
+            ]
             return self._copied(items if type(value) is list else type(value)(items), path)
         if type(value) in (dict, OrderedDict, MappingProxyType):
             self.take(value, path)
-            items = {k: self._part(v, path.then("item", k)) for k, v in value.items()}
+            items = {
+                k: v if self.state.is_new(value, k, v) else self._part(v, path.then("item", k))
+                for k, v in value.items()
+            }
             return self._copied(OrderedDict(items) if type(value) is OrderedDict else items, path)
         if isinstance(value, CONTAINERS):
             self.take(value, path, True)

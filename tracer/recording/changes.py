@@ -22,9 +22,11 @@ from tracer import errors, trees
 from tracer.graph.calcgraph import CalcGraph
 from tracer.marks import own
 from tracer.ops.originals import original_of
-from tracer.recording.active import leak
+from tracer.recording.active import ACTIVE, leak
 from tracer.recording.containers import ABSENT, TABLES, Containers, field_names, items_of
 from tracer.recording.escapes import refuse_untraced
+from tracer.recording.paths import Path
+from tracer.recording.state import Place, find
 from tracer.recording.tensor import TracedTensor
 from tracer.recording.text import TracedText
 
@@ -80,28 +82,57 @@ class Changes:
     made : tuple of Made
         Containers that the function has made and put into the caller's, or returned.
     result : Recipe
+    places : tuple of Place
+        What becomes of objects and variables from outside.
+    apart : tuple of Path
+        The ways to other objects, none of which is one that is written to.
     graph : CalcGraph
         The trace's graph, with all values that are put somewhere among its outputs.
     """
 
     edits: tuple[Edit, ...]
     made: tuple[Made, ...]
-    result: Recipe
+    result: Recipe | None  # None: as `Trace.outputs` makes it
+    places: tuple[Place, ...]
+    apart: tuple[Path, ...]
     graph: CalcGraph
 
+    def holds(self, function: Any, leaves: list[Any]) -> bool:
+        """Whether what is written to is there, and no two of it are one object."""
+        return find(self.places, self.apart, function, leaves) is not None
+
+    def used(self) -> tuple[int, ...]:
+        """Which outputs of ``graph`` are written somewhere."""
+        found: dict[int, None] = {}
+        recipes = [recipe for place in self.places for _, recipe in place.sets]
+        seen: set[int] = set()
+        while recipes:
+            recipe = recipes.pop()
+            if recipe is None:
+                continue
+            if recipe.kind == "output":
+                found[recipe.what] = None
+            elif recipe.kind == "new" and recipe.what not in seen:
+                seen.add(recipe.what)
+                recipes += self.made[recipe.what].items
+        return tuple(sorted(found))
+
     def carry_out(
-        self, arguments: Any, values: Sequence[Any], function: Any, leaves: list[Any]
-    ) -> Any:
-        """Change the caller's containers; the result.
+        self, arguments: Any, values: Any, function: Any, leaves: list[Any],
+        returns: bool = True,
+    ) -> Any:  # fmt: skip
+        """Change the caller's containers and objects; the result.
 
         Parameters
         ----------
         arguments : tuple of args and kwargs
             Those of the call, with its own containers.
-        values : sequence
-            The outputs of ``graph``.
+        values : sequence or dict
+            The outputs of ``graph``, by their numbers.
         function, leaves
             Where captured objects are found.
+        returns : bool
+            Whether the result is asked for.
         """
         containers = list(trees.containers(arguments))
         own = trees.flatten(arguments)[0]
@@ -124,7 +155,11 @@ class Changes:
             return done[what]
 
         ready = [[None if r is None else have(r) for r in edit.items] for edit in self.edits]
-        result = have(self.result)
+        things = find(self.places, (), function, leaves) or []
+        fresh = [[None if r is None else have(r) for _, r in place.sets] for place in self.places]
+        result = have(self.result) if returns and self.result is not None else None
+        for place, thing, items in zip(self.places, things, fresh, strict=True):
+            place.write(thing, items)
         for edit, items in zip(self.edits, ready, strict=True):
             _change(containers[edit.number], edit, items)
         return result
@@ -169,7 +204,9 @@ def _change(container: Any, edit: Edit, items: list[Any]) -> None:
 
 
 # -- what a trace has changed ---------------------------------------------------------------------
-Parts = tuple[tuple[Edit, ...], tuple[Made, ...], Recipe]
+Parts = tuple[
+    tuple[Edit, ...], tuple[Made, ...], Recipe | None, tuple[Place, ...], tuple[Path, ...]
+]
 
 
 def written_down(
@@ -193,12 +230,14 @@ def written_down(
             errors.CaptureMutationError,
         )
     changed = given.changed()
-    if not changed:
-        return everything, None
     writer = Writer(given, everything, captures)
+    places = captures.state.edits(writer) if captures.recorder.enclosing is None else ()
+    if not changed and not places:
+        return everything, None
     edits = tuple([writer.edit(number) for number in changed])
-    found = writer.recipe(result)
-    return everything, (edits, tuple(writer.made), found)
+    found = writer.recipe(result) if changed else writer.attempt(result)
+    apart = captures.state.apart(places)
+    return everything, (edits, tuple(writer.made), found, places, apart)
 
 
 class Writer:
@@ -220,6 +259,10 @@ class Writer:
                 self.known[id(leaf)] = Recipe("twice" if twice else "leaf", number)
         for number, container in enumerate(given.all):
             self.known[id(container)] = Recipe("container", number)
+        self.is_outermost = captures.recorder is ACTIVE.get()
+        for path, tensor, _ in captures.lifted.values() if self.is_outermost else ():
+            if tensor._buffer is None or not tensor._buffer.version:
+                self.known[id(tensor)] = Recipe("path", path)
 
     def recipe(self, value: Any) -> Recipe:
         """Where a value is to be had in later calls.
@@ -241,12 +284,13 @@ class Writer:
             return known
         self.kept.append(value)
         if isinstance(value, TracedTensor):
+            self._refuse_inner(value)
             self.outputs.append(value)
             return self._know(value, Recipe("output", len(self.outputs) - 1))
         if isinstance(value, TracedText):
             raise leak(
-                "The text of a traced value was put into an argument; it would be the same in "
-                "every call.",
+                "The text of a traced value was put into an object outside; it would be the same "
+                "in every call.",
                 "put the value itself there", errors.CaptureMutationError,
             )  # fmt: skip
         refuse_untraced([value])
@@ -257,6 +301,26 @@ class Writer:
             return self._know(value, Recipe("path", path))
         return self._made(value)
 
+    def attempt(self, result: Any) -> Recipe | None:
+        """The recipe of a result; None if it is one that is made of its leaves alone."""
+        recorder, count, made = self.captures.recorder, len(self.outputs), len(self.made)
+        leaked, known = recorder.leaked, dict(self.known)
+        try:
+            return self.recipe(result)
+        except errors.CaptureMutationError:
+            recorder.leaked = leaked
+            self.known = known
+            del self.outputs[count:], self.made[made:]
+            return None
+
+    def _refuse_inner(self, tensor: TracedTensor) -> None:
+        if self.is_outermost and tensor._recorder is not self.captures.recorder:
+            raise leak(
+                "A value of a derivative, a loop or a checkpoint was put into an object outside.",
+                "return it, and put it there outside of the inner function",
+                errors.CaptureMutationError,
+            )  # fmt: skip
+
     def _know(self, value: Any, recipe: Recipe) -> Recipe:
         self.known[id(value)] = recipe
         return recipe
@@ -266,12 +330,12 @@ class Writer:
         structure = trees.opened(value)
         if structure is None or (is_dataclass(kind) and len(items_of(value)) != len(structure[0])):
             raise leak(
-                f"The function put a new {kind.__name__} into an argument.",
+                f"The function put a new {kind.__name__} into an object outside.",
                 "return it instead: it would be one and the same in all calls",
                 errors.CaptureMutationError,
             )
         keys, items, data = structure
-        _refuse_keys(keys)
+        self.refuse_keys(keys)
         number = len(self.made)
         self.made.append(Made(kind, data, keys, ()))
         recipe = self._know(value, Recipe("new", number))
@@ -297,7 +361,7 @@ class Writer:
             keys.append(key)
             stays = kept.get(key, ABSENT) is item
             items.append(None if stays else self.recipe(item))
-        _refuse_keys(keys)
+        self.refuse_keys(keys)
         if is_dataclass(type(container)) and not set(keys) <= set(field_names(type(container))):
             raise leak(
                 f"The function gave a {type(container).__name__} an attribute that is no field.",
@@ -305,12 +369,13 @@ class Writer:
             )  # fmt: skip
         return Edit(number, tuple(keys), tuple(items))
 
-
-def _refuse_keys(keys: Sequence[Any]) -> None:
-    """Keys are parts of the program: none may depend on a traced value."""
-    for key in keys:
-        if isinstance(key, (TracedText, TracedTensor)):
-            raise leak(
-                "A key of a dict was made of a traced value; it would be the same in every call.",
-                "use a key that does not depend on it", errors.CaptureMutationError,
-            )  # fmt: skip
+    @staticmethod
+    def refuse_keys(keys: Sequence[Any]) -> None:
+        """Keys are parts of the program: none may depend on a traced value."""
+        for key in keys:
+            if isinstance(key, (TracedText, TracedTensor)):
+                raise leak(
+                    "A key of a dict was made of a traced value; it would be the same in every "
+                    "call.",
+                    "use a key that does not depend on it", errors.CaptureMutationError,
+                )  # fmt: skip

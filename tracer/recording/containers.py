@@ -34,16 +34,16 @@ class Containers:
         self.all = list(trees.containers(arguments))
         self.before = [items_of(container) for container in self.all]
         self.leaves = leaves
-        self.own = [(leaf, _copied(leaf)) for leaf in leaves if isinstance(leaf, OWN)]
+        self.own = [(leaf, copied(leaf)) for leaf in leaves if isinstance(leaf, OWN)]
 
     def put_back(self) -> Any:
         """Undo what was done to the caller's own containers; the first that was changed."""
         first = None
         for container, before in self.own:
-            now = _copied(container)
+            now = copied(container)
             if type(now) is not type(before) or not _same_items(now, before):
                 first = container if first is None else first
-                _refill(container, before)
+                refill(container, before)
         return first
 
     def changed(self) -> list[int]:
@@ -61,10 +61,10 @@ def is_shared(arguments: Any) -> bool:
     return len(set(found)) < len(found)
 
 
-def _copied(container: Any) -> Any:
+def copied(container: Any) -> Any:
     """What is in a container that is no tree."""
     if isinstance(container, (UserDict, UserList)):
-        return _copied(container.data)
+        return copied(container.data)
     if isinstance(container, dict):
         return dict(container)
     if isinstance(container, (bytearray, array.array)):
@@ -78,9 +78,9 @@ def _same_items(now: Any, before: Any) -> bool:
     return _same(before, now)
 
 
-def _refill(container: Any, before: Any) -> None:
+def refill(container: Any, before: Any) -> None:
     if isinstance(container, (UserDict, UserList)):
-        _refill(container.data, before)
+        refill(container.data, before)
     elif isinstance(container, dict):
         dict.clear(container)
         dict.update(container, before)

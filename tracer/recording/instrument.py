@@ -38,6 +38,8 @@ from tracer.recording.quick import UNUSUAL, looked_up, operation
 from tracer.recording.random_hooks import random_call
 from tracer.recording.reflection import environment
 from tracer.recording.scipy_hooks import hooked
+from tracer.recording.stores import Attributes, grown, method_that_writes, moved, written_to
+from tracer.recording.stores import called as called_to_write
 from tracer.recording.substitutes import loaded, substitute
 from tracer.recording.tensor import TracedScalar, TracedTensor
 from tracer.recording.text import (
@@ -54,7 +56,6 @@ from tracer.recording.unsourced import watch
 from tracer.recording.variables import READERS, asked, referent, variable
 from tracer.recording.whereabouts import is_users
 
-COUNTERS = frozenset({int, float, complex, bool, str, bytes, tuple, type(None)})
 MEMBERS = frozenset({FunctionType, property, staticmethod, classmethod})
 READ: dict[str, Any] = {"attr": getattr, "item": operator.getitem}
 
@@ -77,6 +78,7 @@ class Monitor:
             zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
         )
         self.path = path
+        captures.state.assigns(function, self._path)
         self.callees: dict[int, tuple[Any, Any]] = {}  # of NumPy's own functions
         self.loads: dict[str, tuple[Any, Any, Any]] = {}  # of modules: module, value, what to use
 
@@ -95,8 +97,10 @@ class Monitor:
             return value
         if is_library_module(value):
             return value
+        if self.captures.state.is_assigned(*self._place(name)):
+            return hooked(loaded(value))
         path = self._path(name)
-        taken = self.captures.take(value, path, deep)
+        taken = self.captures.take(value, path, deep, not deep)
         hook = _names_beside(value).get(own(value, "__name__", ""))
         if hook is not None and original_of(hook) is value:
             return hook  # bound by `from numpy import zeros` before the trace
@@ -123,6 +127,8 @@ class Monitor:
             raise
         if isinstance(owner, TracedTensor) or is_library_module(owner):
             return loaded(value)
+        if self._was_written(owner, name, value):
+            return loaded(value)
         if isinstance(owner, types.FunctionType) and name not in (*vars(owner), "__dict__"):
             return loaded(value)
         if isinstance(owner, types.ModuleType) and name == "__dict__":
@@ -130,13 +136,24 @@ class Monitor:
         if isinstance(owner, types.ModuleType):
             held = name in vars(owner)  # others come from a module's __getattr__, or its class
             path = Path("globals", vars(owner)) if held else Path("globals", owner)
-            return self.captures.take(value, path.then("name" if held else "attr", name), deep)
+            path = path.then("name" if held else "attr", name)
+            return self.captures.take(value, path, deep, not deep)
         path = self.captures.path_of(owner)
         if path is not None and isinstance(value, types.BuiltinMethodType):
             return self._method_of(owner, name, value, path)
         if path is None:
             return self._of_class(owner, name, value, deep)
-        return self.captures.take(value, path.then("attr", name), deep)
+        return self.captures.take(value, path.then("attr", name), deep, not deep)
+
+    def _was_written(self, owner: Any, name: str, value: Any) -> bool:
+        """Whether the function itself has put there what is read."""
+        state = self.captures.state
+        if isinstance(owner, types.ModuleType):
+            return state.is_assigned(vars(owner), name)
+        if state.is_new(owner, name, value):
+            return True
+        home, _ = class_member(owner, name)
+        return home is not None and state.is_new(home, name, value)
 
     def _of_class(self, owner: Any, name: str, value: Any, deep: bool) -> Any:
         """An attribute of an object that no path leads to: its class may hold it."""
@@ -176,13 +193,16 @@ class Monitor:
 
     def _method_of(self, owner: Any, name: str, method: Any, path: Path) -> Any:
         """A container's own method: what it gives is captured as if it were read by key."""
+        writes = method_that_writes(self, owner, name)
+        if writes is not None:
+            return writes
         table = type(owner) in (dict, OrderedDict, types.MappingProxyType)
         if table and name == "get":
             return functools.partial(self._got, owner)
         if table and name in ("items", "values", "copy"):
             return getattr(self.captures.unpack(owner), name)
-        if isinstance(owner, CONTAINERS) and name not in ("keys", "append"):
-            self.captures.take(owner, path, True)
+        if isinstance(owner, CONTAINERS) and name != "append":
+            self.captures.take(owner, path, name != "keys")
         return method
 
     def _got(self, owner: Any, key: Any, default: Any = None) -> Any:
@@ -213,8 +233,10 @@ class Monitor:
             raise
         if not isinstance(owner, np.ndarray) and is_key(key):
             path = self.captures.path_of(owner)
+            if path is not None and self.captures.state.is_new(owner, key, value):
+                return moved(self.captures, owner, value)
             if path is not None:
-                return self.captures.take(value, path.then("item", key), deep)
+                return self.captures.take(value, path.then("item", key), deep, not deep)
         return value
 
     def values(self, value: Any) -> Any:
@@ -253,6 +275,9 @@ class Monitor:
         return known[1]
 
     def _callee(self, function: Any) -> Any:
+        writes = called_to_write(self, function)
+        if writes is not None:
+            return writes
         if id(function) in READERS:
             return functools.partial(asked, self, function)
         if type(own(function, "__self__")) is str:
@@ -286,19 +311,46 @@ class Monitor:
             return found
         return protocols.binary(self, protocols.BINARY, name, left, right)
 
+    # -- what the function writes ---------------------------------------------------------------
+    def attributes(self, owner: Any) -> Attributes:
+        """``owner``, whose attributes are set by their names."""
+        return Attributes(self, owner)
+
+    def items(self, owner: Any) -> Any:
+        """``owner``, whose items are about to be set."""
+        return owner if isinstance(owner, TracedTensor) else written_to(self, owner)
+
     def augmented(self, name: str, kind: str, owner: Any, key: Any, value: Any) -> Any:
         """``owner.key += value``, of what may live outside of the function.
 
-        A counter may count; who reads it later in the trace depends on how often it ran.
+        An int that counts is an input of the program.
         """
         operate = getattr(operator, f"i{name}")
         now = owner if kind == "name" else READ[kind](owner, key)
-        if type(now) not in COUNTERS:
-            return operate(getattr(self, kind)(owner, key), value)
-        path = self._path(key) if kind == "name" else self.captures.path_of(owner)
-        if path is not None:
-            self.captures.overwritten(path if kind == "name" else path.then(kind, key), now)
-        return operate(now, value)
+        if type(now) is list and name == "add" and self.captures.state.of(now) is not None:
+            return grown(self, now, value)
+        if type(now) is not int:
+            return operate(self._now(kind, owner, key), value)
+        if kind == "name":
+            fresh = self.captures.state.is_assigned(*self._place(key))
+            path = self._path(key)
+        else:
+            known = self.captures.path_of(owner)
+            fresh = known is None or self._is_fresh(kind, owner, key, now)
+            path = None if known is None else known.then(kind, key)
+        return operate(now if fresh or path is None else self.captures.counted(now, path), value)
+
+    def _now(self, kind: str, owner: Any, key: Any) -> Any:
+        return self.name(owner, key) if kind == "name" else getattr(self, kind)(owner, key)
+
+    def _is_fresh(self, kind: str, owner: Any, key: Any, now: Any) -> bool:
+        if kind == "attr":
+            return self._was_written(owner, key, now)
+        return self.captures.state.is_new(owner, key, now)
+
+    def _place(self, name: str) -> tuple[Any, str]:
+        """Where a variable is kept: a cell, or a module's dict."""
+        return (self.cells[name], "") if name in self.cells else (self.globals, name)
 
     def _path(self, name: str) -> Path:
         """Where a global or closure variable is found again."""

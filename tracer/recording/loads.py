@@ -171,13 +171,18 @@ class _Loads(ast.NodeTransformer):
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         node.attr = self._mangled(node.attr)
         node.value = self._shallow(self.visit(node.value))
-        if not isinstance(node.ctx, ast.Load):
-            return node
+        if not isinstance(node.ctx, ast.Load):  # monitor.attributes(owner)["name"] = value
+            name = ast.copy_location(ast.Constant(node.attr), node)
+            place = self._call(node, "attributes", node.value)
+            return ast.copy_location(ast.Subscript(place, name, node.ctx), node)
         return self._call(node, "attr", node.value, ast.Constant(node.attr))
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
         self.generic_visit(node)
-        if not isinstance(node.ctx, ast.Load) or isinstance(node.slice, ast.Slice):
+        if not isinstance(node.ctx, ast.Load):
+            node.value = self._call(node.value, "items", self._shallow(node.value))
+            return node
+        if isinstance(node.slice, ast.Slice):
             return node
         node.value = self._shallow(node.value)
         if isinstance(node.slice, ast.Tuple) and any(

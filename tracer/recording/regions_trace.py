@@ -21,6 +21,7 @@ from tracer.graph.spec import ArraySpec, scalar_spec
 from tracer.ops import registry
 from tracer.recording.instrument import instrumented
 from tracer.recording.recorder import Recorder, run_user_function
+from tracer.recording.state import Since
 from tracer.recording.tensor import TracedTensor
 
 NUMBERS = (np.ndarray, np.generic, bool, int, float, complex)
@@ -84,6 +85,7 @@ def trace_body(
     inner.enclosing = recorder
     fresh = [inner.argument(v.copy() if isinstance(v, np.ndarray) else v, name)
              for v, name in zip(examples, names, strict=True)]  # fmt: skip
+    since = Since(inner.captures.state) if inner.captures is not None else None
     try:
         with inner.recording():
             seen = function
@@ -97,9 +99,13 @@ def trace_body(
             count = len(carry) or len(leaves)
             outputs = _apart(inner, [inner.tensor(leaf) for leaf in leaves], held, count)
             graph = inner.graph(outputs)
+        if since is not None and since.changed():
+            raise NoRegion
     except (CarryMismatch, BranchMismatch):
         raise
     except Exception as error:
+        if since is not None:
+            since.undo()
         raise NoRegion from error
     draws = not all(map(is_pure, graph.order))
     if draws or graph.guards or not all(spec.is_static for o in graph.outputs for spec in o.specs):

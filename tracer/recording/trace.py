@@ -33,6 +33,7 @@ from tracer.recording.instrument import instrumented
 from tracer.recording.kept import Kept, can_be_kept
 from tracer.recording.paths import Path, plain_function
 from tracer.recording.recorder import Recorder, run_user_function
+from tracer.recording.state import Since
 from tracer.recording.streams import STREAMS
 from tracer.recording.substitutes import substitute
 from tracer.recording.tensor import TracedTensor
@@ -179,6 +180,7 @@ def trace_function(
     args, kwargs = trees.unflatten(structure, placed)
     captures.identities.given.append((args, kwargs))
     given = Containers((args, kwargs), placed)
+    since = Since(captures.state) if recorder.enclosing is not None else None
     try:
         with recorder.recording():
             result = run_user_function(substitute(instrumented(function, captures)), args, kwargs)
@@ -186,6 +188,8 @@ def trace_function(
             flat, out_structure = trees.flatten(result)
             refuse_untraced(flat)
             captures.refuse_written()
+            if since is not None:
+                since.refuse()
             outputs, fixed = _outputs(recorder, flat)
             everything, parts = written_down(given, result, outputs, captures)
             graph = recorder.graph(everything)
@@ -204,9 +208,14 @@ def trace_function(
                 "pass a copy of one of them",
             ) from error  # fmt: skip
         _give_up(recorder)
+        if recorder.enclosing is None and not weak:  # it happened, as in plain code
+            captures.state.settle()
+            captures.state.forget()
         raise
     finally:
         given.put_back()
+        if recorder.enclosing is None:
+            captures.state.put_back()
     own = captures if recorder.enclosing is None else Captures(recorder)
     seen = [tensor._value for tensor in outputs]
     found = _arranged(graph, recorder, own, dynamic, out_structure, fixed, seen)

@@ -34,11 +34,13 @@ class Conditions(Captures):
     def __init__(self, captures: Captures):
         self.__dict__ = captures.__dict__
 
-    def take(self, value: Any, path: Path | None, deep: bool = False) -> Any:
+    def take(
+        self, value: Any, path: Path | None, deep: bool = False, part: bool = False
+    ) -> Any:  # fmt: skip
         if path is not None and isinstance(value, (float, complex, np.generic)):
             self.condition(path, value)
             return value
-        return super().take(value, path, deep)
+        return super().take(value, path, deep, part)
 
 
 class Call:
