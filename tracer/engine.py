@@ -90,7 +90,7 @@ def call(function: TracedFunction, args: tuple, kwargs: dict[str, Any]) -> Any:
 def _outputs(leaf: Leaf, inputs: list[Any]) -> Any:
     values: Any = leaf.once((), inputs)
     if values is None:
-        values = leaf.program("forward").run(*inputs)
+        values = leaf.program("places" if leaf.trace.whole else "forward").run(*inputs)
     return leaf.trace.outputs(leaf.trace.aliased(values, inputs))
 
 

@@ -36,6 +36,7 @@ TRANSFORMS: dict[str, Callable[[CalcGraph, tuple[int, ...]], CalcGraph]] = {
     "forward": lambda graph, wrt: graph,
     "changes": lambda graph, wrt: graph,  # with what is put into the caller's containers
     "state": lambda graph, wrt: graph,  # only what is put into objects from outside
+    "places": lambda graph, wrt: graph,  # with the indices of views of written arguments
     "value_and_grad": lambda graph, wrt: reverse(graph, wrt, "ones"),
     "vjp": reverse,
     "jvp": forward,
@@ -96,7 +97,7 @@ class Leaf:
             return lower(reverse(self.trace.graph, wrt, seed, recorded=False))
         if self.interpreted:
             return self._transformed(kind, wrt)
-        numerics = "exact" if kind in ("forward", "changes", "state") else self.numerics
+        numerics = "exact" if kind in ("forward", "changes", "state", "places") else self.numerics
         return without_recompute(optimise(self._transformed(kind, wrt), numerics=numerics))
 
     def _transformed(self, kind: str, wrt: tuple[int, ...]) -> CalcGraph:
@@ -111,6 +112,8 @@ class Leaf:
         if trace.changes is not None and kind == "state":
             written = [whole.outputs[number] for number in trace.changes.used()]
             whole = whole.replace(outputs=written, roles={"value": len(written)})
+        if trace.whole is not None and kind == "places":
+            whole = trace.whole
         return TRANSFORMS[kind](whole, wrt)
 
     def partition(self, wrt: tuple[int, ...]) -> Partition:
@@ -174,7 +177,7 @@ class Leaf:
         """
         if not self.trace.kept:
             return None
-        kept, graph = self.trace.kept.pop(), self.trace.graph
+        kept, graph = self.trace.kept.pop(), self.trace.whole or self.trace.graph
         try:
             return relayed(finished)(graph, kept, inputs, wrt, seeds)
         except NotKept:

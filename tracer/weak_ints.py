@@ -132,7 +132,8 @@ def _results(function: Callable[..., Any], call: Call, trace: Trace) -> Any:
         return None
     given = trees.unflatten(call.structure, own)
     if trace.changes is None:
-        result = trace.outputs(trace.aliased(evaluate(trace.graph, inputs), inputs))
+        values: Any = evaluate(trace.whole or trace.graph, inputs)
+        result = trace.outputs(trace.aliased(values, inputs))
     else:
         values = trace.aliased(evaluate(trace.changes.graph, inputs), inputs)
         saved = Saved(trace.changes.places, function, own)

@@ -203,6 +203,38 @@ FOUND = {
         ("vector", "column", "scalar"),
         "np.add.at(y, np.argmax(x), complex(z).real)\nreturn y * x",
     ),
+    "views of a written argument at traced places": (
+        ("matrix",),
+        "x += 1\nk = np.argmax(x[0])\nt = x[np.argmax(x[:, 0])]\nt *= 2\n"
+        "return x, t[::2], x[:, k], {'row': x[k][:2], 'column': x.T[np.argmin(x[1])]}",
+    ),
+    "a view of a written argument is put into a list at a traced place": (
+        ("matrix", "nested"),
+        "x *= 2\ny['deep'].append(x[np.argmax(x[:, 0])])\nreturn x[np.argmin(x[0])]",
+    ),
+    "a written argument is broadcast beside others": (
+        ("vector", "matrix"),
+        "x *= 2\nt = np.broadcast_arrays(y + 1, x)[1]\ny[0] = 1\nreturn t, np.broadcast_arrays(y, x)",
+    ),
+    "a last row is the largest by chance": (
+        ("matrix", "column"),
+        "x[np.argmax(x[:, 0])] = x[-1]\nx[0] = x[np.argmin(x[:, 1])]\n"
+        "t, u = np.split(y, [1])\nu[np.argmax(u)] = u[-1]\nreturn x, y",
+    ),
+    "a row at a traced place keeps what was done to it": (
+        ("matrix",),
+        "x[np.argmax(x[:, 0])] *= 2\nx[np.argmin(x[:, 1]), :] -= 1\nx[np.int64(1)] += 1\n"
+        "x[np.array(1)] += 1\nx[1][np.argmax(x[1])] -= 4\nreturn x",
+    ),
+    "written arrays that run backward": (
+        ("backward", "matrix"),
+        "x[1:] *= 2\nt = (y * 2).ravel()[::-1]\nt += 1\n"
+        "return np.cbrt(x), np.exp(x), np.sinh(t), np.power(np.abs(t), t), np.log1p(t * t)",
+    ),
+    "a diagonal of an array without rows": (
+        ("column", "empty"),
+        "try:\n    y[::-1][:2] = np.einsum('ii->i', y)\nexcept ValueError:\n    x += 1\nreturn x * 2",
+    ),
     "swap of slices": (("vector", "vector"), "x[:], y[:] = y, x.copy()\nreturn x, y"),
     "three arrays in turn": (("vector", "vector", "vector"), "x[:] = y\ny[:] = z\nreturn x + y"),
 }  # fmt: skip

@@ -173,7 +173,10 @@ def einsum(params: Params, specs: Specs) -> Shapes | None:
     terms, result = einsum_terms(params.args[0], [len(shape) for shape in known])
     sizes: dict[str, Any] = {}
     for term, shape in zip(terms, known, strict=True):
+        own: dict[str, Any] = {}
         for letter, size in zip(term, shape, strict=True):
+            own[letter] = own.get(letter) or size  # NumPy takes no heed of a 0 on a diagonal
+        for letter, size in own.items():
             if sizes.get(letter, 1) == 1:
                 sizes[letter] = size
     return (tuple([sizes[letter] for letter in result]),)

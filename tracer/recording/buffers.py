@@ -66,12 +66,29 @@ class Step:
         inputs = (*self.inputs[: self.slot], source, *self.inputs[self.slot + 1 :])
         return recorder.add(self.op, inputs, self.params, spec, name, self.spelling)
 
-    def values(self, source: np.ndarray) -> np.ndarray:
-        """The view of a concrete array; other operands count by shape alone."""
-        operands: list[Any] = [np.zeros(node.spec.seen_shape) for node in self.inputs]
+    def values(self, source: np.ndarray, others: Sequence[Any] = ()) -> np.ndarray:
+        """The view of a concrete array; other operands count by shape alone, or are given."""
+        operands: list[Any] = list(others)
+        if not operands:
+            operands = [np.zeros(node.spec.seen_shape) for node in self.inputs]
         operands[self.slot] = source
         args, kwargs = self.params.fill(operands)
         return self.op.evaluate(*args, **kwargs)
+
+    @property
+    def others(self) -> tuple[Node, ...]:
+        """The operands beside the source."""
+        return (*self.inputs[: self.slot], *self.inputs[self.slot + 1 :])
+
+    @property
+    def reads_values(self) -> bool:
+        """Whether the shapes seen while tracing don't tell what is looked at."""
+        return self.picks or not all([node.spec.is_static for node in self.others])
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the other operands are the same in every call."""
+        return all([node.op is registry.CONSTANT for node in self.others])
 
     @property
     def picks(self) -> bool:

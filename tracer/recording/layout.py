@@ -3,6 +3,9 @@
 >>> t = y[:, 0]
 >>> t *= 2
 >>> t @ t  # recorded as that of np.repeat(t, 2)[::2], which has gaps too
+>>> u = y[0, ::-1]
+>>> u *= 2
+>>> np.exp(u)  # recorded as that of u[::-1].copy()[::-1], which runs backward, too
 
 Where a program makes a new version of a written view, that has none.
 """
@@ -24,10 +27,16 @@ if TYPE_CHECKING:
 BLAS = frozenset(
     "matmul dot inner vdot vecdot matvec vecmat tensordot linalg.multi_dot einsum".split()
 )  # and np.einsum, whose own loops differ as well
+VECTORISED = frozenset(
+    "exp exp2 expm1 log log2 log10 log1p cbrt sin cos tan arcsin arccos arctan sinh cosh tanh "
+    "arcsinh arccosh arctanh arctan2 power float_power".split()
+)  # several elements at once where memory runs ahead, to other last bits
 
 
 def as_laid_out(recorder: Calls, op: Op, tensors: Sequence[TracedTensor]) -> Sequence[TracedTensor]:
-    """The operands; written ones with gaps in memory as copies with gaps."""
+    """The operands; written ones with gaps in memory as copies with gaps, and so on."""
+    if op.name in VECTORISED:
+        return [_backward(recorder, t) if _runs_backward(t) else t for t in tensors]
     if op.name not in BLAS:
         return tensors
     return [_with_gaps(recorder, tensor) if _has_gaps(tensor) else tensor for tensor in tensors]
@@ -39,6 +48,20 @@ def _has_gaps(tensor: TracedTensor) -> bool:
     if buffer is None or not buffer.version or tensor._recorder.closed:
         return False
     return bool(value.ndim and value.size > 1 and value.itemsize not in value.strides[-2:])
+
+
+def _runs_backward(tensor: TracedTensor) -> bool:
+    buffer, value = tensor._buffer, tensor._value
+    if buffer is None or not buffer.version or tensor._recorder.closed:
+        return False
+    return value.ndim > 0 and value.shape[-1] > 1 and value.strides[-1] < 0
+
+
+def _backward(recorder: Calls, tensor: TracedTensor) -> TracedTensor:
+    turn: Any = (Ellipsis, slice(None, None, -1))
+    turned = recorder.call(registry.GETITEM, (tensor, turn), {}, "")
+    copied = recorder.call(registry.op_of(np.copy), (turned,), {}, "")
+    return recorder.call(registry.GETITEM, (copied, turn), {}, "")
 
 
 def _with_gaps(recorder: Calls, tensor: TracedTensor) -> TracedTensor:

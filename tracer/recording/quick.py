@@ -24,11 +24,12 @@ from tracer.ops.originals import original_of
 from tracer.recording.active import ACTIVE
 from tracer.recording.buffers import Step
 from tracer.recording.floating import ERRSTATE, TRACING
-from tracer.recording.layout import BLAS
+from tracer.recording.layout import BLAS, VECTORISED
 from tracer.recording.poison import shell
 from tracer.recording.tensor import TracedScalar, TracedTensor, is_basic
 from tracer.recording.whereabouts import Unpacked
 
+BY_LAYOUT = BLAS | VECTORISED  # what is written may lie otherwise in the program
 UNUSUAL = object()  # the general way is to be gone
 FIRST, SECOND = HOLES[:2]
 NATIVE = (np.ufunc, type(operator.add))
@@ -93,7 +94,7 @@ def quick(recorder: Any, op: Op, args: tuple[Any, ...], spelling: str) -> Any:
         if buffer is not None and (
             tensor._version != buffer.version
             or not tensor._node.specs[0].is_static
-            or (buffer.version and op.name in BLAS)
+            or (buffer.version and op.name in BY_LAYOUT)
         ):
             return UNUSUAL
         if not tensor._known:

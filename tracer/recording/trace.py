@@ -21,7 +21,8 @@ from tracer.graph.calcgraph import CalcGraph
 from tracer.marks import own
 from tracer.ops.entropy import rewind
 from tracer.recording.active import ACTIVE
-from tracer.recording.buffers import Step, overlap
+from tracer.recording.aliases import Alias, aliases_of, with_places
+from tracer.recording.buffers import overlap
 from tracer.recording.calls import refuse_type
 from tracer.recording.captures import Captures, Condition
 from tracer.recording.changes import Changes, Parts, written_down
@@ -65,8 +66,10 @@ class Trace:
         The values of the outputs while tracing, until the first call is over.
     kept : list of Kept
         What the nodes' values were while tracing, for a call that no program will serve again.
-    aliases : tuple of (output, input, steps)
+    aliases : tuple of Alias
         Outputs that are a written argument, or views of one.
+    whole : CalcGraph or None
+        The graph whose outputs end with the traced indices of such views, if there are any.
     changes : Changes or None
         What becomes of dicts, lists and objects among the arguments.
     formatted : bool
@@ -83,7 +86,8 @@ class Trace:
     formatted: bool = False
     seen: list[Any] = field(default_factory=list)
     kept: list[Kept] = field(default_factory=list)
-    aliases: tuple[tuple[int, int, tuple[Step, ...]], ...] = ()
+    aliases: tuple[Alias, ...] = ()
+    whole: CalcGraph | None = None
     changes: Changes | None = None
 
     def outputs(self, values: Sequence[Any]) -> Any:
@@ -94,35 +98,23 @@ class Trace:
         return trees.unflatten(self.structure, leaves)
 
     def aliased(self, values: Sequence[Any], inputs: Sequence[Any]) -> Sequence[Any]:
-        """Written arguments among the outputs become the caller's own arrays again."""
+        """Written arguments among the outputs become the caller's own arrays again.
+
+        ``values`` are the outputs of ``whole`` where there is one.
+        """
         if not self.aliases:
             return values
         found = list(values)
-        for number, place, steps in self.aliases:
-            if number >= len(found):
-                continue  # one that is put into an argument
-            view = inputs[place]
-            for step in steps:
-                view = step.values(view)
-            found[number] = view
+        if self.whole is not None:
+            del found[self.whole.roles["value"] :]
+        for alias in self.aliases:
+            if alias.output < len(found):  # else it is put into an argument
+                found[alias.output] = alias.view(inputs, values)
         return found
 
 
 class OverlappingWrite(errors.ArgumentWrite):
     """What a trace raised may be due to its copies of arguments, which share no memory."""
-
-
-def _aliases(
-    outputs: Sequence[TracedTensor], inputs: Sequence[Any]
-) -> tuple[tuple[int, int, tuple[Step, ...]], ...]:  # fmt: skip
-    found = []
-    for number, tensor in enumerate(outputs):
-        buffer = tensor._buffer
-        if buffer is None or not buffer.version or buffer.target not in inputs:
-            continue
-        if all([len(step.inputs) == 1 for step in tensor._steps]):
-            found.append((number, inputs.index(buffer.target), tensor._steps))
-    return tuple(found)
 
 
 def is_dynamic(leaf: Any) -> bool:
@@ -219,7 +211,8 @@ def trace_function(
     own = captures if recorder.enclosing is None else Captures(recorder)
     seen = [tensor._value for tensor in outputs]
     found = _arranged(graph, recorder, own, dynamic, out_structure, fixed, seen)
-    found = replace(found, aliases=_aliases(everything, recorder.inputs[: len(dynamic)]))
+    aliases, places = aliases_of(everything, recorder.inputs[: len(dynamic)], found.graph)
+    found = replace(found, aliases=aliases, whole=with_places(found.graph, places))
     if parts is not None:
         found = _with_changes(found, parts, len(outputs))
     if recorder.kept is not None and can_be_kept(recorder, found.graph):
@@ -321,9 +314,9 @@ def _arranged(
 
 def _with_changes(found: Trace, parts: Parts, count: int) -> Trace:
     """The trace whose graph gives the result alone; that of the changes gives all values."""
-    whole = found.graph
-    graph = whole.replace(outputs=whole.outputs[:count], roles={"value": count})
-    return replace(found, graph=graph, changes=Changes(*parts, whole))
+    everything = found.graph
+    graph = everything.replace(outputs=everything.outputs[:count], roles={"value": count})
+    return replace(found, graph=graph, changes=Changes(*parts, found.whole or everything))
 
 
 def private_copy(value: Any) -> Any:

@@ -41,6 +41,7 @@ class Writes(Calls):
         (concrete, concrete_index), _ = params.fill(values)
         if isinstance(value, TracedTensor) and value._buffer is target._buffer and (
             _is_region(concrete, target._value, concrete_index)
+            and _stays_region(value, target, params, tensors)
         ):  # fmt: skip
             return  # `x[1:3] *= y` ends by storing the view that it has already changed
         shifted = map_structure(_shift, params.args)
@@ -414,6 +415,27 @@ def _is_region(value: Any, target: np.ndarray, index: Any) -> bool:
             and region.strides == value.strides
             and region.dtype == value.dtype
         )
+    )
+
+
+def _stays_region(
+    value: TracedTensor, target: TracedTensor, params: Params, tensors: Sequence[TracedTensor]
+) -> bool:
+    """Whether ``value`` is ``target[index]`` in every call: no traced place decides on it."""
+    steps, common = value._steps, 0
+    for one, other in zip(steps, target._steps, strict=False):
+        if one is not other:
+            break
+        common += 1
+    if all([t._known for t in tensors if t is not value]) and not any(
+        [step.picks and not step.is_known for step in (*steps[common:], *target._steps[common:])]
+    ):
+        return True
+    return (
+        len(steps) == len(target._steps) + 1 == common + 1
+        and steps[-1].op is registry.GETITEM
+        and steps[-1].params.args[1] == params.args[1]
+        and steps[-1].inputs[1:] == tuple([t._node for t in tensors if t is not value])
     )
 
 
