@@ -2,6 +2,7 @@
 
 import gc
 import math
+import queue
 import tracemalloc
 import warnings
 
@@ -564,3 +565,15 @@ def test_the_check_is_of_the_gradient_that_is_served(monkeypatch):
     )
     with settings.using(check=True), pytest.raises(errors.CheckFailed, match="gradient"):
         past_the_cap(softmax, np.array([1.5, 0.75, 2.25]), argnums=1)
+
+
+def test_an_array_of_an_earlier_trace_is_no_argument():
+    way = queue.SimpleQueue()  # nobody looks into it
+
+    def keeping(x):
+        way.put(x * 2)
+        return np.sum(x)
+
+    trace(keeping)(np.ones(3))
+    with pytest.raises(errors.LeakError):
+        past_the_cap(lambda x: np.sum(x * x), way.get(), argnums=1)

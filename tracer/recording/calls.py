@@ -38,6 +38,8 @@ from tracer.recording.whereabouts import Place, Unpacked
 class Calls(Sizes):
     """Notes that can run NumPy functions, ufuncs and operators."""
 
+    look = look
+
     def operator(self, op: Op, operands: tuple[Any, ...]) -> Any:
         """A Python operator; NotImplemented for a partner that is no number."""
         if op.schema.kind == "elementwise":

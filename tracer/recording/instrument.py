@@ -80,6 +80,7 @@ class Monitor:
         self.path = path
         captures.state.assigns(function, self._path)
         self.callees: dict[int, tuple[Any, Any]] = {}  # of NumPy's own functions
+        self.named: dict[str, tuple[Any, Any]] = {}  # builtins, and what to use
         self.loads: dict[str, tuple[Any, Any, Any]] = {}  # of modules: module, value, what to use
 
     def know_defaults(self, function: FunctionType) -> None:
@@ -95,10 +96,19 @@ class Monitor:
         """A global or closure variable; not ``deep`` where only an item or attribute is read."""
         if isinstance(value, TracedTensor):
             return value
+        known = self.named.get(name)
+        if known is not None and known[0] is value:
+            return known[1]
         if is_library_module(value):
             return value
         if self.captures.state.is_assigned(*self._place(name)):
             return hooked(loaded(value))
+        found = self._named(value, name, deep)
+        if type(value) in (BuiltinFunctionType, type) and vars(builtins).get(name) is value:
+            self.named[name] = (value, found)
+        return found
+
+    def _named(self, value: Any, name: str, deep: bool) -> Any:
         path = self._path(name)
         taken = self.captures.take(value, path, deep, not deep)
         hook = _names_beside(value).get(own(value, "__name__", ""))

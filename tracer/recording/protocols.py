@@ -42,6 +42,8 @@ PLAIN = frozenset(
 )
 # Those of them that hold nothing else.
 SIMPLE = frozenset({TracedTensor, TracedScalar, int, float, bool})
+# Builtins that look at nothing but the numbers they are given.
+DIRECT = frozenset({abs, round, divmod, pow, range, len})
 # name: (the operator, the method, the method of the right operand)
 BINARY = {
     name: (getattr(operator, name.strip("_") + mark), f"__{name}__", f"__r{name}__")
@@ -333,13 +335,14 @@ def builtin(monitor: Monitor, function: Any, seen: Any = None) -> Any:
     captures = monitor.captures
     hashing = is_hashing(function)
     keeps = keeps_texts(function)
+    direct = numeric or (_is_hashable(function) and function in DIRECT)
 
     def call(*args: Any, **kwargs: Any) -> Any:
         for argument in args if hashing else ():
             monitor.hashed(argument)
             for item in argument if type(argument) in (list, tuple) else ():
                 monitor.hashed(item)
-        if numeric and not kwargs and all([type(argument) in SIMPLE for argument in args]):
+        if direct and not kwargs and all([type(argument) in SIMPLE for argument in args]):
             return run(*args)
         if not keeps:
             args, kwargs = plain_texts(args, kwargs)

@@ -26,11 +26,10 @@ from tracer.recording.buffers import Step
 from tracer.recording.floating import ERRSTATE, TRACING
 from tracer.recording.layout import BLAS, VECTORISED
 from tracer.recording.poison import shell
-from tracer.recording.tensor import TracedScalar, TracedTensor, is_basic
+from tracer.recording.tensor import UNUSUAL, TracedScalar, TracedTensor, is_basic
 from tracer.recording.whereabouts import Unpacked
 
 BY_LAYOUT = BLAS | VECTORISED  # what is written may lie otherwise in the program
-UNUSUAL = object()  # the general way is to be gone
 FIRST, SECOND = HOLES[:2]
 NATIVE = (np.ufunc, type(operator.add))
 SHELL = shell(())
@@ -39,6 +38,7 @@ OPERATORS = {
     name: registry.op_named(called)
     for name, called in {
         "add": "add", "sub": "subtract", "mul": "multiply", "truediv": "divide", "pow": "pow",
+        "matmul": "matmul",
         "lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal",
     }.items()
 }  # fmt: skip
@@ -185,12 +185,21 @@ def looked_up(tensor: Any, index: Any) -> Any:
     return look(recorder, tensor, index) if ACTIVE.get() is recorder else UNUSUAL
 
 
-def look(recorder: Any, tensor: Any, index: Any) -> Any:
-    """The Tensor of ``tensor[index]`` for integers and slices, or UNUSUAL."""
-    if type(tensor) is not TracedTensor or not _is_current(recorder, tensor) or not is_basic(index):
+def look(recorder: Any, tensor: Any, index: Any, depth: int = 4) -> Any:
+    """The Tensor of ``tensor[index]`` for integers and slices, or UNUSUAL.
+
+    The user's code is at least ``depth`` frames up.
+    """
+    if type(tensor) is not TracedTensor or tensor._recorder is not recorder:
         return UNUSUAL
-    params, value = Params.of(FIRST, index), tensor._value
-    place = recorder.locator.running(4)
+    source, buffer = tensor._node, tensor._buffer
+    if tensor._version != buffer.version or not source.specs[0].is_static:
+        return UNUSUAL
+    params = _place_of(index)
+    if params is None:
+        return UNUSUAL
+    value = tensor._value
+    place = recorder.locator.running(depth)
     try:
         result = value[index]
     except Exception as error:
@@ -203,21 +212,42 @@ def look(recorder: Any, tensor: Any, index: Any) -> Any:
             name = target
         elif type(target) is Unpacked:
             name = target.at(index)
+    inputs = (source,)
     if type(result) is not np.ndarray:
         spec = scalar_spec(result.dtype)
-        node = _noted(recorder, GETITEM, (tensor._node,), params, spec, place, name)
+        node = _noted(recorder, GETITEM, inputs, params, spec, place, name)
         made = recorder.scalar(node, result, tensor._known)
     elif result.size:
         spec = array_spec(result.shape, result.dtype)
-        inputs = (tensor._node,)
         node = _noted(recorder, GETITEM, inputs, params, spec, place, name)
         step = Step(GETITEM, params, inputs, 0, "", value.shape)
-        steps = (*tensor._steps, step)
-        made = recorder.array(node, result, tensor._buffer, steps, tensor._known)
+        made = recorder.array(node, result, buffer, (*tensor._steps, step), tensor._known)
     else:
         return UNUSUAL
     made._captured = tensor._captured
     return made
+
+
+def _place_of(index: Any) -> Params | None:
+    """``x[index]`` as a template, the same one for the same place; None where it is not plain."""
+    kind = type(index)
+    if kind is int:
+        found = _PLACES.get(index)
+    elif is_basic(index):
+        if kind is not slice:
+            return Params.of(FIRST, index)
+        found = _PLACES.get((index.start, index.stop, index.step))
+    else:
+        return None
+    if found is None:
+        found = Params.of(FIRST, index)
+        if len(_PLACES) < MANY:
+            key = index if kind is int else (index.start, index.stop, index.step)
+            _PLACES[key] = found
+    return found
+
+
+_PLACES: dict[Any, Params] = {}
 
 
 def put(recorder: Any, target: Any, index: Any, value: Any) -> bool:

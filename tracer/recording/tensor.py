@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from tracer.recording.buffers import Buffer, Step
     from tracer.recording.recorder import Recorder
 
+UNUSUAL: Any = object()  # what a short way gives where the general way is to be gone
+
 
 @without_buffer
 class TracedTensor(np.ndarray):
@@ -222,6 +224,9 @@ class TracedTensor(np.ndarray):
         recorder = self._recorder
         if ACTIVE.get() is not recorder:
             recorder = recorder_for(self, (index,), {})
+        found = recorder.look(self, index, 3)
+        if found is not UNUSUAL:
+            return found
         if not is_basic(index):
             index = plain_index(index)
         return recorder.call(registry.GETITEM, (self, index), {}, "")

@@ -37,7 +37,8 @@ from tracer.recording.recorder import Recorder, run_user_function
 from tracer.recording.state import Since
 from tracer.recording.streams import STREAMS
 from tracer.recording.substitutes import substitute
-from tracer.recording.tensor import TracedTensor
+from tracer.recording.tensor import TracedTensor, alive
+from tracer.recording.whereabouts import Remembered
 
 Static = tuple[int, Any]
 
@@ -165,7 +166,8 @@ def trace_function(
     refuse_generators(plain)
     recorder = _opened(function, plain, title)
     recorder.reads_sizes |= reads_sizes
-    recorder.kept = [] if keeps else None
+    if keeps:
+        recorder.kept, recorder.locator = [], Remembered(recorder.name)
     recorder.weak_ints = bool(weak)
     captures = recorder.captures
     placed, dynamic = _placed(recorder, leaves, names, static, weak)
@@ -256,7 +258,10 @@ def _placed(
             placed.append(leaf)
             continue
         dynamic.append(number)
-        value = leaf._value if isinstance(leaf, TracedTensor) else leaf
+        value = leaf
+        if isinstance(leaf, TracedTensor):
+            alive(leaf)
+            value = leaf._value
         tensor = recorder.argument(private_copy(value), names[number])
         path = Path("leaf", number) if outermost else None
         placed.append(captures.identities.arrive(tensor, leaf, path))
