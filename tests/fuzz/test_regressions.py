@@ -231,6 +231,17 @@ FOUND = {
         "x[1:] *= 2\nt = (y * 2).ravel()[::-1]\nt += 1\n"
         "return np.cbrt(x), np.exp(x), np.sinh(t), np.power(np.abs(t), t), np.log1p(t * t)",
     ),
+    "vectors that run backward into other arrays": (
+        ("backward", "fortran", "vector"),
+        "np.exp(x, out=y[1:])\nnp.cbrt(x, out=z[::-1])\nt = x * 1\nnp.sinh(t[::-1], out=z)\n"
+        "np.expm1(x, out=x)\nx *= 2\nnp.exp(x, out=y[:2])\nreturn t",
+    ),
+    "a product is computed as wide as its out": (
+        ("single", "vector", "matrix"),
+        "np.einsum('i,i->i', x, x, out=y)\nt = np.empty(())\nnp.einsum('i,i', x, x, out=t)\n"
+        "np.einsum('i,j', x, y, out=z)\ntry:\n    np.einsum('i,i->i', x, y, out=x)\n"
+        "except TypeError:\n    x += 1\nreturn t",
+    ),
     "a diagonal of an array without rows": (
         ("column", "empty"),
         "try:\n    y[::-1][:2] = np.einsum('ii->i', y)\nexcept ValueError:\n    x += 1\nreturn x * 2",

@@ -50,11 +50,29 @@ def _has_gaps(tensor: TracedTensor) -> bool:
     return bool(value.ndim and value.size > 1 and value.itemsize not in value.strides[-2:])
 
 
+def as_written(op: Op, args: Sequence[Any], out: Any) -> Sequence[Any]:
+    """The operands of a function with an ``out``.
+
+    Of a vector that runs backward NumPy takes several elements at once where they go to more
+    elements, or backward as well.
+    """
+    if op.name not in VECTORISED or len(args) != 1 or out is None:
+        return args
+    operand, target = getattr(args[0], "_value", args[0]), out._value
+    turned = target.size > np.size(operand) or _is_backward(target)
+    return (args[0].copy(),) if turned and np.ndim(operand) == 1 and _is_backward(operand) else args
+
+
 def _runs_backward(tensor: TracedTensor) -> bool:
-    buffer, value = tensor._buffer, tensor._value
+    buffer = tensor._buffer
     if buffer is None or not buffer.version or tensor._recorder.closed:
         return False
-    return value.ndim > 0 and value.shape[-1] > 1 and value.strides[-1] < 0
+    return _is_backward(tensor._value)
+
+
+def _is_backward(value: Any) -> bool:
+    array = isinstance(value, np.ndarray) and value.ndim > 0
+    return array and value.shape[-1] > 1 and value.strides[-1] < 0
 
 
 def _backward(recorder: Calls, tensor: TracedTensor) -> TracedTensor:

@@ -18,6 +18,7 @@ from tracer.ops import registry
 from tracer.recording.active import ACTIVE, leak
 from tracer.recording.buffers import Buffer, Step, flat_positions
 from tracer.recording.calls import Calls
+from tracer.recording.layout import as_written
 from tracer.recording.outs import KEPT_IN_OUT, SUMMED_IN_OUT, seen_operands, sources
 from tracer.recording.quick import put
 from tracer.recording.specs import inferred_specs, spec_of
@@ -254,9 +255,14 @@ class Writes(Calls):
             where = kwargs.get("where", True)
             kwargs = {name: value for name, value in kwargs.items() if name != "where"}
             args = args if where is True else seen_operands(op, args, where)
+            args = as_written(op, args, outs[0])
         elif op.name in SUMS and kwargs.get("dtype") is None and outs[0] is not None:
             # A sum widens to its out.
             kwargs = {**kwargs, "dtype": np.result_type(args[0].dtype, outs[0].dtype)}
+        elif op.name == "einsum" and kwargs.get("dtype") is None and outs[0] is not None:
+            usual = np.result_type(*[np.asarray(_concrete(a)).dtype for a in args[1:]])
+            wide = np.result_type(usual, outs[0].dtype)
+            kwargs = kwargs if wide == usual else {**kwargs, "dtype": wide}
         results = self._into_dtype(op, args, kwargs, outs[0])
         kept = results is not None
         if results is None:
