@@ -126,9 +126,10 @@ class ConversionError(LeakError):
 
 
 class CaptureMutationError(LeakError):
-    """The function changed an array, a list, a counter … that was made outside of it.
+    """The function changed something outside of it in a way that no later call would repeat.
 
-    The change would happen while tracing and never again.
+    Attributes, items of dicts and lists, globals and closure variables are written in every call.
+    Not so arrays and sets, and what a helper does to a list or dict of numbers that it is handed.
 
     >>> history = np.zeros(3)
     >>> @trace
@@ -136,7 +137,7 @@ class CaptureMutationError(LeakError):
     ...     history[0] = x.sum()
     >>> f(np.ones(3))
 
-    Fix: make the array inside the function, and return it.
+    Fix: make the array inside the function, and return it, or put a new one in its place.
     """
 
 

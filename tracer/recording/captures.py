@@ -244,6 +244,8 @@ class Captures:
         key = path.key()
         if isinstance(value, (*NUMERIC, *STREAMS)):
             return self._lift(plain_array(value), path)
+        if type(value) is int and self.state.counts(path) and not self._is_static(path, value):
+            return self.counted(value, path)
         deep = deep and isinstance(value, CONTAINERS)
         known = self.conditions.get(key)
         part = part and type(value) in PARTED
@@ -271,10 +273,14 @@ class Captures:
         if key not in self.lifted and (known is None or type(known) is Kind):
             self.conditions[key] = self._as_it_was(value, path, deep)
 
+    def _is_static(self, path: Path, value: int) -> bool:
+        """Whether an int is a part of the program: it was read before, or is too large."""
+        small = -BOUND <= value < BOUND
+        return path.key() in self.conditions or not small or not self.state.may_count()
+
     def counted(self, value: int, path: Path) -> Any:
         """An int that the function reads in order to write it: an input of the program."""
-        key = path.key()
-        if key in self.conditions or not self._is_open() or not -BOUND <= value < BOUND:
+        if not self._is_open() or self._is_static(path, value):
             return self.take(value, path)
         self.recorder.weak_ints = True
         return self._lift(value, path)

@@ -47,7 +47,7 @@ def kind_of(thing: Any) -> str:
     if isinstance(thing, types.FunctionType):
         return "attr"
     root = kind.__module__.partition(".")[0]
-    if root in ("tracer", "viz", "builtins", "numpy", "scipy") or root in LIBRARY_MODULES:
+    if root in ("tracer", "viz") or (root in LIBRARY_MODULES and not is_users_class(kind)):
         return ""
     return "attr" if kind.__dictoffset__ or slots_of(kind) else ""
 

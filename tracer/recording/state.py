@@ -17,6 +17,7 @@ import types
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -32,6 +33,17 @@ if TYPE_CHECKING:
     from tracer.recording.captures import Captures
     from tracer.recording.changes import Recipe, Writer
 
+class Counters:
+    """The ints that a function reads and writes; ``rigid`` if they must be parts of programs."""
+
+    __slots__ = ("places", "rigid")
+
+    def __init__(self) -> None:
+        self.places: set[tuple] = set()
+        self.rigid = False
+
+
+COUNTERS: WeakKeyDictionary[Any, Counters] = WeakKeyDictionary()  # by the traced function
 STORES = frozenset({"STORE_GLOBAL", "DELETE_GLOBAL", "STORE_DEREF", "DELETE_DEREF"})
 
 
@@ -42,6 +54,35 @@ class State:
         self.captures = captures
         self.held: dict[int, Held] = {}
         self.variables: dict[tuple[int, str], Variable] = {}
+        self.counters = Counters()
+        self.lifted = False  # whether a counter is an input of this trace
+
+    # -- ints that are read and written --------------------------------------------------------
+    def of_function(self, function: Any) -> None:
+        """The function that is traced: what earlier traces have seen to count is known."""
+        try:
+            self.counters = COUNTERS.setdefault(function, Counters())
+        except TypeError:  # it can't be remembered
+            self.counters = Counters()
+
+    def counts(self, path: Path) -> bool:
+        """Whether an earlier trace has read an int there, and written another one."""
+        places = self.counters.places
+        return bool(places) and not self.counters.rigid and (path.root, path.steps) in places
+
+    def may_count(self) -> bool:
+        """Whether ints that count may be inputs; the trace is one that has such."""
+        self.lifted = self.lifted or not self.counters.rigid
+        return not self.counters.rigid
+
+    def gives_up(self) -> bool:
+        """The trace has failed: whether it may do without counters among its inputs."""
+        self.counters.rigid = self.counters.rigid or self.lifted
+        return self.lifted
+
+    def _remember(self, path: Path, before: Any) -> None:
+        if type(before) is int and path.key() in self.captures.conditions:
+            self.counters.places.add((path.root, path.steps))
 
     # -- what is met ---------------------------------------------------------------------------
     def meet(self, thing: Any, path: Path) -> None:
@@ -141,6 +182,14 @@ class State:
             if not thing.changed() and thing.before is not ABSENT:
                 # it may have been given what it had before
                 self.captures.exactly(thing.path, thing.before)
+        for thing in changed:
+            if isinstance(thing, Variable):
+                self._remember(thing.path, thing.before)
+            elif isinstance(thing.before, dict):
+                for key, value in thing.before.items():
+                    if thing.is_new(key, value):
+                        step = "attr" if thing.kind == "attr" else "item"
+                        self._remember(thing.path.then(step, key), value)
         places = [_assigned(thing, writer) for thing in changed if isinstance(thing, Variable)]
         for held in changed:
             if isinstance(held, Held):

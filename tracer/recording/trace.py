@@ -25,7 +25,7 @@ from tracer.recording.aliases import Alias, aliases_of, with_places
 from tracer.recording.buffers import overlap
 from tracer.recording.calls import refuse_type
 from tracer.recording.captures import Captures, Condition
-from tracer.recording.changes import Changes, Parts, written_down
+from tracer.recording.changes import Changes, Parts, Writer, written_down
 from tracer.recording.containers import Containers
 from tracer.recording.escapes import refuse_untraced
 from tracer.recording.floating import report
@@ -162,6 +162,26 @@ def trace_function(
     TracerError
         For everything that can't be traced soundly, with the user's line.
     """
+    def once() -> Trace:
+        return _traced(
+            function, leaves, structure, names, title, static, weak, reads_sizes, keeps
+        )  # fmt: skip
+
+    try:
+        return once()
+    except CounterFailed:  # an int that counts is asked for what only an int can tell
+        return once()
+
+
+class CounterFailed(Exception):
+    """A trace with counters among its inputs has failed: they must be parts of the program."""
+
+
+def _traced(
+    function: Callable[..., Any], leaves: Sequence[Any], structure: Any, names: Sequence[str],
+    title: str, static: frozenset[int], weak: frozenset[int], reads_sizes: bool, keeps: bool,
+) -> Trace:  # fmt: skip
+    """`trace_function`, in one attempt."""
     plain = plain_function(function)
     refuse_generators(plain)
     recorder = _opened(function, plain, title)
@@ -181,6 +201,7 @@ def trace_function(
             refuse_coroutine(result)
             flat, out_structure = trees.flatten(result)
             refuse_untraced(flat)
+            Writer.refuse_keys(keys_of(out_structure))
             captures.refuse_written()
             if since is not None:
                 since.refuse()
@@ -188,7 +209,9 @@ def trace_function(
             everything, parts = written_down(given, result, outputs, captures)
             graph = recorder.graph(everything)
             recorder.streams.refuse_unseen()
-    except errors.TracerError:
+    except errors.TracerError as error:
+        if recorder.enclosing is None and captures.state.gives_up():
+            raise CounterFailed from error
         raise
     except RecursionError as error:
         raise errors.RecursiveTrace(
@@ -201,6 +224,9 @@ def trace_function(
                 "The function writes to one of two arguments that share memory.", recorder.where(),
                 "pass a copy of one of them",
             ) from error  # fmt: skip
+        failed = isinstance(error, (AttributeError, TypeError))
+        if failed and recorder.enclosing is None and captures.state.gives_up():
+            raise CounterFailed from error
         _give_up(recorder)
         if recorder.enclosing is None and not weak:  # it happened, as in plain code
             captures.state.settle()
@@ -223,6 +249,14 @@ def trace_function(
     return found
 
 
+def keys_of(structure: Any) -> list[Any]:
+    """All keys of dicts in a tree."""
+    found = list(structure.keys)
+    for child in structure.children if structure.leaves else ():
+        found += keys_of(child)
+    return found
+
+
 def _opened(function: Callable[..., Any], plain: Any, title: str) -> Recorder:
     """A recorder that knows the trace around it.
 
@@ -238,6 +272,7 @@ def _opened(function: Callable[..., Any], plain: Any, title: str) -> Recorder:
         return recorder
     rewind()
     recorder.captures = captures = Captures(recorder)
+    captures.state.of_function(plain)
     captures.know(function, Path("function", None))
     captures.know(plain, Path("function", None))
     return recorder
