@@ -23,7 +23,7 @@ from tracer.recording.paths import MISSING
 from tracer.recording.steady import quickly
 from tracer.recording.streams import STREAMS, makes, transactional
 from tracer.recording.tensor import TracedTensor
-from tracer.recording.trace import Trace
+from tracer.recording.trace import Trace, layout_of
 from tracer.transforms.forward import forward
 from tracer.transforms.jacobian import gradient_graph, hessian_graph, hvp_graph, jacobian_graph
 from tracer.transforms.partition import Partition, partition
@@ -79,7 +79,8 @@ class Leaf:
         self.dynamic = trace.dynamic
         captured = trace.graph.inputs[len(trace.dynamic) :]
         self.captures = [
-            (path, node.specs[0]) for path, node in zip(trace.captures, captured, strict=False)
+            (path, node.specs[0], layout)
+            for path, node, layout in zip(trace.captures, captured, trace.layouts, strict=False)
         ]
         self.writes = any(effect.kind == "write" for effect in trace.graph.effects)
         self.makes = makes(trace.graph)
@@ -196,9 +197,9 @@ class Leaf:
         if self.trace.changes is not None and not self.trace.changes.holds(function, leaves):
             return None
         values = [leaves[number] for number in self.dynamic]
-        for path, spec in self.captures:
+        for path, spec, layout in self.captures:
             value = path.read(function, leaves)
-            if value is MISSING or not _fits(value, spec):
+            if value is MISSING or not _fits(value, spec) or layout_of(value) != layout:
                 return None
             values.append(value)
         values += self.trace.outer

@@ -312,10 +312,30 @@ class Captures:
         self.lifted[key] = (path, tensor, tensor._node)
         return tensor
 
+    def is_module(self, value: Any) -> bool:
+        """Whether this is the table of a module's names."""
+        path = self.path_of(value)
+        return path is not None and path.root == "globals" and not path.steps
+
+    def part_by_part(self, value: Any) -> Any:
+        """A container that is gone through; the names of a module are not.
+
+        Raises
+        ------
+        LeakError
+        """
+        if type(value) is dict and self.is_module(value):
+            raise leak(
+                "All names of a module were gone through in a traced function.",
+                "read the ones that are needed by their names",
+            )
+        return value
+
     def unpack(self, value: Any) -> Any:
         """A container at a known path whose numbers are lifted; others as they are."""
         path = self.path_of(value)
-        if path is None or (path.root == "globals" and not path.steps):
+        self.part_by_part(value)
+        if path is None:
             return value
         if contains_tensor(value) and self.state.of(value) is None:
             return value

@@ -25,7 +25,7 @@ import numpy as np
 
 from tracer.marks import is_traced, own
 from tracer.ops.originals import is_stand_in, original_of
-from tracer.recording import protocols
+from tracer.recording import imports, protocols
 from tracer.recording.active import ACTIVE
 from tracer.recording.answers import known_table
 from tracer.recording.captures import CONTAINERS, Captures
@@ -36,6 +36,7 @@ from tracer.recording.mathematics import math_call
 from tracer.recording.paths import MISSING, Path, is_library_module
 from tracer.recording.quick import UNUSUAL, looked_up, operation
 from tracer.recording.random_hooks import random_call
+from tracer.recording.randomness import TracedStream
 from tracer.recording.reflection import environment
 from tracer.recording.scipy_hooks import hooked
 from tracer.recording.stores import Attributes, grown, method_that_writes, moved, written_to
@@ -57,6 +58,7 @@ from tracer.recording.variables import READERS, asked, referent, variable
 from tracer.recording.whereabouts import is_users
 
 MEMBERS = frozenset({FunctionType, property, staticmethod, classmethod})
+OF_FUNCTIONS = ("__dict__", "__closure__", "__name__", "__qualname__", "__doc__", "__module__")
 READ: dict[str, Any] = {"attr": getattr, "item": operator.getitem}
 
 
@@ -100,7 +102,7 @@ class Monitor:
         if known is not None and known[0] is value:
             return known[1]
         if is_library_module(value):
-            return value
+            return value if name == "np" else self.captures.take(value, self._path(name))
         if self.captures.state.is_assigned(*self._place(name)):
             return hooked(loaded(value))
         found = self._named(value, name, deep)
@@ -124,7 +126,8 @@ class Monitor:
                 return load[2]
         if isinstance(owner, types.FunctionType):
             owner = vars(owner).get("__tracer_plain_function__", owner)
-        if is_library_module(owner) and name in vars(owner):
+        standard = is_library_module(owner) and name in vars(owner)
+        if standard and imports.is_standard(owner, name):
             value = vars(owner)[name]
             self.loads[name] = (owner, value, found := loaded(value))
             return found
@@ -132,14 +135,18 @@ class Monitor:
             value = self._read(owner, name)
         except AttributeError:
             known = self.captures.path_of(owner)
-            if known is not None and not hasattr(owner, name):
+            if isinstance(owner, types.ModuleType):
+                imports.importing(self, owner.__name__, 0, (name,))
+            elif known is not None and not hasattr(owner, name):
                 self.captures.condition(known.then("has", name), False)
             raise
-        if isinstance(owner, TracedTensor) or is_library_module(owner):
+        if isinstance(owner, TracedTensor) or (is_library_module(owner) and not standard):
             return loaded(value)
+        if isinstance(owner, types.FunctionType) and name == "__globals__":
+            return known_table(self, value)
         if self._was_written(owner, name, value):
             return loaded(value)
-        if isinstance(owner, types.FunctionType) and name not in (*vars(owner), "__dict__"):
+        if isinstance(owner, types.FunctionType) and name not in (*vars(owner), *OF_FUNCTIONS):
             return loaded(value)
         if isinstance(owner, types.ModuleType) and name == "__dict__":
             return known_table(self, value)
@@ -254,9 +261,11 @@ class Monitor:
         if type(value) in protocols.SIMPLE:
             return value
         if type(value) in (list, tuple, dict, OrderedDict, deque, types.MappingProxyType):
-            return self.captures.unpack(value)
+            return value if self.captures.is_module(value) else self.captures.unpack(value)
         if isinstance(value, CONTAINERS):
             self.captures.whole(value)
+        if type(value) in imports.GETTERS:
+            return functools.partial(imports.GETTERS[type(value)], self, value)
         if isinstance(value, (FunctionType, MethodType)) or is_traced(value):
             return outside(substitute(instrumented(value, self.captures)))
         return value
@@ -276,6 +285,8 @@ class Monitor:
         if known is not None and known[0] is function:
             return known[1]
         kind = type(function)
+        if kind in (type, BuiltinFunctionType) and function in protocols.GOING_THROUGH:
+            return functools.partial(imports.going_through, self, self._callee(function))
         lasting = kind is np.ufunc or (
             kind is BuiltinFunctionType and function.__self__ is builtins  # abs, max …
         )
@@ -288,6 +299,8 @@ class Monitor:
         writes = called_to_write(self, function)
         if writes is not None:
             return writes
+        if type(function) in imports.GETTERS:
+            return functools.partial(imports.GETTERS[type(function)], self, function)
         if id(function) in READERS:
             return functools.partial(asked, self, function)
         if type(own(function, "__self__")) is str:
@@ -432,7 +445,7 @@ class Monitor:
 
     def iterated(self, value: Any) -> Any:
         """``for item in value``."""
-        return protocols.iterated(self, self.values(value))
+        return protocols.iterated(self, self.captures.part_by_part(self.values(value)))
 
     def made_class(self, kind: Any) -> Any:
         """A class that the function defines: what is in it is no capture."""
@@ -445,6 +458,18 @@ class Monitor:
             self.captures.whole(value)
             return value
         return protocols.iterated(self, value)
+
+    def importing(self, module: str, level: int, names: tuple[str, ...]) -> None:
+        """``import module`` or ``from module import names`` comes next."""
+        imports.importing(self, module, level, names)
+
+    def imported(self, value: Any, module: str, level: int, name: str) -> Any:
+        """``from module import name`` has bound ``value``."""
+        return imports.imported(self, value, module, level, name)
+
+    def spread(self, table: Any) -> Any:
+        """``{**table}``."""
+        return self.captures.part_by_part(self.values(table))
 
     def delegated(self, value: Any) -> Any:
         """``yield from value``: a generator is handed on as it is, to be sent to."""
@@ -490,7 +515,7 @@ def settled_key(owner: Any, key: Any) -> Any:
     """The plain key that a text or number of the trace stands for, and is guarded to be."""
     if isinstance(key, TracedText):
         return key.settled()
-    if not isinstance(key, TracedTensor):
+    if not isinstance(key, TracedTensor) or isinstance(key, TracedStream):
         return key
     if isinstance(owner, (dict, types.MappingProxyType)):
         hash(key)
@@ -604,6 +629,7 @@ def instrument(function: FunctionType, monitor: Monitor) -> Callable[..., Any]:
     if (recorder := ACTIVE.get()) is not None:
         recorder.locator.entering(code)
     monitor.know_defaults(function)
+    imports.absent_count(monitor, function.__code__, vars(builtins))
     cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
     cells[MONITOR] = types.CellType(monitor)
     closure = tuple([cells[name] for name in code.co_freevars])

@@ -141,7 +141,7 @@ class _Loads(ast.NodeTransformer):
                 argument.annotation = None
         _empty_defaults(definition.args)
         self._enter(definition)
-        definition.body = [self.visit(statement) for statement in definition.body]
+        definition.body = self._statements(definition.body)
         return definition
 
     def _call(self, node: ast.AST, method: str, *arguments: ast.expr) -> ast.Call:
@@ -201,10 +201,38 @@ class _Loads(ast.NodeTransformer):
             node.args += [_called(node, "globals"), _called(node, "locals")]
         self.generic_visit(node)
         node.func = self._call(node.func, "callee", self._shallow(node.func))
-        node.args = [self._handed(argument) for argument in node.args]
+        if name not in ("eval", "exec"):  # they are given the table of globals itself
+            node.args = [self._handed(argument) for argument in node.args]
         for keyword in node.keywords:
             keyword.value = self._handed(keyword.value)
         return node
+
+    def _statements(self, body: list[ast.stmt]) -> list[ast.stmt]:
+        made = [self.visit(statement) for statement in body]
+        return [part for row in made for part in (row if isinstance(row, list) else [row])]
+
+    def visit_Import(self, node: ast.Import) -> list[ast.stmt]:
+        return [*[self._importing(node, alias.name, 0, ()) for alias in node.names], node]
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> list[ast.stmt]:
+        """What is imported is bound anew, read as an attribute of its module."""
+        module, level = node.module or "", node.level
+        made: list[ast.stmt] = [
+            self._importing(node, module, level, tuple([alias.name for alias in node.names])), node
+        ]  # fmt: skip
+        for alias in node.names:
+            name = self._mangled(alias.asname or alias.name)
+            target, value = ast.Name(name, ast.Store()), ast.Name(name, ast.Load())
+            where = [ast.Constant(module), ast.Constant(level), ast.Constant(alias.name)]
+            for part in (target, value):
+                ast.copy_location(part, node)
+            seen = self._call(node, "imported", value, *where)
+            made.append(ast.copy_location(ast.Assign([target], seen), node))
+        return made
+
+    def _importing(self, node: ast.stmt, module: str, level: int, names: Any) -> ast.stmt:
+        parts = [ast.Constant(module), ast.Constant(level), ast.Constant(names)]
+        return ast.copy_location(ast.Expr(self._call(node, "importing", *parts)), node)
 
     @staticmethod
     def _shallow(load: ast.expr) -> ast.expr:
@@ -346,6 +374,10 @@ class _Loads(ast.NodeTransformer):
 
     def visit_Dict(self, node: ast.Dict) -> ast.AST:
         self.generic_visit(node)
+        node.values = [
+            self._call(value, "spread", self._shallow(value)) if key is None else value
+            for key, value in zip(node.keys, node.values, strict=True)
+        ]
         node.keys = [key if key is None else self._hashed(key) for key in node.keys]
         return node
 
@@ -415,7 +447,7 @@ class _Loads(ast.NodeTransformer):
 
     def visit_match_case(self, node: Any) -> ast.AST:
         node.guard = self.visit(node.guard) if node.guard is not None else None
-        node.body = [self.visit(statement) for statement in node.body]
+        node.body = self._statements(node.body)
         return node
 
     def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:

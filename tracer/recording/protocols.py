@@ -12,7 +12,9 @@ from __future__ import annotations
 import collections
 import contextlib
 import functools
+import inspect
 import operator
+import sys
 import types
 import weakref
 from collections.abc import Callable, Iterable, Iterator
@@ -27,6 +29,7 @@ from tracer.recording import quick
 from tracer.recording.active import ACTIVE
 from tracer.recording.answers import extreme
 from tracer.recording.captures import CONTAINERS, Captures
+from tracer.recording.paths import MISSING, Path
 from tracer.recording.reflection import SPECIAL
 from tracer.recording.tensor import TracedScalar, TracedTensor
 from tracer.recording.text import keeps_texts, made_since, plain_texts, texts_made
@@ -35,6 +38,7 @@ from tracer.recording.whereabouts import is_users
 if TYPE_CHECKING:
     from tracer.recording.instrument import Monitor
 
+OURS = frozenset({*sys.stdlib_module_names, "numpy", "scipy", "tracer", "viz"}) - {"__main__"}
 # Types whose protocols read nothing but the value.
 PLAIN = frozenset(
     {TracedTensor, TracedScalar, np.ndarray, int, float, complex, bool, str, bytes, type(None)}
@@ -76,6 +80,7 @@ ITERATING = frozenset(
     | {filter, reversed, iter, functools.reduce}
 )
 
+GOING_THROUGH = frozenset({dict, list, tuple, set, frozenset, sorted, len, sum, filter})
 # Modules whose functions look at the frame that called them.
 FRAMES = frozenset({"warnings", "_warnings", "logging", "inspect", "traceback", "pdb", "sys"})
 # Packages whose functions do nothing with a callable object but call it.
@@ -100,12 +105,24 @@ def users_method(owner: Any, name: str) -> FunctionType | None:
     kind = type(owner)
     if kind in PLAIN:
         return None
+    _count(kind, name)
     for base in kind.__mro__:
         found = vars(base).get(name)
         if found is not None:
             users = isinstance(found, FunctionType) and is_users(found.__code__.co_filename)
             return found if users else None
     return None
+
+
+def _count(kind: Any, name: str) -> None:
+    """A class of other people's may get a method later, or another one."""
+    recorder = ACTIVE.get()
+    root = str(kind.__module__).partition(".")[0]
+    if recorder is None or root in OURS or kind in recorder.captures.classes:
+        return
+    path = Path("globals", kind, (("static", name),))
+    if path.key() not in recorder.captures.conditions:
+        recorder.captures.condition(path, inspect.getattr_static(kind, name, MISSING))
 
 
 def ask(captures: Captures, owner: Any, name: str, *args: Any) -> Any:
@@ -263,7 +280,8 @@ class Entered:
 def entered(monitor: Monitor, manager: Any) -> Any:
     """What ``with`` enters."""
     methods = [users_method(manager, name) for name in ("__enter__", "__exit__")]
-    return manager if methods == [None, None] else Entered(monitor.captures, manager)
+    whole = all([own(type(manager), name) for name in ("__enter__", "__exit__")])
+    return manager if methods == [None, None] or not whole else Entered(monitor.captures, manager)
 
 
 # -- what is called ---------------------------------------------------------------------------

@@ -71,7 +71,10 @@ def _getattr(monitor: Monitor, owner: Any, name: str, *default: Any) -> Any:
 def _hasattr(monitor: Monitor, owner: Any, name: str) -> bool:
     found = hasattr(owner._value if isinstance(owner, TracedTensor) else owner, name)
     path = monitor.captures.path_of(owner)
-    if path is not None:
+    if isinstance(owner, types.ModuleType):
+        way = Path("globals", vars(owner), (("has item", name),))
+        monitor.captures.condition(way, name in vars(owner))
+    elif path is not None:
         monitor.captures.condition(path.then("has", name), found)
     return found
 

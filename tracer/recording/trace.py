@@ -90,6 +90,7 @@ class Trace:
     aliases: tuple[Alias, ...] = ()
     whole: CalcGraph | None = None
     changes: Changes | None = None
+    layouts: tuple[Any, ...] = ()
 
     def outputs(self, values: Sequence[Any]) -> Any:
         """The user's result from the values of the graph's outputs."""
@@ -349,6 +350,7 @@ def _arranged(
         fixed,
         recorder.formatted,
         seen,
+        layouts=tuple([layout_of(tensor._value) for _, tensor, _ in captures.lifted.values()]),
     )
 
 
@@ -357,6 +359,13 @@ def _with_changes(found: Trace, parts: Parts, count: int) -> Trace:
     everything = found.graph
     graph = everything.replace(outputs=everything.outputs[:count], roles={"value": count})
     return replace(found, graph=graph, changes=Changes(*parts, found.whole or everything))
+
+
+def layout_of(value: Any) -> Any:
+    """How an array lies in memory, which decides what is a view of it; None for the usual."""
+    if type(value) is not np.ndarray or value.flags.carray:
+        return None
+    return value.strides, value.flags.writeable
 
 
 def private_copy(value: Any) -> Any:
