@@ -70,6 +70,7 @@ class Leaf:
     def __init__(self, trace: Trace, numerics: str, interpreted: bool = False):
         self.interpreted = interpreted
         self.trace = trace
+        self.changes = trace.changes
         self.numerics = numerics
         self.programs: dict[tuple, Any] = {}
         self.graphs: dict[tuple, Any] = {}
@@ -194,7 +195,7 @@ class Leaf:
         for holds in self.conditions:
             if not holds(function, leaves):
                 return None
-        if self.trace.changes is not None and not self.trace.changes.holds(function, leaves):
+        if self.changes is not None and not self.changes.holds(function, leaves):
             return None
         values = [leaves[number] for number in self.dynamic]
         for path, spec, layout in self.captures:

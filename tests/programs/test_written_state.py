@@ -27,6 +27,7 @@ class Model:
         self.calls, self.total, self.cache, self.log, self.table = 0, 0.0, None, [], {}
         self.w, self.recent, self.seen, self._scale = np.ones(3), collections.deque(), False, 1.0
         self.last_three = collections.deque(maxlen=3)
+        self.groups_of = collections.defaultdict(list)
 
     @property
     def scale(self):
@@ -89,6 +90,28 @@ class Model:
         self.table.setdefault("first", x[0])
         self.table["count"] = self.table.get("count", 0) + 1
         return self.table["h"] + self.table["first"]
+
+    def groups(self, x):
+        self.groups_of["all"].append(x[0])
+        self.groups_of[int(x[0] > 1)].append(1)
+        return x * len(self.groups_of)
+
+    def rewrites_a_list(self, x):
+        self.log[:] = [x[0], 2.0]
+        self.log.sort(key=lambda v: 0)
+        return x * self.log[0]
+
+    def remembers(self, x, n=3):
+        if n not in self.table:
+            self.table[n] = x * 2
+        return self.table[n] + x
+
+    def puts_into_what_is_new(self, x):
+        self.cache = np.zeros(3)
+        self.cache[1] = x[0]
+        self.table = {"rows": []}
+        self.table["rows"].append(x[1])
+        return self.cache + self.table["rows"][0]
 
     def learns(self, x):
         self.w = self.w - 0.1 * x

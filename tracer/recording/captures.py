@@ -259,11 +259,8 @@ class Captures:
 
     def _as_it_was(self, value: Any, path: Path, deep: bool) -> Condition:
         """The condition that a value is what it was before the function wrote to it."""
-        held = self.state.of(value)
-        if held is None or not held.changed() or held.kind == "attr":
+        with self.state.undone():
             return Condition(path, contents(value) if deep else fingerprint(value), deep)
-        before = held.as_it_was()
-        return Condition(path, contents(before) if deep else fingerprint(before), deep)
 
     def exactly(self, path: Path, value: Any) -> None:
         """The program holds while what is at ``path`` is as it was before the function ran."""
@@ -413,14 +410,14 @@ class Captures:
         known = isinstance(value, ModuleType) or value is MISSING
         if not known and not contains_tensor(value) and self._is_open():
             key = (*path.key(), "all")
-            self.conditions.setdefault(key, Condition(path, contents(value), True))
+            self.conditions.setdefault(key, self._as_it_was(value, path, True))
 
     def whole(self, value: Any) -> None:
         """An object is used by code that is not seen: everything in it counts."""
         path = self.path_of(value)
         if path is not None and self._is_open():
             key = Path("whole", None, (("whole", id(value)),)).key()
-            self.conditions.setdefault(key, Condition(path, contents(value), True))
+            self.conditions.setdefault(key, self._as_it_was(value, path, True))
 
 
 def _rows(container: Any) -> list[Any]:

@@ -9,7 +9,6 @@ True
 
 from __future__ import annotations
 
-import copy
 import types
 from collections import OrderedDict, defaultdict, deque
 from typing import Any
@@ -168,12 +167,6 @@ class Held:
         """Undo what was done to it."""
         if self.changed():
             self.fill(self.before)
-
-    def as_it_was(self) -> Any:
-        """A copy of the container with what was in it before."""
-        found = copy.copy(self.thing)
-        Held(found, self.path).fill(self.before)
-        return found
 
     def fill(self, rows: Any) -> None:
         """Make it hold these rows."""

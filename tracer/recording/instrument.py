@@ -15,7 +15,7 @@ import os
 import sys
 import types
 import weakref
-from collections import OrderedDict, deque
+from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable
 from contextvars import ContextVar
 from types import BuiltinFunctionType, FunctionType, MethodType
@@ -241,6 +241,8 @@ class Monitor:
             answer = protocols.ask(self.captures, owner, "__getitem__", key)
             if answer is not NotImplemented:
                 return answer
+        if type(owner) is defaultdict and is_key(key):
+            self.contains(key, owner)  # a missing one is made
         try:
             value = owner[key]
         except (KeyError, IndexError):

@@ -15,6 +15,7 @@ import dis
 import functools
 import types
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -130,6 +131,22 @@ class State:
         """All that was written to."""
         things: list[Held | Variable] = [*self.held.values(), *self.variables.values()]
         return [thing for thing in things if thing.changed()]
+
+    @contextmanager
+    def undone(self) -> Iterator[None]:
+        """For a while, all objects hold what they held before."""
+        changed = self.changed()
+        now = [thing.now() for thing in changed]
+        try:
+            for thing in changed:
+                thing.put_back()
+            yield
+        finally:
+            for thing, rows in zip(changed, now, strict=True):
+                if isinstance(thing, Variable):
+                    set_variable(thing.place, thing.name, rows)
+                else:
+                    thing.fill(rows)
 
     def put_back(self) -> None:
         """Undo all that was written."""
