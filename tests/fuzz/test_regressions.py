@@ -242,6 +242,11 @@ FOUND = {
         "np.einsum('i,j', x, y, out=z)\ntry:\n    np.einsum('i,i->i', x, y, out=x)\n"
         "except TypeError:\n    x += 1\nreturn t",
     ),
+    "a pseudoinverse of a matrix with two equal rows": (
+        ("matrix",),
+        "x[0], x[1] = x[1], x[0]\nt = np.linalg.pinv(x)\n"
+        "return t, np.linalg.pinv(x[:2]), t @ x, np.linalg.lstsq(x, x[:, 0] ** 2)[0]",
+    ),
     "a diagonal of an array without rows": (
         ("column", "empty"),
         "try:\n    y[::-1][:2] = np.einsum('ii->i', y)\nexcept ValueError:\n    x += 1\nreturn x * 2",

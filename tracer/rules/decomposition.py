@@ -277,9 +277,7 @@ def _lstsq_solution(ct: Any, a: Any, x: Any, residual: Any) -> tuple[Any, Any]:
     p_h = adjoint(p)
     right = p_h @ g
     grad = residual @ (adjoint(g) @ p @ p_h) - right @ adjoint(x)
-    rows, columns = shape_of(a)
-    if columns > rows:
-        grad = grad + (p_h @ x) @ adjoint(g - adjoint(a) @ right)
+    grad = grad + (p_h @ x) @ adjoint(g - adjoint(a) @ right)  # zero if no column is superfluous
     return conj(grad), conj(right)
 
 

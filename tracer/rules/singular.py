@@ -105,9 +105,8 @@ def _(ct, a, rcond=None, hermitian=False, rtol=None, out=None):
     grad = -(p_h @ g @ p_h)
     left = np.eye(m, dtype=a.dtype) - a @ p
     right = np.eye(n, dtype=a.dtype) - p @ a
-    grad = grad + left @ turned @ (p @ p_h) if m > n else grad
-    grad = grad + (p_h @ p) @ turned @ right if n > m else grad
-    return conj(grad)
+    # Both are zero for a square matrix of full rank; which rank it has, is known at run time.
+    return conj(grad + left @ turned @ (p @ p_h) + (p_h @ p) @ turned @ right)
 
 
 @composed(np.linalg.cond)
