@@ -75,7 +75,8 @@ def call(function: TracedFunction, args: tuple, kwargs: dict[str, Any]) -> Any:
         acts = leaf.writes or changes or leaf.makes
         plain = not (acts or leaf.trace.formatted or leaf.interpreted)
         if flat is not None and plain and is_flat(call_, args, flat[1]):
-            one = leaf.trace.structure is trees.LEAF and not leaf.trace.fixed
+            trace = leaf.trace
+            one = trace.structure is trees.LEAF and not trace.fixed and not trace.locked
             remember(
                 function, flat[0], (leaf, settings.current(), leaf.program("forward").run, one)
             )

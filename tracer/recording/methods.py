@@ -244,7 +244,8 @@ def copy(self: TracedTensor, order: str = "C") -> Any:
         return self
     value = np.asarray(self._value)
     given = {"order": order} if order != "C" or not value.flags.c_contiguous else {}
-    return recorder_for(self, (), {}).function(np.copy, (self,), given, "method")
+    spelling = "" if order == "K" else "method"  # np.copy keeps the layout, the method does not
+    return recorder_for(self, (), {}).function(np.copy, (self,), given, spelling)
 
 
 @_method

@@ -20,7 +20,7 @@ from tracer import errors, trees
 from tracer.graph.calcgraph import CalcGraph
 from tracer.marks import own
 from tracer.ops.entropy import rewind
-from tracer.recording.active import ACTIVE
+from tracer.recording.active import ACTIVE, leak
 from tracer.recording.aliases import Alias, aliases_of, with_places
 from tracer.recording.buffers import overlap
 from tracer.recording.calls import refuse_type
@@ -75,6 +75,8 @@ class Trace:
         What becomes of dicts, lists and objects among the arguments.
     formatted : bool
         Whether text was made of a traced value: such calls are checked now and then.
+    locked : tuple of int
+        Outputs that the function has made read-only.
     """
 
     graph: CalcGraph
@@ -91,10 +93,14 @@ class Trace:
     whole: CalcGraph | None = None
     changes: Changes | None = None
     layouts: tuple[Any, ...] = ()
+    locked: tuple[int, ...] = ()
 
     def outputs(self, values: Sequence[Any]) -> Any:
         """The user's result from the values of the graph's outputs."""
         leaves = list(values)
+        for number in self.locked:
+            if type(leaves[number]) is np.ndarray:
+                leaves[number].flags.writeable = False
         for position, value in self.fixed:
             leaves.insert(position, value)
         return trees.unflatten(self.structure, leaves)
@@ -163,6 +169,7 @@ def trace_function(
     TracerError
         For everything that can't be traced soundly, with the user's line.
     """
+
     def once() -> Trace:
         return _traced(
             function, leaves, structure, names, title, static, weak, reads_sizes, keeps
@@ -240,6 +247,7 @@ def _traced(
     own = captures if recorder.enclosing is None else Captures(recorder)
     seen = [tensor._value for tensor in outputs]
     found = _arranged(graph, recorder, own, dynamic, out_structure, fixed, seen)
+    found = replace(found, locked=_locked(recorder, outputs, leaves, dynamic))
     aliases, places = aliases_of(everything, recorder.inputs[: len(dynamic)], found.graph)
     found = replace(found, aliases=aliases, whole=with_places(found.graph, places))
     if parts is not None:
@@ -248,6 +256,35 @@ def _traced(
         found.kept.append(Kept(recorder, recorder.kept))
     recorder.forget()
     return found
+
+
+def _locked(
+    recorder: Recorder, outputs: Sequence[TracedTensor], leaves: Sequence[Any],
+    dynamic: Sequence[int],
+) -> tuple[int, ...]:  # fmt: skip
+    """Numbers of the outputs that were made read-only, or are views of such.
+
+    Raises
+    ------
+    LeakError
+        If an argument was locked or unlocked, which the caller would see.
+    """
+    for number, node in zip(dynamic, recorder.inputs, strict=False):
+        own = next((b.value for b in recorder.arguments if b.target is node), None)
+        given = leaves[number]
+        if own is not None and isinstance(given, np.ndarray) and (
+            not isinstance(given, TracedTensor) and own.flags.writeable != given.flags.writeable
+        ):  # fmt: skip
+            raise leak(
+                f"The function locked or unlocked the memory of its argument {node.name}.",
+                "copy it first",
+            )
+    outside = recorder.arguments
+    return tuple([
+        number for number, tensor in enumerate(outputs)
+        if isinstance(tensor._value, np.ndarray) and not tensor._value.flags.writeable
+        and tensor._buffer not in outside
+    ])  # fmt: skip
 
 
 def keys_of(structure: Any) -> list[Any]:
