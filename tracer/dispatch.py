@@ -66,7 +66,8 @@ def dispatch(
     if len(known.leaves) > limit:  # programs for captured values that are gone
         with function.cache.lock:
             del known.leaves[limit:]
-    return _run_new(function, call, names, run, leaf, attempts)
+    with leaf.turn:
+        return _run_new(function, call, names, run, leaf, attempts)
 
 
 class Search:
@@ -100,7 +101,9 @@ class Search:
             self.missed, self.reason = limit, "another branch, as in the calls before"
             return False
         for position, leaf in enumerate(list(self.leaves)):
-            if self._runs(leaf, run):
+            with leaf.turn:
+                serves = self._runs(leaf, run)
+            if serves:
                 if position and self.leaves[0] is not leaf:
                     _move_to_front(self.function, self.leaves, leaf)
                 cache.streaks.pop(key, None)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,9 @@ TRANSFORMS: dict[str, Callable[[CalcGraph, tuple[int, ...]], CalcGraph]] = {
 }
 
 
+WRITING = own_lock()
+
+
 class Interpreted:
     """Stands in for a Program: runs the graph node by node, without compiling it."""
 
@@ -71,6 +75,8 @@ class Leaf:
         self.interpreted = interpreted
         self.trace = trace
         self.changes = trace.changes
+        # calls that read and write what several threads may share take turns
+        self.turn: Any = WRITING if trace.changes is not None else nullcontext()
         self.numerics = numerics
         self.programs: dict[tuple, Any] = {}
         self.graphs: dict[tuple, Any] = {}

@@ -441,6 +441,23 @@ def test_each_thread_has_its_own_object():
     assert not failures, failures[0]
 
 
+def test_threads_that_share_an_object_lose_no_call():
+    model = Model()
+    traced = trace(model.counts_unread)
+    traced(X), traced(X)
+
+    def work():
+        for _ in range(100):
+            traced(X)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert model.calls == 402
+
+
 @pytest.mark.parametrize("name", ["counts", "counts_by_assignment", "counts_after_reading"])
 def test_counters_need_no_new_traces(name):
     model = Model()
