@@ -170,6 +170,10 @@ def _without_copy(a: Any, dtype: Any, order: Any) -> None:
     np.asarray(value, dtype=dtype, order=order, copy=False)
 
 
+def _isfortran(recorder: Recorder, a: Any) -> bool:
+    return bool(np.isfortran(_gathered(recorder, a)._value))  # the layout is part of the signature
+
+
 def _asarray(recorder: Recorder, a: Any, dtype: Any = None, **kwargs: Any) -> Any:
     """A Tensor is an array already: itself, unless a cast or a copy is asked for."""
     if isinstance(kwargs.get("copy"), np._CopyMode):
@@ -221,7 +225,7 @@ SPECIAL: dict[Any, Any] = {
     np.full_like: _full_like,
     np.copyto: _copyto, np.fill_diagonal: _fill_diagonal, np.put: _put, np.putmask: _putmask,
     np.place: _place, np.put_along_axis: _put_along_axis, np.ndim: _ndim, np.shape: _shape,
-    np.size: _size, np.shares_memory: _shares, np.may_share_memory: _may_share,
+    np.size: _size, np.isfortran: _isfortran, np.shares_memory: _shares, np.may_share_memory: _may_share,
     np.array: _array, np.asarray: _asarray, np.asanyarray: _asarray,
     np.asarray_chkfinite: _asarray, **EXPANSIONS, **REFUSALS,
     np.histogramdd: histogramdd,
