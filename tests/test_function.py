@@ -137,6 +137,7 @@ def test_wrong_arguments_raise_as_in_python():
     with pytest.raises(TypeError):
         grad(3)
 
+
 def test_programs_are_found_again():
     @trace
     def f(x):

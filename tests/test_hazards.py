@@ -207,7 +207,12 @@ def test_formatting_is_text_of_the_trace():
         return x * 2
 
     trace(program)(X)
-    assert [lines.get() for _ in range(5)][1:] == ["0.50 1.5 2", "0.5(3,)", "0.51.50e+00", "loss 0.50 of [0.5 1.5 2.5]"]
+    assert [lines.get() for _ in range(5)][1:] == [
+        "0.50 1.5 2",
+        "0.5(3,)",
+        "0.51.50e+00",
+        "loss 0.50 of [0.5 1.5 2.5]",
+    ]
 
 
 def test_math_functions():

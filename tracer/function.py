@@ -175,6 +175,7 @@ def look_like(wrapper: Any, function: Any) -> None:
         if (value := own(function, name, _NONE)) is not _NONE:
             setattr(wrapper, name, value)
     wrapper.__dict__.update(own(function, "__dict__", {}))
+    wrapper.__dict__.pop("__signature__", None)  # it is found behind __wrapped__, as arguments are
     wrapper.__wrapped__ = function
 
 

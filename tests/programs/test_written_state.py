@@ -181,7 +181,9 @@ METHODS = [name for name in METHODS if not name.startswith("__")]
 
 def state(model):
     """What a model holds, as a tree."""
-    held = {key: list(v) if isinstance(v, collections.deque) else v for key, v in vars(model).items()}
+    held = {
+        key: list(v) if isinstance(v, collections.deque) else v for key, v in vars(model).items()
+    }
     return held | {"made": type(model).made}
 
 

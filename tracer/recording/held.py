@@ -242,4 +242,3 @@ def same_rows(before: Any, now: Any) -> bool:
         pairs = zip(before.items(), now.items(), strict=True)
         return all([k is l and v is w for (k, v), (l, w) in pairs])
     return all([v is w for v, w in zip(before, now, strict=True)])
-

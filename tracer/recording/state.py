@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from tracer.recording.captures import Captures
     from tracer.recording.changes import Recipe, Writer
 
+
 class Counters:
     """The ints that a function reads and writes; ``rigid`` if they must be parts of programs."""
 
@@ -93,9 +94,7 @@ class State:
 
     def assigns(self, function: types.FunctionType, path: Callable[[str], Path]) -> None:
         """A function is about to run: the variables that it assigns to are remembered."""
-        cells = dict(
-            zip(function.__code__.co_freevars, function.__closure__ or (), strict=False)
-        )
+        cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=False))
         for name in assigned(function.__code__):
             if name in cells:
                 self.variable(cells[name], "", path(name))

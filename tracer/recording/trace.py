@@ -41,6 +41,7 @@ from tracer.recording.tensor import TracedTensor, alive
 from tracer.recording.whereabouts import Remembered
 
 Static = tuple[int, Any]
+WRITEABLE = 0x400  # NPY_ARRAY_WRITEABLE
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -273,7 +274,7 @@ def _locked(
         own = next((b.value for b in recorder.arguments if b.target is node), None)
         given = leaves[number]
         if own is not None and isinstance(given, np.ndarray) and (
-            not isinstance(given, TracedTensor) and own.flags.writeable != given.flags.writeable
+            not isinstance(given, TracedTensor) and _is_writeable(own) != _is_writeable(given)
         ):  # fmt: skip
             raise leak(
                 f"The function locked or unlocked the memory of its argument {node.name}.",
@@ -282,9 +283,14 @@ def _locked(
     outside = recorder.arguments
     return tuple([
         number for number, tensor in enumerate(outputs)
-        if isinstance(tensor._value, np.ndarray) and not tensor._value.flags.writeable
+        if isinstance(tensor._value, np.ndarray) and not _is_writeable(tensor._value)
         and tensor._buffer not in outside
     ])  # fmt: skip
+
+
+def _is_writeable(array: np.ndarray) -> bool:
+    """Whether it may be written to, without NumPy's warning about broadcast arrays."""
+    return bool(array.flags.num & WRITEABLE)
 
 
 def keys_of(structure: Any) -> list[Any]:

@@ -259,7 +259,9 @@ class Writes(Calls):
         elif op.name in SUMS and kwargs.get("dtype") is None and outs[0] is not None:
             # A sum widens to its out.
             kwargs = {**kwargs, "dtype": np.result_type(args[0].dtype, outs[0].dtype)}
-        elif op.name == "einsum" and kwargs.get("dtype") is None and outs[0] is not None:
+        elif op.name == "einsum" and outs[0] is not None and not (
+            kwargs.get("dtype") is not None or kwargs.get("optimize")  # which leaves it to BLAS
+        ):  # fmt: skip
             usual = np.result_type(*[np.asarray(_concrete(a)).dtype for a in args[1:]])
             wide = np.result_type(usual, outs[0].dtype)
             kwargs = kwargs if wide == usual else {**kwargs, "dtype": wide}
