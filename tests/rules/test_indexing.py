@@ -111,3 +111,16 @@ def test_one_number_for_all_places_that_a_whole_lookup_takes(index):
 @pytest.mark.parametrize("index", [..., (None, ...), ()])
 def test_a_whole_lookup_of_one_number(index):
     assert grad(lambda x: 3 * x[index].sum())(np.array(2.0)) == 3.0
+
+
+@pytest.mark.parametrize("length", [2, 3, 6])
+def test_extract_by_fewer_places_than_there_are_elements(length):
+    keep = np.arange(length) % 2 == 0
+
+    def f(x):
+        return np.sum(np.extract(keep, x) ** 2)
+
+    x = np.arange(1.0, 7.0).reshape(2, 3)
+    expected = np.zeros(6)
+    expected[:length][keep] = 2 * x.ravel()[:length][keep]
+    assert np.array_equal(grad(f)(x), expected.reshape(2, 3))

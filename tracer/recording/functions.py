@@ -80,6 +80,10 @@ def _put(recorder: Recorder, a: Any, ind: Any, v: Any, mode: str = "raise") -> N
     target = _target(recorder, a)
     size = target._value.size
     where = np.asarray(ind) if not isinstance(ind, TracedTensor) else ind
+    if mode == "raise" and target._value.ndim == 1:
+        if np.size(v):
+            target[where] = repeated(v, np.shape(where))
+        return
     if mode == "raise":
         where = np.where(where < 0, where + size, where)
     else:

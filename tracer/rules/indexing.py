@@ -115,8 +115,10 @@ def _compress(ct, condition, a, axis=None):
 def _extract(ct, condition, arr):
     mask = np.ravel(np.asarray(condition) if isinstance(condition, (list, tuple)) else condition)
     mask = mask if mask.dtype == np.bool_ else mask != 0
-    flat = apply(registry.SETITEM, zeros_like(np.ravel(arr)), ct, mask)
-    return reshape_like(flat, arr)
+    whole = np.ravel(arr)
+    if shape_of(mask) != shape_of(whole):  # a shorter one is no mask of all elements
+        return _compress(ct, mask, arr)
+    return reshape_like(apply(registry.SETITEM, zeros_like(whole), ct, mask), arr)
 
 
 linear(np.take, _take)
