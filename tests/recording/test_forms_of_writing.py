@@ -780,3 +780,20 @@ def test_views_see_what_is_written_later(program):
     for x in (X, np.asfortranarray(X)):
         agree(program, [(x,), (-x,)])
     agree_gradient(lambda x: program(x.copy()), X)
+
+
+@pytest.mark.parametrize("places", [[0, 1], [8, 1], [1, -9], [-1, -3], [-4, 0]])
+def test_places_out_of_bounds_raise_what_numpy_raises(places):
+    def f(x, places):
+        np.put(x, places, [5.0, 6.0])
+        return x * 2
+
+    traced = trace(f)
+    traced(np.ones(3), np.array([0, 2]))  # the program is there
+    outcomes = []
+    for function in (f, traced):
+        try:
+            outcomes.append(function(np.ones(3), np.array(places)).tolist())
+        except IndexError as error:
+            outcomes.append(str(error))
+    assert outcomes[0] == outcomes[1]
