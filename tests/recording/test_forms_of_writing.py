@@ -7,7 +7,7 @@ import pytest
 from numpy.lib.stride_tricks import as_strided, sliding_window_view
 
 from tests.recording.agreement import agree, agree_gradient
-from tracer import errors, trace
+from tracer import errors, grad, trace
 
 X = np.array([[0.5, -1.0, 2.0], [3.0, -4.5, 0.25], [1.5, 2.5, -0.75]])
 
@@ -797,3 +797,15 @@ def test_places_out_of_bounds_raise_what_numpy_raises(places):
         except IndexError as error:
             outcomes.append(str(error))
     assert outcomes[0] == outcomes[1]
+
+
+def test_a_write_out_of_bounds_raises_though_nobody_reads_what_was_written():
+    def f(x):
+        room = x * 2
+        room[np.argmax(x) + 1] = 3.0
+        return x * x
+
+    for traced in (trace(f), grad(lambda x: f(x).sum())):
+        traced(np.array([3.0, 1.0, 2.0]))
+        with pytest.raises(IndexError, match="index 3 is out of bounds"):
+            traced(np.array([1.0, 2.0, 3.0]))

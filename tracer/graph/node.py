@@ -267,16 +267,25 @@ def may_act(node: Node) -> bool:
 
 
 def _write_may_raise(node: Node) -> bool:
-    """Whether there may be more or fewer values than places."""
+    """Whether a place may be out of bounds, or there may be more or fewer values than places.
+
+    Derivatives write at places that were read before: zeros, or into an array of zeros.
+    """
     value = node.params.args[1]
+    slot_of_value = value.slot if type(value) is Hole else 0
+    others = [n for slot, n in enumerate(node.inputs) if slot and slot != slot_of_value]
+    computed = any([n.specs[0].dtype.kind in "iu" for n in others])
+    if computed and node.op.name == "setitem" and node.inputs[0].op.name not in ZEROS:
+        if type(value) is not float or value != 0.0:
+            return True
     if type(value) is not Hole:
         return False
     spec = node.inputs[value.slot].specs[0]
-    others = [n for slot, n in enumerate(node.inputs) if slot and slot != value.slot]
     masked = any([n.specs[0].dtype.kind == "b" for n in others])
     return not spec.is_static or bool(masked and spec.shape)
 
 
+ZEROS = frozenset({"zeros", "zeros_like"})
 PYTHON_RAISES = frozenset({"divide", "floor_divide", "remainder", "pow"})
 
 
