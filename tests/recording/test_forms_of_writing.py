@@ -809,3 +809,23 @@ def test_a_write_out_of_bounds_raises_though_nobody_reads_what_was_written():
         traced(np.array([3.0, 1.0, 2.0]))
         with pytest.raises(IndexError, match="index 3 is out of bounds"):
             traced(np.array([1.0, 2.0, 3.0]))
+
+
+@pytest.mark.parametrize("part", [np.s_[:], np.s_[::-1], np.s_[:, ::-1], np.s_[1:, 1:]])
+def test_a_diagonal_filled_from_its_own_array(part):
+    """NumPy writes one element after the other, and reads what it has just written."""
+
+    def f(x):
+        np.fill_diagonal(x[part], x[0])
+        return x * 2
+
+    traced = trace(f)
+    for _ in range(2):
+        plain, own = np.arange(9.0).reshape(3, 3), np.arange(9.0).reshape(3, 3)
+        assert np.array_equal(traced(own), f(plain)) and np.array_equal(own, plain)
+    slope = grad(lambda x: (f(x.copy()) * np.arange(9.0).reshape(3, 3)).sum())
+    x = np.arange(9.0).reshape(3, 3)
+    steps = np.eye(9).reshape(9, 3, 3) * 1e-6
+    weights = np.arange(9.0).reshape(3, 3)
+    plain = [((f(x + h) - f(x - h)) * weights).sum() / 2e-6 for h in steps]
+    assert np.allclose(slope(x), np.reshape(plain, (3, 3)))

@@ -12,6 +12,7 @@ import numpy as np
 from tracer import errors
 from tracer.ops import registry
 from tracer.recording.active import leak
+from tracer.recording.buffers import same_memory
 from tracer.recording.expansions import EXPANSIONS
 from tracer.recording.histograms import histogramdd
 from tracer.recording.refusals import REFUSALS
@@ -70,6 +71,9 @@ def _fill_diagonal(recorder: Recorder, a: Any, val: Any, wrap: bool = False) -> 
     value = target._value
     end = None if wrap or value.ndim != 2 else value.shape[1] * value.shape[1]
     step = value.shape[1] + 1 if value.ndim == 2 else 1 + int(np.cumprod(value.shape[:-1]).sum())
+    if isinstance(val, TracedTensor) and same_memory(value, np.asarray(val._value)):
+        target.flat[:end:step] = val  # one element after the other, as NumPy writes them
+        return
     positions = np.arange(value.size)[:end:step]
     where = np.unravel_index(positions, value.shape)
     if np.size(val):
