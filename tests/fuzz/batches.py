@@ -30,7 +30,7 @@ def compare_batch(scope: dict[str, Any], program: Program, seeds: list[int]) -> 
     results = []
     for number in range(len(seeds)):
         given = [
-            copy.copy(stack if axis is None else stack[number])
+            copy.copy(stack if axis is None else stack[number, ...])  # of 0-d ones an array, too
             for axis, stack in zip(axes, stacks, strict=True)
         ]
         before = copy.deepcopy(given)

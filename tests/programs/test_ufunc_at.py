@@ -161,3 +161,16 @@ def test_complex_values():
 
     same(trace(program)(X), program(X))
     agree_gradient(program, X)
+
+
+@pytest.mark.parametrize("name", ["add", "subtract", "multiply", "maximum", "power"])
+def test_places_out_of_bounds_raise_though_nobody_reads_what_was_written(name):
+    def f(x, places):
+        room = x * 2
+        getattr(np, name).at(room, places, 1.5)
+        return x * 3
+
+    traced = trace(f)
+    traced(np.ones(3), np.array([0, 1]))
+    with pytest.raises(IndexError, match="index 5 is out of bounds"):
+        traced(np.ones(3), np.array([0, 5]))

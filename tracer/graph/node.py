@@ -275,7 +275,7 @@ def _write_may_raise(node: Node) -> bool:
     slot_of_value = value.slot if type(value) is Hole else 0
     others = [n for slot, n in enumerate(node.inputs) if slot and slot != slot_of_value]
     computed = any([n.specs[0].dtype.kind in "iu" for n in others])
-    if computed and node.op.name == "setitem" and node.inputs[0].op.name not in ZEROS:
+    if computed and node.inputs[0].op.name not in ZEROS:
         if type(value) is not float or value != 0.0:
             return True
     if type(value) is not Hole:
