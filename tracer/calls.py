@@ -15,8 +15,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from tracer import errors, settings, trees
-from tracer.function import innermost
-from tracer.marks import own, plain_array
+from tracer.marks import innermost, own, plain_array
 from tracer.recording.captures import fingerprint
 
 if TYPE_CHECKING:

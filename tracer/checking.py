@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from tracer import errors, settings, trees
-from tracer.recording.paths import plain_function
+from tracer.marks import innermost
 from tracer.recording.state import Saved, rows_of
 from tracer.recording.streams import GLOBAL, moved, put_back, states_of
 from tracer.recording.tensor import TracedTensor
@@ -118,7 +118,7 @@ def likely_cause(plain: Callable[..., Any], leaf: Any) -> str:
     """What to look for, from the names in the user's code."""
     if leaf.trace.formatted:
         return "a number was made of the text of a traced value: use the value itself"
-    for code in _codes(getattr(plain_function(plain), "__code__", None)):
+    for code in _codes(getattr(innermost(plain), "__code__", None)):
         for name in reversed(code.co_names):
             if name in CAUSES:
                 return f"{code.co_name} reads {CAUSES[name]} ({name}): pass it as an argument"

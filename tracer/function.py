@@ -20,7 +20,7 @@ from weakref import ref
 
 from tracer import settings
 from tracer.locks import loaded, own_lock
-from tracer.marks import Traced, is_traced, own
+from tracer.marks import Traced, innermost, own
 from tracer.recording.whereabouts import is_library
 from tracer.tracebacks import BOUNDARY, clean
 
@@ -416,17 +416,6 @@ def _recipe(plain: Any) -> tuple[Any, list[Any]]:
         made.append(step)
         plain = innermost(plain.__wrapped__)  # type: ignore[attr-defined]
     return plain, made
-
-
-def innermost(function: Any) -> Any:
-    """The function inside of methods and of traced functions."""
-    while True:
-        if isinstance(function, MethodType):
-            function = function.__func__
-        elif is_traced(function):
-            function = function.__tracer_function__
-        else:
-            return function
 
 
 def users_function(function: Any) -> Any:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tracer.recording.paths import Path
 
 if TYPE_CHECKING:
-    from tracer.recording.instrument import Monitor
+    from tracer.recording.monitor import Monitor
 
 
 def global_table(monitor: Monitor) -> dict[str, Any]:

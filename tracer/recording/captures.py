@@ -21,7 +21,7 @@ import numpy as np
 
 from tracer import errors
 from tracer.graph.node import Node
-from tracer.marks import plain_array
+from tracer.marks import innermost, plain_array
 from tracer.ops.originals import original_of
 from tracer.ops.scipy_names import is_scipys
 from tracer.recording.active import leak
@@ -30,7 +30,7 @@ from tracer.recording.contents import ROWS, TABLES, globals_of
 from tracer.recording.contents import contents as all_contents
 from tracer.recording.identity import Identities
 from tracer.recording.loads import MONITOR
-from tracer.recording.paths import MISSING, Path, plain_function
+from tracer.recording.paths import MISSING, Path
 from tracer.recording.state import State
 from tracer.recording.streams import STREAMS
 from tracer.recording.tensor import TracedTensor
@@ -116,7 +116,7 @@ def fingerprint(value: Any) -> Any:
         return kind, *[fingerprint(part) for part in (value.fget, value.fset)]
     if kind in (staticmethod, classmethod):
         return kind, fingerprint(value.__func__)
-    inner = plain_function(value)
+    inner = innermost(value)
     if isinstance(inner, FunctionType):
         given = (*(inner.__defaults__ or ()), *(inner.__kwdefaults__ or {}).values())
         held = [_default(default) for default in given]
@@ -146,7 +146,7 @@ def _default(value: Any, depth: int = 4) -> Any:
         return kind, repr(value)
     if isinstance(value, np.ndarray) or kind in (list, tuple, dict):
         return kind, id(value)
-    inner = plain_function(value)
+    inner = innermost(value)
     if not isinstance(inner, FunctionType):
         return fingerprint(value)
     cells = [cell.cell_contents for cell in inner.__closure__ or () if _is_filled(cell)]

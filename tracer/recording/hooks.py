@@ -32,7 +32,7 @@ from tracer.recording.random_hooks import random_rows
 from tracer.recording.scipy_hooks import loaded_chapters, rows_of
 from tracer.recording.tensor import TracedScalar, TracedTensor
 from tracer.recording.variables import SET, refuse_set
-from tracer.recording.whereabouts import LIBRARIES
+from tracer.recording.whereabouts import CALLS_FOR_USERS, LIBRARIES
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -180,7 +180,7 @@ def listed(argument: Any) -> Any:
 def _is_library(module: str) -> bool:
     if module.startswith("numpy.polynomial."):  # plain Python that writes into arrays it makes
         return False
-    if module == "tracer.recording.protocols":  # it calls what the user's code calls
+    if module in CALLS_FOR_USERS:
         return False
     return module.split(".", 1)[0] in LIBRARIES or module.startswith(("tracer.", "viz."))
 

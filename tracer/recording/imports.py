@@ -17,7 +17,7 @@ from tracer.recording.paths import MISSING, Path
 from tracer.recording.whereabouts import is_users
 
 if TYPE_CHECKING:
-    from tracer.recording.instrument import Monitor
+    from tracer.recording.monitor import Monitor
 
 CONSTANTS = frozenset({"pi", "e", "tau", "inf", "nan", "infj", "nanj", "__version__"})
 _NAMES: dict[int, tuple[CodeType, tuple[str, ...]]] = {}  # the globals that a code loads
@@ -43,7 +43,7 @@ def absent_count(monitor: Monitor, code: CodeType, builtin: dict[str, Any]) -> N
         try:
             cell.cell_contents  # noqa: B018 - an empty cell raises
         except ValueError:
-            monitor.captures.condition(monitor._path(name), MISSING)
+            monitor.captures.condition(monitor.variable(name), MISSING)
 
 
 def is_standard(module: ModuleType, name: str) -> bool:

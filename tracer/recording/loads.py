@@ -15,7 +15,7 @@ from types import CodeType, FunctionType
 from typing import Any
 
 from tracer.recording.scopes import Scope, is_local, scope_of
-from tracer.recording.whereabouts import AST_LOCK, source_file
+from tracer.recording.whereabouts import AST_LOCK, is_users, source_file
 
 MONITOR = "__calcgraph_monitor__"
 FUNCTION = "__calcgraph_function__"
@@ -473,3 +473,12 @@ def _empty_defaults(arguments: ast.arguments) -> None:
     """The real defaults are set on the function; the code only needs their number's absence."""
     arguments.defaults = []
     arguments.kw_defaults = [None for _ in arguments.kwonlyargs]
+
+
+def is_watchable(function: Any) -> bool:
+    """Whether a function is the user's own, and not seen already."""
+    return (
+        isinstance(function, FunctionType)
+        and MONITOR not in function.__code__.co_freevars
+        and is_users(function.__code__.co_filename)
+    )

@@ -10,10 +10,10 @@ import inspect
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import MethodType, ModuleType
+from types import ModuleType
 from typing import Any
 
-from tracer.marks import is_traced, plain_array
+from tracer.marks import innermost, plain_array
 
 MISSING = object()
 LIBRARY_MODULES = frozenset(
@@ -79,7 +79,7 @@ def _read_name(table: dict[str, Any], name: str) -> Any:
 
 
 def _read_cell(function: Any, name: str) -> Any:
-    function = plain_function(function)
+    function = innermost(function)
     return function.__closure__[function.__code__.co_freevars.index(name)].cell_contents
 
 
@@ -106,17 +106,6 @@ READERS: dict[str, Callable[[Any, Any], Any]] = {
     "static": inspect.getattr_static,
     "item": operator.getitem,
 }
-
-
-def plain_function(function: Any) -> Any:
-    """The Python function inside a method or a traced function."""
-    while True:
-        if isinstance(function, MethodType):
-            function = function.__func__
-        elif is_traced(function):
-            function = function.__tracer_function__
-        else:
-            return function
 
 
 def is_library_module(value: Any) -> bool:

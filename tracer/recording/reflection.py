@@ -20,7 +20,7 @@ from tracer.recording.tensor import TracedTensor
 from tracer.recording.text import TracedText
 
 if TYPE_CHECKING:
-    from tracer.recording.instrument import Monitor
+    from tracer.recording.monitor import Monitor
 
 
 def _type(monitor: Monitor, *args: Any, **keywords: Any) -> Any:

@@ -23,11 +23,12 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from tracer import errors
+from tracer.marks import innermost
 from tracer.recording.active import leak
 from tracer.recording.containers import ABSENT
 from tracer.recording.held import Held, Variable, kind_of, same_rows, set_variable, take_away
 from tracer.recording.held import put as put_attribute
-from tracer.recording.paths import MISSING, Path, plain_function
+from tracer.recording.paths import MISSING, Path
 from tracer.recording.tensor import TracedTensor
 
 if TYPE_CHECKING:
@@ -329,7 +330,7 @@ class Place:
             if not path.steps:
                 return path.base
             owner = Path(path.root, path.base, path.steps[:-1]).read(function, list(leaves))
-            owner = plain_function(owner)
+            owner = innermost(owner)
             return owner.__closure__[owner.__code__.co_freevars.index(path.steps[-1][1])]
         if self.kind == "name":
             return path.base

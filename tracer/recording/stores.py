@@ -7,6 +7,7 @@ that what is read there is no capture, and that the same object put there again 
 from __future__ import annotations
 
 import functools
+import operator
 import types
 from collections import deque
 from collections.abc import Callable
@@ -15,12 +16,17 @@ from typing import TYPE_CHECKING, Any
 from tracer.recording import protocols
 from tracer.recording.containers import ABSENT
 from tracer.recording.held import TABLES
+from tracer.recording.keys import is_key, settled_key
+from tracer.recording.members import was_written
 from tracer.recording.paths import MISSING, Path
 from tracer.recording.tensor import TracedTensor
 
 if TYPE_CHECKING:
     from tracer.recording.captures import Captures
-    from tracer.recording.instrument import Monitor
+    from tracer.recording.monitor import Monitor
+
+
+READ: dict[str, Any] = {"attr": getattr, "item": operator.getitem}
 
 
 class Attributes:
@@ -121,8 +127,6 @@ def written_to(monitor: Monitor, owner: Any) -> Any:
 
 def set_item(monitor: Monitor, owner: Any, key: Any, value: Any) -> None:
     """``owner[key] = value``."""
-    from tracer.recording.instrument import is_key, settled_key
-
     captures = monitor.captures
     held = captures.state.of(owner)
     key = settled_key(owner, key)
@@ -228,3 +232,27 @@ def called(monitor: Monitor, function: Any) -> Callable[..., Any] | None:
 
 
 WRAPPERS = (types.WrapperDescriptorType, types.MethodWrapperType)
+
+
+def augmented(monitor: Monitor, name: str, kind: str, owner: Any, key: Any, value: Any) -> Any:
+    """``owner.key += value``, of what may live outside of the function.
+
+    An int that counts is an input of the program.
+    """
+    operate = getattr(operator, f"i{name}")
+    state = monitor.captures.state
+    now = owner if kind == "name" else READ[kind](owner, key)
+    if type(now) is list and name == "add" and state.of(now) is not None:
+        return grown(monitor, now, value)
+    if type(now) is not int:
+        seen = monitor.name if kind == "name" else getattr(monitor, kind)
+        return operate(seen(owner, key), value)
+    if kind == "name":
+        fresh, path = state.is_assigned(*monitor.place(key)), monitor.variable(key)
+    else:
+        known = monitor.captures.path_of(owner)
+        written = was_written(monitor, owner, key, now) if kind == "attr" else (
+            state.is_new(owner, key, now)
+        )  # fmt: skip
+        fresh, path = known is None or written, known and known.then(kind, key)
+    return operate(now if fresh or path is None else monitor.captures.counted(now, path), value)

@@ -18,7 +18,7 @@ from numpy.lib.array_utils import byte_bounds
 
 from tracer import errors, trees
 from tracer.graph.calcgraph import CalcGraph
-from tracer.marks import own
+from tracer.marks import innermost, own
 from tracer.ops.entropy import rewind
 from tracer.recording.active import ACTIVE, leak
 from tracer.recording.aliases import Alias, aliases_of, with_places
@@ -32,7 +32,7 @@ from tracer.recording.floating import report
 from tracer.recording.hooks import contained
 from tracer.recording.instrument import instrumented
 from tracer.recording.kept import Kept, can_be_kept
-from tracer.recording.paths import Path, plain_function
+from tracer.recording.paths import Path
 from tracer.recording.recorder import Recorder, run_user_function
 from tracer.recording.state import Since
 from tracer.recording.streams import STREAMS
@@ -191,7 +191,7 @@ def _traced(
     title: str, static: frozenset[int], weak: frozenset[int], reads_sizes: bool, keeps: bool,
 ) -> Trace:  # fmt: skip
     """`trace_function`, in one attempt."""
-    plain = plain_function(function)
+    plain = innermost(function)
     refuse_generators(plain)
     recorder = _opened(function, plain, title)
     recorder.reads_sizes |= reads_sizes
@@ -432,7 +432,7 @@ def _inside(function: Any) -> Any:
     """The function in partials and methods."""
     while isinstance(function, partial):
         function = function.func
-    return plain_function(function)
+    return innermost(function)
 
 
 LATER = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR

@@ -27,7 +27,7 @@ from tracer.recording.tensor import TracedTensor
 from tracer.recording.variables import path_of
 
 if TYPE_CHECKING:
-    from tracer.recording.instrument import Monitor
+    from tracer.recording.monitor import Monitor
 
 
 class WatchedGlobals(dict[str, Any]):

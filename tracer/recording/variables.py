@@ -28,7 +28,7 @@ from tracer import errors
 from tracer.recording.paths import MISSING, Path
 
 if TYPE_CHECKING:
-    from tracer.recording.instrument import Monitor
+    from tracer.recording.monitor import Monitor
 
 SET: ContextVar[list[Any] | None] = ContextVar("tracer_set_variables", default=None)
 

@@ -30,6 +30,8 @@ SAMPLES = os.path.join(HOME, "tracer", "samples", "")  # where the demo's user c
 LIBRARIES = frozenset(
     {"numpy", "scipy", "pandas", "numba", "networkx", "graphviz", "functools", "contextlib"}
 )
+# Modules of this package that call NumPy in the user's place, as the user's code would have done.
+CALLS_FOR_USERS: set[str] = set()
 AST_LOCK = fork_lock()  # CPython counts the depth of trees for all threads together
 Target = str | tuple[str, ...]
 Span = tuple[int, int, int, int]
