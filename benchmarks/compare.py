@@ -24,10 +24,7 @@ from tracer import trees, value_and_grad
 def competitors(work: Workload) -> dict[str, Callable[[], Any]]:
     arguments = work.arguments
     ours = value_and_grad(lambda *args: work.function(np, *args))
-    found = {
-        "by hand": lambda: work.by_hand(*arguments),
-        "calcgraph": lambda: ours(*arguments),
-    }
+    found = {"by hand": lambda: work.by_hand(*arguments), "calcgraph": lambda: ours(*arguments)}
     try:
         import autograd
         import autograd.numpy as anp

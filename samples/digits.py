@@ -72,9 +72,13 @@ def train(
             progress(step, float(intermediate_result.fun))
 
     found = minimize(
-        objective, vector, jac=True, method="L-BFGS-B", callback=after_step,
+        objective,
+        vector,
+        jac=True,
+        method="L-BFGS-B",
+        callback=after_step,
         options={"maxiter": steps},
-    )  # fmt: skip
+    )
     params = unravel(found.x)
     return params, float(np.mean(predict(params, x_test) == labels_test))
 

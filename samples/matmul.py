@@ -37,8 +37,10 @@ def main(m: int = 3, n: int = 4, p: int = 2) -> None:
 
     _, pullback = vjp(product, a, b)
     g_a, g_b = pullback(g)
-    print(f"pullback: Ā = Ḡ @ B.T: {np.allclose(g_a, g @ b.T)}, "
-          f"B̄ = A.T @ Ḡ: {np.allclose(g_b, a.T @ g)}")  # fmt: skip
+    print(
+        f"pullback: Ā = Ḡ @ B.T: {np.allclose(g_a, g @ b.T)}, "
+        f"B̄ = A.T @ Ḡ: {np.allclose(g_b, a.T @ g)}"
+    )
     print()
     print(product.source(a, b, argnums=(0, 1)))
 

@@ -16,7 +16,7 @@ from tracer import (
     trace,
     value_and_grad,
     vjp,
-)  # fmt: skip
+)
 
 X = np.array([0.3, -0.7, 1.2])
 A = np.array([[1.0, 0.5, -0.2], [0.3, -1.0, 0.8]])
@@ -53,9 +53,14 @@ def test_argnums():
 
     y = X + 2
     for chosen, expected in (
-        (0, y**2), (1, 2 * X * y), ("y", 2 * X * y), ((1, 0), (2 * X * y, y**2)),
-        (("x",), (y**2,)), ([0], (y**2,)), (np.int64(1), 2 * X * y),
-    ):  # fmt: skip
+        (0, y**2),
+        (1, 2 * X * y),
+        ("y", 2 * X * y),
+        ((1, 0), (2 * X * y, y**2)),
+        (("x",), (y**2,)),
+        ([0], (y**2,)),
+        (np.int64(1), 2 * X * y),
+    ):
         got = grad(f, chosen)(X, y)
         for left, right in zip(
             got if isinstance(got, tuple) else (got,),

@@ -203,15 +203,18 @@ def test_a_function_that_ends_the_process_or_is_interrupted(model, capsys):
     assert capsys.readouterr().err == "tracer: interrupted\n"
 
 
-@pytest.mark.parametrize("arguments, words", [
-    (["source", "model:plain", *X, "--arg", "n=2", "--argnums", "7"], "argnums=7 names no"),
-    (["graph", "model:plain", *X, "--arg", "n=2", "-o", "x.gif"], ".svg, .dot, .png"),
-    (["source", "model:plain", "--arg", "x=@empty.npy"], "No data left"),
-    (["source", "model:plain", "--arg", "x=@two.npz"], "several arrays"),
-    (["source", "model:plain", "--arg", "x=@none.npy"], "No such file"),
-    (["source", "model:plain", "--arg", "x=object[3]"], "no dtype of numbers"),
-    (["source", "model:plain", "--arg", "x=f9[3]"], "'f9' is no dtype"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["source", "model:plain", *X, "--arg", "n=2", "--argnums", "7"], "argnums=7 names no"),
+        (["graph", "model:plain", *X, "--arg", "n=2", "-o", "x.gif"], ".svg, .dot, .png"),
+        (["source", "model:plain", "--arg", "x=@empty.npy"], "No data left"),
+        (["source", "model:plain", "--arg", "x=@two.npz"], "several arrays"),
+        (["source", "model:plain", "--arg", "x=@none.npy"], "No such file"),
+        (["source", "model:plain", "--arg", "x=object[3]"], "no dtype of numbers"),
+        (["source", "model:plain", "--arg", "x=f9[3]"], "'f9' is no dtype"),
+    ],
+)
 def test_more_that_is_exit_code_2(model, capsys, tmp_path, arguments, words):
     (tmp_path / "empty.npy").touch()
     np.savez(tmp_path / "two.npz", a=np.ones(1), b=np.ones(1))
@@ -224,9 +227,11 @@ def test_a_reader_that_goes_away(model):
     command = [sys.executable, "-m", "tracer", "graph", "model.py:plain", *X, "--arg", "n=2"]
     home = os.path.dirname(os.path.dirname(cli.__file__))
     run = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": home},
-    )  # fmt: skip
+    )
     assert run.stdout is not None and run.stderr is not None
     run.stdout.close()
     with run.stderr:

@@ -250,17 +250,43 @@ class Model:
 MAKERS = {
     f.__name__: (lambda f=f: f)
     for f in (
-        counted, counted_by_assignment, counted_before, first_call_only, totalled, totalled_values,
-        attribute, decayed, deep_attribute, attribute_array, attribute_rebound, rebound_between_reads,
-        float_rebound_between_reads, item, item_float, item_array, item_element, global_array,
-        global_element, appended, appended_number, extended, popped, keyed, remembered,
-        remembered_copy, default,
+        counted,
+        counted_by_assignment,
+        counted_before,
+        first_call_only,
+        totalled,
+        totalled_values,
+        attribute,
+        decayed,
+        deep_attribute,
+        attribute_array,
+        attribute_rebound,
+        rebound_between_reads,
+        float_rebound_between_reads,
+        item,
+        item_float,
+        item_array,
+        item_element,
+        global_array,
+        global_element,
+        appended,
+        appended_number,
+        extended,
+        popped,
+        keyed,
+        remembered,
+        remembered_copy,
+        default,
     )
-} | {  # fmt: skip
-    "closure": closure, "closure with a list": closure_with_a_list, "average": closure_of_an_average,
-    **{f"Model.{name}": (lambda name=name: getattr(Model(), name))
-       for name in ("counts", "scales", "keeps", "learns", "learns_anew")},
-}  # fmt: skip
+} | {
+    "closure": closure,
+    "closure with a list": closure_with_a_list,
+    "average": closure_of_an_average,
+    **{
+        f"Model.{name}": (lambda name=name: getattr(Model(), name))
+        for name in ("counts", "scales", "keeps", "learns", "learns_anew")
+    },
+}
 
 
 def outcome(function, x):
@@ -355,15 +381,37 @@ def kept():
 
 
 USES = {
-    "arithmetic": lambda k: k.array + 1, "plain first": lambda k: np.ones(3) * k.array, "ufunc": lambda k: np.sin(k.array),
-    "function": lambda k: np.sum(k.array), "method": lambda k: k.array.sum(), "index": lambda k: k.array[0], "write": lambda k: k.array.__setitem__(0, 1.0),
-    "into plain": lambda k: np.zeros(3).__setitem__(slice(None), k.array), "asarray": lambda k: np.asarray(k.array) + 1, "float": lambda k: float(k.scalar),
-    "bool": lambda k: bool(k.scalar), "int": lambda k: int(k.scalar), "compare": lambda k: k.scalar > 0, "iterate": lambda k: list(k.array), "concatenate": lambda k: np.concatenate([X, k.array]),
-    "in a list": lambda k: np.array([k.scalar, 1.0]) + 1, "in a pair": lambda k: k.pair[1][0] * 2, "closure": lambda k: k.later(), "generator": lambda k: list(k.pieces),
-    "iterator": lambda k: list(k.iterator), "traced": lambda k: trace(lambda x: x + k.array)(X), "gradient": lambda k: grad(lambda x: np.sum(x * k.array))(X),
-    "argument": lambda k: trace(np.sin)(k.array), "shape": lambda k: k.array.reshape(3, 1), "item": lambda k: k.scalar.item() + 1,
-    "bytes": lambda k: k.array.tobytes(), "copy": lambda k: k.array.copy() + 1, "sorted": lambda k: sorted(k.array), "max": lambda k: max(k.array), "hash": lambda k: {k.scalar: 1},
-}  # fmt: skip
+    "arithmetic": lambda k: k.array + 1,
+    "plain first": lambda k: np.ones(3) * k.array,
+    "ufunc": lambda k: np.sin(k.array),
+    "function": lambda k: np.sum(k.array),
+    "method": lambda k: k.array.sum(),
+    "index": lambda k: k.array[0],
+    "write": lambda k: k.array.__setitem__(0, 1.0),
+    "into plain": lambda k: np.zeros(3).__setitem__(slice(None), k.array),
+    "asarray": lambda k: np.asarray(k.array) + 1,
+    "float": lambda k: float(k.scalar),
+    "bool": lambda k: bool(k.scalar),
+    "int": lambda k: int(k.scalar),
+    "compare": lambda k: k.scalar > 0,
+    "iterate": lambda k: list(k.array),
+    "concatenate": lambda k: np.concatenate([X, k.array]),
+    "in a list": lambda k: np.array([k.scalar, 1.0]) + 1,
+    "in a pair": lambda k: k.pair[1][0] * 2,
+    "closure": lambda k: k.later(),
+    "generator": lambda k: list(k.pieces),
+    "iterator": lambda k: list(k.iterator),
+    "traced": lambda k: trace(lambda x: x + k.array)(X),
+    "gradient": lambda k: grad(lambda x: np.sum(x * k.array))(X),
+    "argument": lambda k: trace(np.sin)(k.array),
+    "shape": lambda k: k.array.reshape(3, 1),
+    "item": lambda k: k.scalar.item() + 1,
+    "bytes": lambda k: k.array.tobytes(),
+    "copy": lambda k: k.array.copy() + 1,
+    "sorted": lambda k: sorted(k.array),
+    "max": lambda k: max(k.array),
+    "hash": lambda k: {k.scalar: 1},
+}
 
 
 @pytest.mark.parametrize("name", USES)

@@ -110,9 +110,11 @@ def test_check_passes_and_leaves_arguments_written_once():
 
 def test_copies_and_pickles():
     for other in (
-        pickle.loads(pickle.dumps(module_level)), copy.copy(module_level),
-        copy.deepcopy(module_level), copy.deepcopy({"f": module_level})["f"],
-    ):  # fmt: skip
+        pickle.loads(pickle.dumps(module_level)),
+        copy.copy(module_level),
+        copy.deepcopy(module_level),
+        copy.deepcopy({"f": module_level})["f"],
+    ):
         np.testing.assert_array_equal(other(X), X * 2)
         assert other.__name__ == "module_level" and type(other) is type(module_level)
 

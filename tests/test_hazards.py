@@ -148,10 +148,13 @@ def sets_the_shape_of_an_argument(x):
 
 
 LEAKS = [
-    value for value in list(globals().values())
-    if getattr(value, "__module__", "") == __name__ and not hasattr(value, "_pytestfixturefunction")
-    and callable(value) and getattr(value, "__name__", "") not in ("name_space", "numpy_stays_itself")
-]  # fmt: skip
+    value
+    for value in list(globals().values())
+    if getattr(value, "__module__", "") == __name__
+    and not hasattr(value, "_pytestfixturefunction")
+    and callable(value)
+    and getattr(value, "__name__", "") not in ("name_space", "numpy_stays_itself")
+]
 
 
 @pytest.mark.parametrize("program", LEAKS, ids=lambda f: f.__name__)
@@ -243,10 +246,15 @@ def test_escaped_tensors_raise_on_every_use():
     escaped = way.get()
     assert "Traced" in repr(escaped)
     for use in (
-        lambda: escaped + 1, lambda: np.sin(escaped), lambda: escaped[0], lambda: escaped.sum(),
-        lambda: np.asarray(escaped) + 1, lambda: float(escaped[0]), lambda: bool(escaped[0]),
+        lambda: escaped + 1,
+        lambda: np.sin(escaped),
+        lambda: escaped[0],
+        lambda: escaped.sum(),
+        lambda: np.asarray(escaped) + 1,
+        lambda: float(escaped[0]),
+        lambda: bool(escaped[0]),
         lambda: trace(lambda x: x + escaped)(X),
-    ):  # fmt: skip
+    ):
         with pytest.raises(TypeError):
             use()
 

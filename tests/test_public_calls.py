@@ -87,9 +87,11 @@ def test_no_number_equals_anything_else(other):
 
 def test_ranges_are_arrays_to_operators():
     for function in (
-        lambda x: x[0] + range(4), lambda x: range(4) * x[0], lambda x: x @ range(4),
+        lambda x: x[0] + range(4),
+        lambda x: range(4) * x[0],
+        lambda x: x @ range(4),
         lambda x: x[0] == range(4),
-    ):  # fmt: skip
+    ):
         assert np.array_equal(trace(function)(X), function(X))
     np.testing.assert_array_equal(grad(lambda v: np.sum(v * range(4)))(X[0]), np.arange(4.0))
 

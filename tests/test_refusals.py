@@ -62,10 +62,13 @@ def test_exceptions_of_numpy_come_from_the_users_line():
 
 
 UNSUPPORTED = {
-    "masked": np.ma.masked_array(X, [True, False, False]), "object": X.astype(object),
-    "structured": np.zeros(2, [("a", float)]), "text": np.array(["a", "b"]),
-    "dates": np.array(["2020-01-01"], "datetime64[D]"), "record": np.rec.array([(1, 2.0)]),
-}  # fmt: skip
+    "masked": np.ma.masked_array(X, [True, False, False]),
+    "object": X.astype(object),
+    "structured": np.zeros(2, [("a", float)]),
+    "text": np.array(["a", "b"]),
+    "dates": np.array(["2020-01-01"], "datetime64[D]"),
+    "record": np.rec.array([(1, 2.0)]),
+}
 
 
 @pytest.mark.parametrize("name", UNSUPPORTED)
@@ -128,9 +131,12 @@ def test_argument_writes_have_no_derivative():
     from tracer import jvp, vjp
 
     for way in (
-        lambda: grad(scaled)(X), lambda: grad(f)(X), lambda: vjp(scaled, X),
-        lambda: jvp(scaled, (X,), (X,)), lambda: grad(lambda p: scaled(p["w"]))({"w": X}),
-    ):  # fmt: skip
+        lambda: grad(scaled)(X),
+        lambda: grad(f)(X),
+        lambda: vjp(scaled, X),
+        lambda: jvp(scaled, (X,), (X,)),
+        lambda: grad(lambda p: scaled(p["w"]))({"w": X}),
+    ):
         with pytest.raises(errors.ArgumentWrite) as caught:
             way()
         assert ".copy()" in str(caught.value) and "x *= 2" in str(caught.value)

@@ -37,13 +37,27 @@ HOSTILE = {
     "nul": f"x\x00\n{CODE}",
     "bidi": "x\u202e\u2066 # \u2069\u202c",
     "surrogate": "x\udc80\ud800",
-    "keyword": "class", "builtin": "len", "numpy": "np", "dunder": "__class__", "empty": "", "space": " ",
-    "number": "0x", "unicode": "ﬁ²℡K", "long": "x" * 5_000, "mark": "%0 $x ?0", "wide": "ＡＢ",
+    "keyword": "class",
+    "builtin": "len",
+    "numpy": "np",
+    "dunder": "__class__",
+    "empty": "",
+    "space": " ",
+    "number": "0x",
+    "unicode": "ﬁ²℡K",
+    "long": "x" * 5_000,
+    "mark": "%0 $x ?0",
+    "wide": "ＡＢ",
     "script": "<script>alert(1)</script>",
-    "attribute": '" onload="alert(1)" x="', "entity": "&lt;script&gt;&#0;&amp;", "cdata": "]]><script>1</script>",
-    "link": "javascript:alert(1)", "dot": '"]; evil [label="x', "record": "{a|b}<p>\\N\\G\\l",
-    "html": "<TABLE><TR><TD HREF='javascript:1'>x</TD></TR></TABLE>", "comment": "--> <!-- */ /*",
-}  # fmt: skip
+    "attribute": '" onload="alert(1)" x="',
+    "entity": "&lt;script&gt;&#0;&amp;",
+    "cdata": "]]><script>1</script>",
+    "link": "javascript:alert(1)",
+    "dot": '"]; evil [label="x',
+    "record": "{a|b}<p>\\N\\G\\l",
+    "html": "<TABLE><TR><TD HREF='javascript:1'>x</TD></TR></TABLE>",
+    "comment": "--> <!-- */ /*",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -268,7 +282,7 @@ FORBIDDEN = (
     "scipy.special.test scipy.stats.test numpy.load numpy.lib._npyio_impl.load ndarray.tofile ndarray.dump "
     "random.seed random.bytes core.os.system _core.multiarray.fromfile _pytesttester.os.system __config__.show "
     "set_printoptions seterrcall setbufsize lib.format.read_array lib.format.open_memmap"
-).split()  # fmt: skip
+).split()
 
 
 @pytest.mark.parametrize("name", FORBIDDEN)
@@ -352,12 +366,16 @@ def test_saving_under_any_name(name, tmp_path):
     [
         ["source", "os:system", "--arg", "command=f64[3]"],
         ["source", "builtins:eval", "--arg", "source=f64[3]"],
-        ["source", "x;import os:f"], ["source", "numpy:sin\n", "--arg", "x=f64[3]"],
+        ["source", "x;import os:f"],
+        ["source", "numpy:sin\n", "--arg", "x=f64[3]"],
         ["source", "numpy:sin", "--arg", "x=__import__('os').system('true')"],
-        ["source", "numpy:sin", "--arg", "x=f64[" + "9" * 50 + "]"], ["source", "numpy:sin", "--arg", "=;--"],
-        ["graph", "numpy:sin", "--arg", "x=f64[3]", "-o", "/nonexistent/<x>\"'.svg"], ["source", ""], ["source", ":"],
+        ["source", "numpy:sin", "--arg", "x=f64[" + "9" * 50 + "]"],
+        ["source", "numpy:sin", "--arg", "=;--"],
+        ["graph", "numpy:sin", "--arg", "x=f64[3]", "-o", "/nonexistent/<x>\"'.svg"],
+        ["source", ""],
+        ["source", ":"],
     ],
-)  # fmt: skip
+)
 def test_the_command_line_evaluates_nothing(arguments, capsys):
     try:
         assert main(arguments) != 0

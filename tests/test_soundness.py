@@ -36,12 +36,16 @@ PARAMETERS = {
     "choose": lambda x: np.choose([0, 1, 1, 0], [P, x]),
     "dot of a plain array": lambda x: P.dot(x) + M.dot(x)[0] + np.dot(P, x) + np.vdot(P, x),
     "operators of a plain array": lambda x: P + x - P * x / (1 + P**x) + (M @ x)[1],
-    "outer and kron": lambda x: np.outer(P, x) + np.multiply.outer(x, P) + np.kron(P, x).reshape(4, 4),
+    "outer and kron": lambda x: (
+        np.outer(P, x) + np.multiply.outer(x, P) + np.kron(P, x).reshape(4, 4)
+    ),
     "einsum": lambda x: np.einsum("ij,j->i", M, x) + np.einsum("i,i", P, x),
     "tensordot": lambda x: np.tensordot(M, x, axes=([1], [0])),
     "matmul out": lambda x: np.matmul(M, x, out=np.empty(3)),
     "insert and append": lambda x: np.insert(P, 1, x[0]) + np.append(P, x[1]),
-    "place and put": lambda x: (lambda y: (np.place(y, P > 0.6, x[:2]), np.put(y, [0], x[2]), y)[2])(np.zeros(4)),
+    "place and put": lambda x: (
+        lambda y: (np.place(y, P > 0.6, x[:2]), np.put(y, [0], x[2]), y)[2]
+    )(np.zeros(4)),
     "copyto": lambda x: (lambda y: (np.copyto(y, x, where=P > 0.6), y)[1])(np.ones(4)),
     "fill": lambda x: (lambda y: (y.fill(x[1]), y)[1])(np.empty(3)),
     "weights": lambda x: np.average(P, weights=x) + np.average(M, axis=1, weights=x),
@@ -60,7 +64,7 @@ PARAMETERS = {
     "repeat and roll": lambda x: np.repeat(x, [1, 0, 2, 1]) + np.roll(P, 1) * np.roll(x, -1),
     "solve": lambda x: np.linalg.solve(np.diag(P) + 0.1, x) + np.linalg.inv(np.diag(x) + 0.2) @ P,
     "lists beside arrays": lambda x: np.stack([P, x, [1, 2, 3, 4]]) + np.vstack([x, P, [x[0]] * 4]),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", PARAMETERS)

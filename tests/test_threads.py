@@ -471,10 +471,14 @@ def test_interrupts_at_random_moments():
 
 # State that a trace sets and takes back, as pairs of a name and what reads it.
 STATE = {
-    "recorder": ACTIVE.get, "computing": COMPUTING.get, "entropy": CALL.get,
-    "errors": lambda: tuple(np.geterr().items()), "settings": settings.current,
-    "stream": lambda: np.random.get_state()[1].tobytes(), "zeros": lambda: type(np.zeros(2)),
-}  # fmt: skip
+    "recorder": ACTIVE.get,
+    "computing": COMPUTING.get,
+    "entropy": CALL.get,
+    "errors": lambda: tuple(np.geterr().items()),
+    "settings": settings.current,
+    "stream": lambda: np.random.get_state()[1].tobytes(),
+    "zeros": lambda: type(np.zeros(2)),
+}
 FACTOR = 1.5
 tripled = trace(lambda x: np.sum(loop(x, 3.0)))
 
@@ -660,7 +664,10 @@ def test_traces_at_exit_and_in_daemons():
         "time.sleep(0.5)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60,
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=60,
         cwd=os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
-    )  # fmt: skip
+    )
     assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr

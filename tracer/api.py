@@ -28,9 +28,13 @@ def trace(
     *, static: Sequence[str] = (), check: bool | None = None, backend: str | None = None
 ) -> Callable[[Callable[P, R]], TracedFunction[P, R]]: ...
 def trace(
-    function: Callable[..., Any] | None = None, /, *, static: Sequence[str] = (),
-    check: bool | None = None, backend: str | None = None,
-) -> Any:  # fmt: skip
+    function: Callable[..., Any] | None = None,
+    /,
+    *,
+    static: Sequence[str] = (),
+    check: bool | None = None,
+    backend: str | None = None,
+) -> Any:
     """Trace a function: calls run a compiled program that is bit-equal to plain NumPy.
 
     Parameters
@@ -71,10 +75,8 @@ def trace(
 INSIDE: dict[type, Callable[[Any, Callable[[Any], Any]], Any]] = {
     staticmethod: lambda held, traced: staticmethod(traced(held.__func__)),
     classmethod: lambda held, traced: TracedClassMethod(traced(held.__func__)),
-    property: lambda held, traced: property(
-        traced(held.fget), held.fset, held.fdel, held.__doc__
-    ),
-}  # fmt: skip
+    property: lambda held, traced: property(traced(held.fget), held.fset, held.fdel, held.__doc__),
+}
 
 
 def _trace(function: Any, static: Any, check: Any, backend: Any) -> TracedFunction:
@@ -433,6 +435,16 @@ def vmap(fn: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> TracedF
 
 
 __all__ = [
-    "elementwise_grad", "errors", "grad", "hessian", "hvp", "jacobian", "jvp", "linearize", "trace",
-    "value_and_grad", "vjp", "vmap",
-]  # fmt: skip
+    "elementwise_grad",
+    "errors",
+    "grad",
+    "hessian",
+    "hvp",
+    "jacobian",
+    "jvp",
+    "linearize",
+    "trace",
+    "value_and_grad",
+    "vjp",
+    "vmap",
+]

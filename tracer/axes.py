@@ -26,8 +26,9 @@ def axes_of_call(in_axes: Any, args: tuple, kwargs: dict[str, Any], names: list[
     if isinstance(in_axes, (tuple, list)) and len(in_axes) != len(args):
         raise errors.BatchError(
             f"vmap: in_axes has {len(in_axes)} entries for {len(args)} positional arguments.",
-            None, "give one entry per positional argument, or one int for all",
-        )  # fmt: skip
+            None,
+            "give one entry per positional argument, or one int for all",
+        )
     entries = in_axes if isinstance(in_axes, (tuple, list)) else [in_axes] * len(args)
     found: list[Axis] = []
     for entry, value, name in zip(entries, args, names, strict=False):
@@ -58,9 +59,10 @@ def spread(prefix: Any, tree: Any, what: str) -> list[Axis]:
     given, parts = _children(prefix), _children(tree)
     if given is None or parts is None or given.keys() != parts.keys():
         raise errors.BatchError(
-            f"vmap: {what} is {prefix!r}, which does not fit the structure {structure}.", None,
+            f"vmap: {what} is {prefix!r}, which does not fit the structure {structure}.",
+            None,
             "give an int, None, or a tree of them that is a prefix of the argument's tree",
-        )  # fmt: skip
+        )
     return [axis for key, part in parts.items() for axis in spread(given[key], part, what)]
 
 
@@ -99,21 +101,24 @@ def batch_size(leaves: Sequence[Any], axes: Sequence[Axis], paths: Sequence[str]
         if not -len(shape) <= axis < len(shape):
             what = f"has shape {shape}" if shape else "is a number"
             raise errors.BatchError(
-                f"vmap: {path} is to be mapped over axis {axis}, but {what}.", None,
+                f"vmap: {path} is to be mapped over axis {axis}, but {what}.",
+                None,
                 "say None in in_axes for arguments that all examples share",
-            )  # fmt: skip
+            )
         sizes[path] = shape[axis]
     if not sizes:
         raise errors.BatchError(
-            "vmap: no argument is mapped, so the number of examples is unknown.", None,
+            "vmap: no argument is mapped, so the number of examples is unknown.",
+            None,
             "at least one entry of in_axes must be an axis of an array",
-        )  # fmt: skip
+        )
     if len(set(sizes.values())) > 1:
         told = ", ".join([f"{path} has {size}" for path, size in sizes.items()])
         raise errors.BatchError(
-            f"vmap: the mapped axes have different lengths: {told}.", None,
+            f"vmap: the mapped axes have different lengths: {told}.",
+            None,
             "map axes of one length, or say None in in_axes for what all examples share",
-        )  # fmt: skip
+        )
     return next(iter(sizes.values()))
 
 
@@ -139,7 +144,8 @@ def placed(result: Any, axis: int) -> Any:
     ndim = np.ndim(value_of(result))
     if not -ndim <= axis < ndim:
         raise errors.BatchError(
-            f"vmap: out_axes is {axis} for a result of {ndim} axes, the batch among them.", None,
+            f"vmap: out_axes is {axis} for a result of {ndim} axes, the batch among them.",
+            None,
             f"use an axis from {-ndim} to {ndim - 1}",
-        )  # fmt: skip
+        )
     return result if axis in (0, -ndim) else np.moveaxis(result, 0, axis)

@@ -32,9 +32,14 @@ class Call:
     __slots__ = ("key", "leaves", "plain", "static", "structure", "weak")
 
     def __init__(
-        self, leaves: list[Any], structure: Any, key: tuple, static: frozenset[int] = frozenset(),
-        weak: frozenset[int] = frozenset(), plain: Call | None = None,
-    ):  # fmt: skip
+        self,
+        leaves: list[Any],
+        structure: Any,
+        key: tuple,
+        static: frozenset[int] = frozenset(),
+        weak: frozenset[int] = frozenset(),
+        plain: Call | None = None,
+    ):
         self.leaves = leaves
         self.structure = structure
         self.key = key
@@ -140,9 +145,10 @@ def with_static(call: Call, names: Sequence[str], static: Sequence[str]) -> Call
     unknown = [name for name in static if name not in names]
     if unknown:
         raise errors.ArgnumsError(
-            f"static={unknown[0]!r} names no argument of ({', '.join(names)}).", None,
+            f"static={unknown[0]!r} names no argument of ({', '.join(names)}).",
+            None,
             "use the names of arguments",
-        )  # fmt: skip
+        )
     args, kwargs = trees.unflatten(call.structure, list(range(len(call.leaves))))
     numbers: set[int] = set()
     for name, value in zip(names, [*args, *kwargs.values()], strict=True):
@@ -248,9 +254,13 @@ def bind(
     if signature is None or own(function, "__tracer_unbound__"):
         return args, kwargs
     parameters = signature.parameters
-    if not kwargs and len(args) == len(parameters) and not any(
-        p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD, p.KEYWORD_ONLY) for p in parameters.values()
-    ):  # fmt: skip
+    if (
+        not kwargs
+        and len(args) == len(parameters)
+        and not any(
+            p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD, p.KEYWORD_ONLY) for p in parameters.values()
+        )
+    ):
         return args, kwargs
     bound = signature.bind(*args, **kwargs)
     if isinstance(innermost(function), (FunctionType, functools.partial)):
@@ -282,15 +292,18 @@ def check_argnums(argnums: Any, names: list[str], function: str) -> tuple[tuple[
     for entry in wanted:
         if isinstance(entry, str) and entry in names:
             positions.append(names.index(entry))
-        elif isinstance(entry, (int, np.integer)) and not isinstance(entry, bool) and (
-            -len(names) <= entry < len(names)
-        ):  # fmt: skip
+        elif (
+            isinstance(entry, (int, np.integer))
+            and not isinstance(entry, bool)
+            and (-len(names) <= entry < len(names))
+        ):
             positions.append(int(entry) % len(names))
         else:
             raise errors.ArgnumsError(
-                f"argnums={argnums!r} names no argument of {function}({', '.join(names)}).", None,
+                f"argnums={argnums!r} names no argument of {function}({', '.join(names)}).",
+                None,
                 "use a position, a name, or a tuple of them",
-            )  # fmt: skip
+            )
     if len(set(positions)) != len(positions):
         raise errors.ArgnumsError(
             f"argnums={argnums!r} names an argument twice.", None, "name each argument once"

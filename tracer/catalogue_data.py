@@ -9,15 +9,29 @@ from __future__ import annotations
 from tracer.recording.refusals import REASONS
 
 NAMESPACES = (
-    "", "linalg.", "fft.", "emath.", "polynomial.", "polynomial.polynomial.",
-    "polynomial.chebyshev.", "polynomial.hermite.", "polynomial.hermite_e.",
-    "polynomial.laguerre.", "polynomial.legendre.",
-)  # fmt: skip
+    "",
+    "linalg.",
+    "fft.",
+    "emath.",
+    "polynomial.",
+    "polynomial.polynomial.",
+    "polynomial.chebyshev.",
+    "polynomial.hermite.",
+    "polynomial.hermite_e.",
+    "polynomial.laguerre.",
+    "polynomial.legendre.",
+)
 SERIES = ("polynomial", "chebyshev", "hermite", "hermite_e", "laguerre", "legendre")
 ELSEWHERE = (
-    "r_", "c_", "s_", "index_exp", "mgrid", "ogrid", "lib.stride_tricks.sliding_window_view",
+    "r_",
+    "c_",
+    "s_",
+    "index_exp",
+    "mgrid",
+    "ogrid",
+    "lib.stride_tricks.sliding_window_view",
     "lib.stride_tricks.as_strided",
-)  # fmt: skip
+)
 UFUNC_METHODS = ("reduce", "accumulate", "reduceat", "outer", "at")
 
 

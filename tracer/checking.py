@@ -38,10 +38,14 @@ def is_due(leaf: Any, chosen: bool | None) -> bool:
 
 
 def compare(
-    leaf: Any, plain: Callable[..., Any], arguments: tuple[tuple, dict[str, Any]],
-    run: Callable[[], Any], anew: Callable[[tuple, dict[str, Any]], Any] | None = None,
-    streams: Sequence[Any] = (), interpreted: Callable[[], Any] | None = None,
-) -> Any:  # fmt: skip
+    leaf: Any,
+    plain: Callable[..., Any],
+    arguments: tuple[tuple, dict[str, Any]],
+    run: Callable[[], Any],
+    anew: Callable[[tuple, dict[str, Any]], Any] | None = None,
+    streams: Sequence[Any] = (),
+    interpreted: Callable[[], Any] | None = None,
+) -> Any:
     """Run the program and what it is compared with; the program's result.
 
     Parameters
@@ -107,11 +111,22 @@ def compare(
 
 # Names in a user's code that stand for what tracing sees once, and what they stand for.
 CAUSES = {
-    "time": "the time", "perf_counter": "the time", "monotonic": "the time", "now": "the time",
-    "today": "the date", "open": "a file", "read_text": "a file", "loadtxt": "a file",
-    "load": "a file", "input": "what a person types", "getpid": "the process", "id": "an address",
-    "random": "random numbers", "uuid4": "random numbers", "next": "an iterator that moves on",
-}  # fmt: skip
+    "time": "the time",
+    "perf_counter": "the time",
+    "monotonic": "the time",
+    "now": "the time",
+    "today": "the date",
+    "open": "a file",
+    "read_text": "a file",
+    "loadtxt": "a file",
+    "load": "a file",
+    "input": "what a person types",
+    "getpid": "the process",
+    "id": "an address",
+    "random": "random numbers",
+    "uuid4": "random numbers",
+    "next": "an iterator that moves on",
+}
 
 
 def likely_cause(plain: Callable[..., Any], leaf: Any) -> str:
@@ -168,8 +183,9 @@ class Report:
         name = getattr(self.plain, "__name__", "The function")
         return errors.CheckFailed(
             f"{name} gave another {path} than the plain function: {got} instead of {expected}.",
-            None, likely_cause(self.plain, self.leaf),
-        )  # fmt: skip
+            None,
+            likely_cause(self.plain, self.leaf),
+        )
 
 
 def _equal(left: Any, right: Any, exact: bool) -> bool:

@@ -86,27 +86,39 @@ def _parser() -> argparse.ArgumentParser:
 
     demo = commands.add_parser("demo", help="train a network on handwritten digits, show it all")
     demo.add_argument(
-        "-o", "--output", type=Path, default=Path("tracer-demo"), metavar="FOLDER",
+        "-o",
+        "--output",
+        type=Path,
+        default=Path("tracer-demo"),
+        metavar="FOLDER",
         help="where its files go (tracer-demo)",
-    )  # fmt: skip
+    )
     demo.set_defaults(run=_demo)
 
     source = _of_target(commands, "source", "print the generated NumPy source", _source)
     graph = _of_target(commands, "graph", "print the graph, or draw it into a file", _graph)
     for command in (source, graph):
         command.add_argument(
-            "--mode", default="vjp", choices=("vjp", "forward", "jvp"),
+            "--mode",
+            default="vjp",
+            choices=("vjp", "forward", "jvp"),
             help="with its pullback (vjp), alone (forward) or with its tangents (jvp)",
-        )  # fmt: skip
+        )
         command.add_argument(
-            "--argnums", type=_numbers, default=0, metavar="N[,N]",
+            "--argnums",
+            type=_numbers,
+            default=0,
+            metavar="N[,N]",
             help="differentiate with respect to these arguments, counted from 0 (the first)",
-        )  # fmt: skip
+        )
     source.add_argument("-o", "--output", type=Path, metavar="FILE", help="instead of stdout")
     graph.add_argument(
-        "-o", "--output", type=Path, metavar="FILE",
+        "-o",
+        "--output",
+        type=Path,
+        metavar="FILE",
         help="a picture (.svg, .dot, .png), or the text (.txt)",
-    )  # fmt: skip
+    )
     check = _of_target(commands, "check", "compare the derivatives with differences", _check)
     check.add_argument(
         "--order", type=int, default=2, choices=(1, 2), help="up to which derivative (2)"
@@ -117,9 +129,12 @@ def _parser() -> argparse.ArgumentParser:
 
 def _of_target(commands: Any, name: str, text: str, run: Callable[[Any], int]) -> Any:
     command = commands.add_parser(
-        name, help=text, description=f"{text[0].upper()}{text[1:]}.", epilog=EPILOG,
+        name,
+        help=text,
+        description=f"{text[0].upper()}{text[1:]}.",
+        epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    )
     command.add_argument("target", metavar="TARGET", help="the function")
     command.add_argument(
         "--arg", action="append", default=[], metavar="SPEC", dest="specs", help="an argument of it"

@@ -58,8 +58,10 @@ sys.exit(1 if traced > 1e-14 or worst > 1e-6 else 0)
 def demo(folder: Path) -> int:
     """Run it; the exit code."""
     if missing := [name for name in ("scipy", "sklearn") if importlib.util.find_spec(name) is None]:
-        print(f"tracer demo needs {' and '.join(missing)}: pip install 'calcgraph[samples]'",
-              file=sys.stderr)  # fmt: skip
+        print(
+            f"tracer demo needs {' and '.join(missing)}: pip install 'calcgraph[samples]'",
+            file=sys.stderr,
+        )
         return 2
     began = time.perf_counter()
     folder.mkdir(parents=True, exist_ok=True)

@@ -54,8 +54,9 @@ def hessian(function: TracedFunction, args: tuple, kwargs: dict[str, Any], argnu
         blocks = list(execute(leaf, "hessian", wrt, inputs))
         pairs = [
             np.zeros(first.seen_shape + second.seen_shape, first.dtype)
-            for first in specs for second in specs
-        ]  # fmt: skip
+            for first in specs
+            for second in specs
+        ]
         found = []
         for row in _rows(leaf.trace, blocks, specs, pairs):
             inner = [selected.tree(row[k : k + len(specs)]) for k in range(0, len(row), len(specs))]
@@ -140,7 +141,7 @@ def one_number(trace: Trace, what: str) -> None:
             f"{what} needs a function that returns one number; this one returned {shown}.",
             outputs[0].origin if outputs else None,
             "reduce the result, e.g. with .sum(), or use jvp of a jacobian",
-        )  # fmt: skip
+        )
 
 
 def _rows(

@@ -150,9 +150,10 @@ def _run_new(
     except GuardMiss:  # of np.random.seed(), say: its draws are others than in the trace
         if not attempts:
             raise errors.CheckFailed(
-                f"{getattr(function, '__name__', 'f')} takes another way in every run.", None,
+                f"{getattr(function, '__name__', 'f')} takes another way in every run.",
+                None,
                 "branch on numbers from a generator that is passed in, or made inside",
-            ) from None  # fmt: skip
+            ) from None
         return dispatch(function, call, names, run, attempts - 1)
     except Exception as error:
         _forget(function, call, leaf)
@@ -215,8 +216,9 @@ def _writing(function: TracedFunction, call: Call, run: Run) -> Run:
             raise errors.ArgumentWrite(
                 "The function changes objects outside of it and draws random numbers, so it has "
                 "no derivative.",
-                None, "draw them outside of the function, or return what it writes",
-            )  # fmt: skip
+                None,
+                "draw them outside of the function, or return what it writes",
+            )
         values = leaf.program("state").run(*inputs) if changes.used() else ()
         result = run(leaf, inputs)
         written = dict(zip(changes.used(), values, strict=True))
@@ -237,9 +239,12 @@ def trace_again(
 
 
 def _once(
-    function: TracedFunction, call: Call, names: Sequence[str], sized: bool = False,
+    function: TracedFunction,
+    call: Call,
+    names: Sequence[str],
+    sized: bool = False,
     interpreted: bool = False,
-) -> tuple[Leaf, list[Any]]:  # fmt: skip
+) -> tuple[Leaf, list[Any]]:
     """A program for this call, which is not kept, and its inputs."""
     plain = function.__tracer_function__
     with same_again():

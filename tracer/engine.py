@@ -68,9 +68,12 @@ def call(function: TracedFunction, args: tuple, kwargs: dict[str, Any]) -> Any:
         if checking.is_due(leaf, function.check):
             leaf.trace.kept.clear()  # the interpreter is compared with them
             return checking.compare(
-                leaf, function.__tracer_function__, given, outputs,
+                leaf,
+                function.__tracer_function__,
+                given,
+                outputs,
                 streams=streams_of(leaf.trace.graph, inputs),
-            )  # fmt: skip
+            )
         result = outputs()
         acts = leaf.writes or changes or leaf.makes
         plain = not (acts or leaf.trace.formatted or leaf.interpreted)
@@ -95,9 +98,7 @@ def _outputs(leaf: Leaf, inputs: list[Any]) -> Any:
     return leaf.trace.outputs(leaf.trace.aliased(values, inputs))
 
 
-def _changed(
-    leaf: Leaf, inputs: list[Any], given: Any, function: Any, leaves: list[Any]
-) -> Any:  # fmt: skip
+def _changed(leaf: Leaf, inputs: list[Any], given: Any, function: Any, leaves: list[Any]) -> Any:
     """The result, after the caller's dicts, lists and objects have been changed."""
     values = leaf.program("changes").run(*inputs)
     assert leaf.trace.changes is not None
@@ -162,9 +163,14 @@ def value_and_grad(
                 return finish(_run(leaf, kind, selected.wrt(trace), copies))
 
             return checking.compare(
-                leaf, function.__tracer_function__, (args, kwargs), differentiate, anew,
-                streams_of(trace.graph, inputs), interpreted if taped else None,
-            )  # fmt: skip
+                leaf,
+                function.__tracer_function__,
+                (args, kwargs),
+                differentiate,
+                anew,
+                streams_of(trace.graph, inputs),
+                interpreted if taped else None,
+            )
         return differentiate()
 
     return nested_or_dispatch(function, call_, names, run)
@@ -176,9 +182,10 @@ def _scalar_kind(trace: Trace, has_aux: bool) -> str:
     if has_aux:
         if not isinstance(shown, tuple) or len(shown) != 2:
             raise errors.NonScalarOutput(
-                "has_aux=True needs a function that returns (value, aux).", None,
+                "has_aux=True needs a function that returns (value, aux).",
+                None,
                 "return a pair, or leave out has_aux",
-            )  # fmt: skip
+            )
         shown = shown[0]
     fixed = {position for position, _ in trace.fixed}
     outputs = trace.graph.outputs
@@ -188,21 +195,23 @@ def _scalar_kind(trace: Trace, has_aux: bool) -> str:
         raise errors.NonScalarOutput(
             f"grad needs a function that returns one number; this one returned "
             f"{what or 'several values'}.",
-            None, "return the number to differentiate, or use vjp or jacobian",
-        )  # fmt: skip
+            None,
+            "return the number to differentiate, or use vjp or jacobian",
+        )
     if type(shown) is not int or (shown not in fixed and not _is_one(outputs[0].specs[0])):
         what = f"shape {outputs[0].specs[0].seen_shape}" if type(shown) is int else "several values"
         raise errors.NonScalarOutput(
             f"grad needs a function that returns one number; this one returned {what}.",
             outputs[0].origin if outputs else None,
             "reduce the result, e.g. with .sum(), or use vjp or jacobian",
-        )  # fmt: skip
+        )
     if shown in fixed or outputs[0].specs[0].dtype.kind not in "f":
         if shown not in fixed and outputs[0].specs[0].dtype.kind == "c":
             raise errors.NonScalarOutput(
                 "grad needs a real value; this function returned a complex one.",
-                outputs[0].origin, "take .real, .imag or abs() of it",
-            )  # fmt: skip
+                outputs[0].origin,
+                "take .real, .imag or abs() of it",
+            )
         return "zero"
     return "value_and_grad" if len(outputs) == 1 and not outputs[0].specs[0].shape else "aux"
 
@@ -314,10 +323,11 @@ def owned(residuals: Sequence[Any], inputs: Sequence[Any], outputs: Sequence[Any
     """Residuals that the caller could change later are copied."""
     visible = [v for v in (*inputs, *outputs) if isinstance(v, np.ndarray)]
     return [
-        r.copy() if isinstance(r, np.ndarray) and any(np.may_share_memory(r, v) for v in visible)
+        r.copy()
+        if isinstance(r, np.ndarray) and any(np.may_share_memory(r, v) for v in visible)
         else r
         for r in residuals
-    ]  # fmt: skip
+    ]
 
 
 def jvp(function: TracedFunction, primals: tuple, tangents: tuple) -> tuple[Any, Any]:

@@ -50,13 +50,22 @@ class TracedFunction(Traced, Generic[P, R]):
     __name__: str
     # slots, so that functools.wraps of a user's decorator does not copy what is in them
     __slots__ = (
-        "__dict__", "__tracer_function__", "__weakref__", "backend", "cache", "check", "static",
-    )  # fmt: skip
+        "__dict__",
+        "__tracer_function__",
+        "__weakref__",
+        "backend",
+        "cache",
+        "check",
+        "static",
+    )
 
     def __init__(
-        self, function: Callable[P, R], static: Sequence[str] = (), check: bool | None = None,
+        self,
+        function: Callable[P, R],
+        static: Sequence[str] = (),
+        check: bool | None = None,
         backend: str | None = None,
-    ):  # fmt: skip
+    ):
         look_like(self, function)
         self.__tracer_function__ = function
         self.static = (static,) if isinstance(static, str) else tuple(static)

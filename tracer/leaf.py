@@ -225,8 +225,9 @@ class Leaf:
         return errors.CaptureMutationError(
             f"The function changed {what} outside of it; it would happen while tracing and never "
             "again.",
-            None, "use a local variable, and return it",
-        )  # fmt: skip
+            None,
+            "use a local variable, and return it",
+        )
 
 
 def finished(

@@ -28,9 +28,13 @@ class NeedsValues(Exception):
 
 
 def make_leaf(
-    function: TracedFunction, call: Call, names: Sequence[str], reason: str, keep: bool = True,
+    function: TracedFunction,
+    call: Call,
+    names: Sequence[str],
+    reason: str,
+    keep: bool = True,
     runs_now: bool = False,
-) -> Leaf:  # fmt: skip
+) -> Leaf:
     """Trace the function for this call and remember the program, unless there are too many.
 
     Raises
@@ -53,17 +57,22 @@ def make_leaf(
         function.cache.full = True
         logger.warning(
             "%s took more than %d ways through its branches: further ones are interpreted",
-            title, settings.current().max_branches,
-        )  # fmt: skip
+            title,
+            settings.current().max_branches,
+        )
     level = 30 if settings.current().log_retraces else 20
     logger.log(level, "traced %s: %s", title, reason)
     return leaf
 
 
 def trace_call(
-    function: TracedFunction, call: Call, names: Sequence[str], title: str, sized: bool = False,
+    function: TracedFunction,
+    call: Call,
+    names: Sequence[str],
+    title: str,
+    sized: bool = False,
     keeps: bool = False,
-) -> Trace:  # fmt: skip
+) -> Trace:
     """The function traced for a call; ``sized`` programs hold for one size of each value.
 
     ``keeps`` the values of the trace, for a call that no program will serve again.
@@ -83,9 +92,11 @@ def _trace_weak(
     try:
         trace = trace_call(function, call, names, title, sized)
         places = serves_every_value(
-            function.__tracer_function__, call, trace,
+            function.__tracer_function__,
+            call,
+            trace,
             lambda: trace_call(function, plain, names, title, sized),
-        )  # fmt: skip
+        )
     except Exception as error:  # told of the call as it is
         raise NeedsValues(call.weak, True) from error
     if places:

@@ -158,8 +158,9 @@ def _at_once(
         if flag and not want:
             raise errors.BatchError(
                 "vmap: out_axes is None for a result that differs between the examples.",
-                output.origin, "give the axis of the batch in the result, 0 for the first",
-            )  # fmt: skip
+                output.origin,
+                "give the axis of the batch in the result, 0 for the first",
+            )
     try:
         left = iter(replay(recorder, graph, inputs))
     except errors.UserShapeError:
@@ -225,9 +226,10 @@ def _rows(one: Any, examples: Examples, structure: Any) -> tuple[list[list[Any]]
         structure = structure or shown
         if shown != structure:
             raise errors.BatchError(
-                f"vmap: one example gave {structure}, another {shown}.", None,
+                f"vmap: one example gave {structure}, another {shown}.",
+                None,
                 "return the same structure for every example",
-            )  # fmt: skip
+            )
         rows.append(found)
     return rows, structure
 
@@ -247,9 +249,10 @@ def _shared(column: Sequence[Any]) -> Any:
     if type(stacked) is Same or bool(np.all(stacked == stacked[:1])):
         return Same(column[0])
     raise errors.BatchError(
-        "vmap: out_axes is None for a result that differs between the examples.", None,
+        "vmap: out_axes is None for a result that differs between the examples.",
+        None,
         "give the axis of the batch in the result, 0 for the first",
-    )  # fmt: skip
+    )
 
 
 def _stacked(column: Sequence[Any]) -> Any:
@@ -257,16 +260,18 @@ def _stacked(column: Sequence[Any]) -> Any:
     if not all(isinstance(leaf, NUMBERS) for leaf in column):
         if any(leaf is not column[0] and leaf != column[0] for leaf in column):
             raise errors.BatchError(
-                f"vmap: the examples gave {column[0]!r} and others, which are no numbers.", None,
+                f"vmap: the examples gave {column[0]!r} and others, which are no numbers.",
+                None,
                 "return numbers and arrays",
-            )  # fmt: skip
+            )
         return Same(column[0])
     shapes = {np.shape(value_of(leaf)) for leaf in column}
     if len(shapes) > 1:
         raise errors.BatchError(
-            f"vmap: the examples have results of different shapes: {sorted(shapes)[:4]}.", None,
+            f"vmap: the examples have results of different shapes: {sorted(shapes)[:4]}.",
+            None,
             "use np.where instead of a mask, so that every example has a result of one size",
-        )  # fmt: skip
+        )
     return np.stack(column)
 
 

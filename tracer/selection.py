@@ -23,9 +23,14 @@ class Selection:
     """The inputs that ``argnums`` means, and how to give gradients the arguments' shape."""
 
     def __init__(
-        self, function: TracedFunction, call_: Call, names: Sequence[str], argnums: Any,
-        what: str = "grad", fixed: Sequence[bool] = (),
-    ):  # fmt: skip
+        self,
+        function: TracedFunction,
+        call_: Call,
+        names: Sequence[str],
+        argnums: Any,
+        what: str = "grad",
+        fixed: Sequence[bool] = (),
+    ):
         self.positions, self.alone = check_argnums(
             argnums, list(names), getattr(function, "__name__", "f")
         )
@@ -80,8 +85,9 @@ def refuse_writes(trace: Trace) -> None:
             name = effect.target.name or "x"
             raise errors.ArgumentWrite(
                 f"The function writes to its argument {name}, so it has no derivative.",
-                effect.value.origin, f"copy it first: {name} = {name}.copy()",
-            )  # fmt: skip
+                effect.value.origin,
+                f"copy it first: {name} = {name}.copy()",
+            )
 
 
 def _refuse_integers(leaf: Any, what: str, names: Sequence[str], positions: Sequence[int]) -> None:
@@ -96,7 +102,7 @@ def _refuse_integers(leaf: Any, what: str, names: Sequence[str], positions: Sequ
         fix = "leave the random stream out: differentiate lambda x: f(x, rng)"
     raise errors.IntegerArgument(
         f"{what} with respect to {label}: a value of type {kind} has no derivative.", None, fix
-    )  # fmt: skip
+    )
 
 
 class Pullback:
@@ -117,8 +123,9 @@ class Pullback:
         if structure != self._trace.structure:
             raise errors.ArgnumsError(
                 f"The cotangent has the structure {structure}, the output {self._trace.structure}.",
-                None, "pass a cotangent with the structure of the output",
-            )  # fmt: skip
+                None,
+                "pass a cotangent with the structure of the output",
+            )
         fixed = {position for position, _ in self._trace.fixed}
         given = [leaf for position, leaf in enumerate(leaves) if position not in fixed]
         seeds = []
@@ -135,14 +142,16 @@ def fitted(value: Any, spec: Any, what: str) -> Any:
     array = np.asarray(value)
     if array.shape != spec.seen_shape and spec.is_static:
         raise errors.UserShapeError(
-            f"A {what} of shape {array.shape} was given for a value of shape {spec.shape}.", None,
+            f"A {what} of shape {array.shape} was given for a value of shape {spec.shape}.",
+            None,
             f"pass a {what} of the value's shape",
-        )  # fmt: skip
+        )
     if not np.can_cast(array.dtype, spec.dtype, "same_kind"):
         raise errors.IntegerArgument(
-            f"A {what} of dtype {array.dtype} was given for a value of dtype {spec.dtype}.", None,
+            f"A {what} of dtype {array.dtype} was given for a value of dtype {spec.dtype}.",
+            None,
             "cast it first",
-        )  # fmt: skip
+        )
     array = array.astype(spec.dtype, copy=False)
     return array if spec.kind == "array" else array[()]
 
@@ -157,16 +166,18 @@ def flat_tangents(primals: tuple, tangents: tuple) -> tuple[list[Any], list[bool
     """
     if len(primals) != len(tangents):
         raise errors.ArgnumsError(
-            f"{len(primals)} primals but {len(tangents)} tangents were given.", None,
+            f"{len(primals)} primals but {len(tangents)} tangents were given.",
+            None,
             "pass one tangent per primal",
-        )  # fmt: skip
+        )
     flat, structure = trees.flatten(tangents)
     leaves, expected = trees.flatten(primals)
     if structure != expected:
         raise errors.ArgnumsError(
-            f"The tangents have the structure {structure}, the primals {expected}.", None,
+            f"The tangents have the structure {structure}, the primals {expected}.",
+            None,
             "pass tangents with the structure of the primals",
-        )  # fmt: skip
+        )
     still = [_is_still(*pair) for pair in zip(leaves, flat, strict=True)]
     return [t for t, fixed in zip(flat, still, strict=True) if not fixed], still
 

@@ -226,9 +226,9 @@ def _check_pullback(
         theirs, error = along(tangents[number])
         if _within(ours, theirs, limits):
             continue
-        ours, theirs, error = _element_by_element(gradient, along) if array.size <= 256 else (
-            ours, theirs, error,
-        )  # fmt: skip
+        ours, theirs, error = (
+            _element_by_element(gradient, along) if array.size <= 256 else (ours, theirs, error)
+        )
         _compare(what, view, ours, theirs, error, limits)
 
 

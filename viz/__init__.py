@@ -22,9 +22,13 @@ __all__ = ["render", "to_dot", "to_svg"]
 
 
 def to_dot(
-    graph: Any, *, title: str = "", theme: str = "auto", lines: Lines | None = None,
+    graph: Any,
+    *,
+    title: str = "",
+    theme: str = "auto",
+    lines: Lines | None = None,
     limit: int = 400,
-) -> graphviz.Digraph:  # fmt: skip
+) -> graphviz.Digraph:
     """The picture of a graph as DOT.
 
     Parameters
@@ -79,9 +83,15 @@ def _drawn(graph: Any, form: str, options: dict[str, Any]) -> bytes:
 
 
 def render(
-    f_or_graph: Any, path: Any, *args: Any, title: str = "", theme: str = "auto",
-    lines: Lines | None = None, limit: int = 400, **kwargs: Any,
-) -> str:  # fmt: skip
+    f_or_graph: Any,
+    path: Any,
+    *args: Any,
+    title: str = "",
+    theme: str = "auto",
+    lines: Lines | None = None,
+    limit: int = 400,
+    **kwargs: Any,
+) -> str:
     """Draw a graph, or the graph of a traced function, into a file.
 
     Parameters

@@ -25,17 +25,29 @@ from viz.theme import light
 
 # kind: (fill role, border role, pen)
 BOXES = {
-    "input": ("in_bg", "in_br", 1.6), "param": ("par_bg", "par_br", 1.6),
-    "const": ("const_bg", "const_br", 1.15), "op": ("op_bg", "op_br", 1.15),
-    "output": ("out_bg", "out_br", 1.6), "vjp": ("bwd_bg", "bwd_br", 1.15),
-    "grad": ("bwd_bg", "bwd_br", 1.8), "pill": ("vjp_bg", "vjp_br", 0.9),
-    "carry": ("page", "fold_br", 1.6), "group": ("fold_bg", "fold_br", 1.15),
-}  # fmt: skip
+    "input": ("in_bg", "in_br", 1.6),
+    "param": ("par_bg", "par_br", 1.6),
+    "const": ("const_bg", "const_br", 1.15),
+    "op": ("op_bg", "op_br", 1.15),
+    "output": ("out_bg", "out_br", 1.6),
+    "vjp": ("bwd_bg", "bwd_br", 1.15),
+    "grad": ("bwd_bg", "bwd_br", 1.8),
+    "pill": ("vjp_bg", "vjp_br", 0.9),
+    "carry": ("page", "fold_br", 1.6),
+    "group": ("fold_bg", "fold_br", 1.15),
+}
 GRAPH = {
-    "rankdir": "TB", "newrank": "true", "nodesep": "0.32", "ranksep": "0.34", "pad": "0.25",
-    "bgcolor": "transparent", "outputorder": "edgesfirst", "remincross": "false",
-    "labelloc": "t", "labeljust": "c",
-}  # fmt: skip
+    "rankdir": "TB",
+    "newrank": "true",
+    "nodesep": "0.32",
+    "ranksep": "0.34",
+    "pad": "0.25",
+    "bgcolor": "transparent",
+    "outputorder": "edgesfirst",
+    "remincross": "false",
+    "labelloc": "t",
+    "labeljust": "c",
+}
 NODE = {"shape": "box", "style": "rounded,filled", "margin": "0.11,0.055", "fontname": "Helvetica"}
 EDGE = {"penwidth": "1.2", "arrowsize": "0.62", "fontname": "Courier", "fontsize": "9"}
 
@@ -61,10 +73,16 @@ class CalcDigraph(graphviz.Digraph):
         return text.encode() if encoding is None else text
 
     def render(
-        self, filename: Any = None, directory: Any = None, view: bool = False,
-        cleanup: bool = False, format: str | None = None, *args: Any, outfile: Any = None,
+        self,
+        filename: Any = None,
+        directory: Any = None,
+        view: bool = False,
+        cleanup: bool = False,
+        format: str | None = None,
+        *args: Any,
+        outfile: Any = None,
         **more: Any,
-    ) -> str:  # fmt: skip
+    ) -> str:
         """Write the picture; the suffix of ``outfile`` or ``filename`` chooses the format."""
         path = Path(outfile or filename or self.filepath)
         if directory is not None:
@@ -121,9 +139,10 @@ def write(picture: Picture, theme: str = "auto") -> CalcDigraph:
 
 # kind of wire: (its dashes and colour role, what it carries)
 LEGEND = {
-    "fwd": ("──▸", "fwd", "value"), "ct": ("╌╌▸", "ct", "cotangent ḡ"),
+    "fwd": ("──▸", "fwd", "value"),
+    "ct": ("╌╌▸", "ct", "cotangent ḡ"),
     "res": ("⋯⋯▸", "res_ink", "saved for the backward pass"),
-}  # fmt: skip
+}
 
 
 def legend(picture: Picture) -> Row:
@@ -175,11 +194,19 @@ def _write_frame(cluster: Any, frame: Frame, depth: int) -> None:
         row += [Run(steps, 9.5, "fold_ink", mono=True, bold=True), Gap(10)]
     row.append(Run(frame.place, 9.5, "fold_ink" if repeats else "ink2", mono=True))
     cluster.attr(
-        "graph", id=f"c-{frame.key}", style="rounded,filled", penwidth="1", margin="12",
-        fillcolor=light(fill), color=light("fold_br" if repeats else "sc_br"),
-        labelloc="t", labeljust="l", label=label([row]), tooltip="",
+        "graph",
+        id=f"c-{frame.key}",
+        style="rounded,filled",
+        penwidth="1",
+        margin="12",
+        fillcolor=light(fill),
+        color=light("fold_br" if repeats else "sc_br"),
+        labelloc="t",
+        labeljust="l",
+        label=label([row]),
+        tooltip="",
         **{"class": "fold" if repeats else "scope"},
-    )  # fmt: skip
+    )
 
 
 def _write_box(dot: Any, box: Box) -> None:
@@ -190,21 +217,30 @@ def _write_box(dot: Any, box: Box) -> None:
     elif box.kind == "const":
         more = {"style": "rounded,filled,dashed"}
     dot.node(
-        box.key, label(box.rows), id=f"n-{box.key}", fillcolor=light(fill), color=light(border),
-        penwidth=f"{pen:g}", tooltip=graphviz.nohtml(tip_text(box.tooltip)),
-        **{"class": box.kind}, **more,
-    )  # fmt: skip
+        box.key,
+        label(box.rows),
+        id=f"n-{box.key}",
+        fillcolor=light(fill),
+        color=light(border),
+        penwidth=f"{pen:g}",
+        tooltip=graphviz.nohtml(tip_text(box.tooltip)),
+        **{"class": box.kind},
+        **more,
+    )
 
 
 STYLES: dict[str, dict[str, str]] = {
     "fwd": {"color": light("fwd")},
     "ct": {"color": light("ct"), "style": "dashed"},
     "res": {
-        "color": light("res"), "style": "dotted", "penwidth": "1.5", "arrowhead": "vee",
+        "color": light("res"),
+        "style": "dotted",
+        "penwidth": "1.5",
+        "arrowhead": "vee",
         "arrowsize": "0.5",
     },
     "order": {"style": "invis"},
-}  # fmt: skip
+}
 
 
 def _write_wire(dot: Any, wire: Wire) -> None:

@@ -53,8 +53,11 @@ def lay_out(source: str, form: str = "svg", engine: str = "dot", timeout: float 
         try:
             done = subprocess.run(
                 [path, f"-K{engine}", f"-T{form}"],
-                input=source.encode(), capture_output=True, timeout=timeout, check=False,
-            )  # fmt: skip
+                input=source.encode(),
+                capture_output=True,
+                timeout=timeout,
+                check=False,
+            )
         except subprocess.TimeoutExpired:
             failures.append(f"{name} ({path}) took longer than {timeout:g} s")
             kind = TooSlow

@@ -165,8 +165,10 @@ BADGES = {"output": "shp", "vjp": "bwd_ink"}
 def _add_pullback(rungs: Ladder, cell: Cell, node: Node, name: str) -> None:
     badge = f"vjp {'' if cell.is_group else _line(rungs, node, 1)}".strip()
     first: Row = [
-        Run(name, 12, "bwd_ink", bold=True), Gap(5), Run(badge, 9, "bwd_ink", mono=True, bold=True),
-    ]  # fmt: skip
+        Run(name, 12, "bwd_ink", bold=True),
+        Gap(5),
+        Run(badge, 9, "bwd_ink", mono=True, bold=True),
+    ]
     specs = wording.shown_specs(node, rungs.parts)
     shapes = wording.shapes_text([spec for spec in specs if spec.is_inexact] or specs)
     second: Row = [Run(f"ḡ {shapes}", 10, "shp", mono=True)]
@@ -246,10 +248,11 @@ def _connect_values(rungs: Ladder) -> None:
             kind, number = route(rungs, giver, op, slot)
             head, tail = rungs.keys[taker], rungs.keys[cell]
             hops = {
-                "straight": [(tail, head)], "into": [(tail, f"i{number}")],
+                "straight": [(tail, head)],
+                "into": [(tail, f"i{number}")],
                 "carry": [(tail, f"o{number}"), (f"i{number}", head)],
                 "out": [(f"o{number}", head)],
-            }[kind]  # fmt: skip
+            }[kind]
             is_near = rungs.beside.get(cell) is taker
             for one, other in hops:
                 if one == other:

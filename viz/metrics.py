@@ -12,10 +12,23 @@ import unicodedata
 
 # Advances of a bold grotesque in 1/1000 em, by advance.
 _SANS = {
-    278: " ,./\\ijlI|", 333: "!()-`ft:;[]", 389: "r*{}", 474: '"', 238: "'",
-    556: "#$0123456789_aceksvxyJ", 611: "?bdghnopquFLTZ", 500: "z", 584: "+<=>^~",
-    667: "EPSVXY", 722: "&ABCDHKNRU", 778: "wGOQ", 833: "M", 889: "%m", 944: "W", 975: "@",
-}  # fmt: skip
+    278: " ,./\\ijlI|",
+    333: "!()-`ft:;[]",
+    389: "r*{}",
+    474: '"',
+    238: "'",
+    556: "#$0123456789_aceksvxyJ",
+    611: "?bdghnopquFLTZ",
+    500: "z",
+    584: "+<=>^~",
+    667: "EPSVXY",
+    722: "&ABCDHKNRU",
+    778: "wGOQ",
+    833: "M",
+    889: "%m",
+    944: "W",
+    975: "@",
+}
 ADVANCES = {letter: advance / 1000 for advance, letters in _SANS.items() for letter in letters}
 SANS_MARGIN = 1.08  # fonts differ from each other by about as much
 

@@ -31,14 +31,18 @@ MONO = (
 
 # What is written on what: the pairs that the contrast test measures.
 TEXT_ON = {
-    "in_bg": ("ink", "shp", "res_ink"), "par_bg": ("ink", "shp", "res_ink"),
-    "const_bg": ("ink", "shp", "res_ink"), "op_bg": ("ink", "shp", "ink2", "res_ink"),
-    "out_bg": ("ink", "shp", "res_ink"), "bwd_bg": ("bwd_ink", "shp", "res_ink"),
+    "in_bg": ("ink", "shp", "res_ink"),
+    "par_bg": ("ink", "shp", "res_ink"),
+    "const_bg": ("ink", "shp", "res_ink"),
+    "op_bg": ("ink", "shp", "ink2", "res_ink"),
+    "out_bg": ("ink", "shp", "res_ink"),
+    "bwd_bg": ("bwd_ink", "shp", "res_ink"),
     "vjp_bg": ("bwd_ink", "shp", "ink2"),
     "page": ("ink", "ink2", "bwd_ink", "res_ink", "fold_ink", "fwd", "ct"),
-    "sc_bg": ("ink2", "bwd_ink", "res_ink"), "sc2_bg": ("ink2", "bwd_ink", "res_ink"),
+    "sc_bg": ("ink2", "bwd_ink", "res_ink"),
+    "sc2_bg": ("ink2", "bwd_ink", "res_ink"),
     "fold_bg": ("ink", "shp", "ink2", "bwd_ink", "res_ink", "fold_ink"),
-}  # fmt: skip
+}
 
 
 def light(role: str) -> str:

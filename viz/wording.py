@@ -100,8 +100,9 @@ def op_text(node: Node, repeated: bool = False) -> str:
         return shorten(f"{name} {node.regions[0].title}", LONGEST_NAME)
     literals = [
         f"{a:.6g}" if type(a) is float and len(repr(a)) > 8 else f"{a!r}"
-        for a in params.args if type(a) in (int, float, complex, bool)
-    ]  # fmt: skip
+        for a in params.args
+        if type(a) in (int, float, complex, bool)
+    ]
     literals += [f"{k}={v!r}" for k, v in params.kwargs.items() if type(v) in (int, tuple)]
     if name in SIGNS and type(params.args[0]) in (int, float, complex) and len(literals) == 1:
         return f"{literals[0]} {SIGNS[name]} ·"  # the order matters

@@ -89,15 +89,24 @@ def random_graph(seed: int) -> CalcGraph:
         others = [o for o in pool if o.shape == p.shape]
         where = rng.choice([0, slice(1, None), slice(None, None, 2), -1, rows])
         moves = [
-            lambda p=p, o=others: p + rng.choice(o), lambda p=p, o=others: p - rng.choice(o),
-            lambda p=p, o=others: p * rng.choice([2.0, -1.5, *o[-2:]]), lambda p=p: -p,
-            lambda p=p: np.tanh(p), lambda p=p: p**2, lambda p=p: np.sum(p, axis=0),
-            lambda p=p: p.T, lambda p=p: p[1:], lambda p=p: p[::-1], lambda p=p: p[0],
+            lambda p=p, o=others: p + rng.choice(o),
+            lambda p=p, o=others: p - rng.choice(o),
+            lambda p=p, o=others: p * rng.choice([2.0, -1.5, *o[-2:]]),
+            lambda p=p: -p,
+            lambda p=p: np.tanh(p),
+            lambda p=p: p**2,
+            lambda p=p: np.sum(p, axis=0),
+            lambda p=p: p.T,
+            lambda p=p: p[1:],
+            lambda p=p: p[::-1],
+            lambda p=p: p[0],
             lambda p=p: np.reshape(p, (-1,)),
             lambda p=p: apply(registry.BROADCAST_LIKE, np.sum(p), p),
-            lambda p=p, w=where: _written(b, rng, p, w), lambda p=p, w=where: _written(b, rng, p, w),
-            lambda p=p, w=where: _written(b, rng, p, w), lambda p=p: np.sum(p) > 0.0,
-        ]  # fmt: skip
+            lambda p=p, w=where: _written(b, rng, p, w),
+            lambda p=p, w=where: _written(b, rng, p, w),
+            lambda p=p, w=where: _written(b, rng, p, w),
+            lambda p=p: np.sum(p) > 0.0,
+        ]
         move = rng.choice(moves)
         if not p.shape or (move in moves[7:16] and p.shape[0] < 3):
             continue

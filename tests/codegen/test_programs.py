@@ -100,9 +100,9 @@ def test_a_guard_that_does_not_hold_is_a_miss():
 def test_tools_see_the_source():
     b = Builder()
     x = b.input(array_spec((2, 2), np.dtype(float)), "x")
-    program = compile_graph(CalcGraph([x.node], b.nodes + [], [np.linalg.inv(x).node]).replace(
-        order=b.nodes
-    ))  # fmt: skip
+    program = compile_graph(
+        CalcGraph([x.node], b.nodes + [], [np.linalg.inv(x).node]).replace(order=b.nodes)
+    )
     linecache.clearcache()
     with pytest.raises(np.linalg.LinAlgError) as error:
         program.run(np.zeros((2, 2)))

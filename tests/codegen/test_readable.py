@@ -36,10 +36,12 @@ def digits_module():
     graph, arguments = digits()
     joint = optimise(reverse(graph, [0, 1, 2, 3], "input"), numerics="fast")
     head = header(
-        "loss(params, x, labels)", "params", "digits.py:8",
+        "loss(params, x, labels)",
+        "params",
+        "digits.py:8",
         "params {b1: f64[32], b2: f64[10], w1: f64[64,32], w2: f64[32,10]}, "
         "x: f64[128,64], labels: i64[128]",
-    )  # fmt: skip
+    )
     paths = [*[f"params['{name}']" for name in WEIGHTS], "x", "labels"]
     gradients = {name: number for number, name in enumerate(WEIGHTS)}
     shape = Arguments(("params", "x", "labels"), paths, gradients)
@@ -112,9 +114,18 @@ def test_paths_hold_nothing_but_look_ups(path):
 
 @pytest.mark.parametrize(
     ("text", "name"),
-    [("class", "class_"), ("np", "np_"), ("params['w 1']", "params_w_1"), ("ſ", "s"), ("1x", "v1x"),
-     ("sum", "sum_"), ("Σs", "Σs"), ("\n", ""), ("x\u2028y", "x_y")],
-)  # fmt: skip
+    [
+        ("class", "class_"),
+        ("np", "np_"),
+        ("params['w 1']", "params_w_1"),
+        ("ſ", "s"),
+        ("1x", "v1x"),
+        ("sum", "sum_"),
+        ("Σs", "Σs"),
+        ("\n", ""),
+        ("x\u2028y", "x_y"),
+    ],
+)
 def test_identifiers(text, name):
     assert identifier(text) == name
 
@@ -122,8 +133,10 @@ def test_identifiers(text, name):
 def test_names_are_never_given_twice():
     names = Namespace(["error"])
     assert [names.fresh("error"), names.fresh("total"), names.fresh("total")] == [
-        "error_2", "total", "total_2",
-    ]  # fmt: skip
+        "error_2",
+        "total",
+        "total_2",
+    ]
 
 
 @pytest.mark.parametrize("bad", ["\n", "\r", "\x00", "\u2028", "\u202e", "\ud800", "\x0c", "\x85"])
@@ -133,10 +146,32 @@ def test_comments_stay_comments(bad):
 
 @pytest.mark.parametrize(
     "value",
-    [0.1, -0.0, float("inf"), -float("inf"), 1e300, 3, True, None, 2j, complex(-0.0, 1.0), "a\"b\n",
-     np.float32(0.1), np.int8(-3), np.bool_(True), (1,), [1, (2.0, None)], {"a": 1}, slice(1, None),
-     np.dtype(np.float32), np.float64, Ellipsis, range(3), 1 - 0j],
-)  # fmt: skip
+    [
+        0.1,
+        -0.0,
+        float("inf"),
+        -float("inf"),
+        1e300,
+        3,
+        True,
+        None,
+        2j,
+        complex(-0.0, 1.0),
+        'a"b\n',
+        np.float32(0.1),
+        np.int8(-3),
+        np.bool_(True),
+        (1,),
+        [1, (2.0, None)],
+        {"a": 1},
+        slice(1, None),
+        np.dtype(np.float32),
+        np.float64,
+        Ellipsis,
+        range(3),
+        1 - 0j,
+    ],
+)
 def test_literals_are_exact(value):
     text = Constants(Namespace()).text(value)
     again = eval(text, {"np": np})

@@ -142,9 +142,20 @@ def test_saved_modules_pass_ruff_as_it_comes(tmp_path):
     ):
         trace(function).save(tmp_path / f"{function.__name__}.py", *arguments)
     done = subprocess.run(
-        [sys.executable, "-m", "ruff", "check", "--isolated", "--select=E4,E7,E9,F,I,W,PLC0414",
-         "--line-length=100", tmp_path], capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "ruff",
+            "check",
+            "--isolated",
+            "--select=E4,E7,E9,F,I,W,PLC0414",
+            "--line-length=100",
+            tmp_path,
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout
     text = (tmp_path / "rosenbrock.py").read_text()
     assert "-= (" not in text and "\n\n\n\n" not in text

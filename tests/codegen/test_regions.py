@@ -90,8 +90,10 @@ def test_what_is_written_in_place_stays_in_place():
         return out
 
     assert statements(fill.source(X, mode="forward"), "forward") == [
-        "out = np.zeros(3)", "for i in range(3):", "    out[i] = np.sin(x[i])",
-    ]  # fmt: skip
+        "out = np.zeros(3)",
+        "for i in range(3):",
+        "    out[i] = np.sin(x[i])",
+    ]
 
 
 def test_a_pair_is_assigned_at_once():
@@ -105,8 +107,10 @@ def test_a_pair_is_assigned_at_once():
         return a * b
 
     assert statements(fibonacci.source(1.0, 1.0, mode="forward"), "forward") == [
-        "for i in range(10):", "    a, b = b, a + b", "fibonacci = a * b",
-    ]  # fmt: skip
+        "for i in range(10):",
+        "    a, b = b, a + b",
+        "fibonacci = a * b",
+    ]
 
 
 def test_rows_are_enumerated():
@@ -116,9 +120,13 @@ def test_rows_are_enumerated():
         return last + sums
 
     assert statements(running.source(np.ones(4), mode="forward"), "forward") == [
-        "last = np.float64(0.0)", "sums = np.empty(4)", "for i, x in enumerate(xs):",
-        "    sums[i] = last * x", "    last = last + x", "running = last + sums",
-    ]  # fmt: skip
+        "last = np.float64(0.0)",
+        "sums = np.empty(4)",
+        "for i, x in enumerate(xs):",
+        "    sums[i] = last * x",
+        "    last = last + x",
+        "running = last + sums",
+    ]
 
 
 def test_a_condition_is_asked_in_its_line():
@@ -128,8 +136,10 @@ def test_a_condition_is_asked_in_its_line():
         return y
 
     assert statements(grow.source(X + 1, mode="forward"), "forward") == [
-        "y = x.copy()", "while y.sum() < 10.0:", "    y = y * 2",
-    ]  # fmt: skip
+        "y = x.copy()",
+        "while y.sum() < 10.0:",
+        "    y = y * 2",
+    ]
 
 
 def test_a_branch_reads_as_one():
@@ -139,8 +149,11 @@ def test_a_branch_reads_as_one():
         return y
 
     assert statements(clipped.source(X, mode="forward"), "forward") == [
-        "if x.max() > 1.0:", "    y = x / x.max()", "else:", "    y = x * 2",
-    ]  # fmt: skip
+        "if x.max() > 1.0:",
+        "    y = x / x.max()",
+        "else:",
+        "    y = x * 2",
+    ]
 
 
 def test_nested_loops_count_by_other_names():

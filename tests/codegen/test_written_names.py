@@ -32,8 +32,13 @@ def hidden(p):
 
 @pytest.mark.parametrize(
     ("function", "size", "names"),
-    [(pairs, 4, "i j"), (filled, 6, "rows cols"), (called, 3, "near far"), (hidden, 3, "p_2 other")],
-)  # fmt: skip
+    [
+        (pairs, 4, "i j"),
+        (filled, 6, "rows cols"),
+        (called, 3, "near far"),
+        (hidden, 3, "p_2 other"),
+    ],
+)
 def test_constants_have_the_user_s_names(function, size, names):
     argument = np.linspace(0.5, 2.0, size)
     source = trace(function).source(argument, argnums=0)

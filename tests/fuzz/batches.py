@@ -55,9 +55,10 @@ def compare_batch(scope: dict[str, Any], program: Program, seeds: list[int]) -> 
         exact = wanted.dtype.kind not in "fc"
         tolerance = 1e-3 if is_coarse(program) else 1e-8
         if got.dtype != wanted.dtype or not (
-            np.array_equal(got, wanted) if exact
+            np.array_equal(got, wanted)
+            if exact
             else np.allclose(got, wanted, rtol=tolerance, atol=tolerance, equal_nan=True)
-        ):  # fmt: skip
+        ):
             raise Difference(f"vmap: {path} {got!r} instead of {wanted!r}")
 
 

@@ -131,9 +131,7 @@ def _slopes(objective: Any, program: Program, argnums: Any, seed: int, gradient:
     return verdict
 
 
-def _second(
-    objective: Any, program: Program, argnums: Any, seed: int, directions: Any
-) -> None:  # fmt: skip
+def _second(objective: Any, program: Program, argnums: Any, seed: int, directions: Any) -> None:
     """The slope of a slope against central differences of slopes."""
 
     def sloped(*arguments: Any) -> Any:
@@ -166,9 +164,14 @@ def _dot(gradient: Any, directions: Any) -> Any:
 
 
 def _forward(
-    objective: Any, program: Program, argnums: Any, seed: int, directions: Any, slope: float,
+    objective: Any,
+    program: Program,
+    argnums: Any,
+    seed: int,
+    directions: Any,
+    slope: float,
     scale: float,
-) -> None:  # fmt: skip
+) -> None:
     rest = program.arguments(seed)
 
     def onward(*moved):

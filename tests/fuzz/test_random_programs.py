@@ -25,9 +25,8 @@ def programs(draw):
 
 
 @settings(
-    max_examples=10_000 if NIGHTLY else 60, deadline=None,
-    suppress_health_check=list(HealthCheck),
-)  # fmt: skip
+    max_examples=10_000 if NIGHTLY else 60, deadline=None, suppress_health_check=list(HealthCheck)
+)
 @given(program=programs())
 def test_drawn_programs(program: Program):
     agrees(program, None)

@@ -14,14 +14,14 @@ from tracer import errors, grad, trace, value_and_grad
 # name: (kinds of the arguments, body of ``program(x, y, …)``)
 FOUND = {
     # In-place writes keep the memory's order, and sums go by it.
-    "sum of a written Fortran array": (
-        ("fortran", "single"), "x[None] += y\nreturn x.sum()",
-    ),
+    "sum of a written Fortran array": (("fortran", "single"), "x[None] += y\nreturn x.sum()"),
     "float32 sum of a written Fortran array": (
-        ("vector", "fortran"), "y[1:] = x\nx.reshape(-1)[0] = np.sum(y, dtype=np.float32)\nreturn x",
+        ("vector", "fortran"),
+        "y[1:] = x\nx.reshape(-1)[0] = np.sum(y, dtype=np.float32)\nreturn x",
     ),
     "product of a Fortran array written through its transpose": (
-        ("fortran", "number"), "t = x.T\nnp.add(x, y, out=t)\nreturn t.sum() + (x @ x)",
+        ("fortran", "number"),
+        "t = x.T\nnp.add(x, y, out=t)\nreturn t.sum() + (x @ x)",
     ),
     # An operation that may raise counts even if nobody needs its value.
     "unused Cholesky factor decides": (
@@ -29,7 +29,8 @@ FOUND = {
         "try:\n    np.linalg.cholesky(np.diag(x))\nexcept Exception:\n    x[0], x[1] = x[1], x[0]\nreturn x",
     ),
     "unused masked write of the wrong size": (
-        ("wide",), "t = 2 * x + W\nt[t < 0] = -x[x < 0]\nreturn x",
+        ("wide",),
+        "t = 2 * x + W\nt[t < 0] = -x[x < 0]\nreturn x",
     ),
     "unused index out of bounds": (
         ("vector", "ints"),
@@ -42,23 +43,29 @@ FOUND = {
     # Aliases.
     "a written argument is returned": (("vector",), "x *= 2\nreturn x"),
     "views of a written argument are returned": (
-        ("matrix",), "x[0] = 5\nreturn x[1:], x.T, x.reshape(-1)[::2], x",
+        ("matrix",),
+        "x[0] = 5\nreturn x[1:], x.T, x.reshape(-1)[::2], x",
     ),
     "ravel of an array with gaps is a copy": (
-        ("strided",), "x.ravel()[-1] += 1.5\nx.T.reshape(-1)[0] = 9\nreturn x",
+        ("strided",),
+        "x.ravel()[-1] += 1.5\nx.T.reshape(-1)[0] = 9\nreturn x",
     ),
     "the transpose of a vector is another array": (
-        ("vector",), "t = x.T\nreturn x * 2 if t is x else x * 3",
+        ("vector",),
+        "t = x.T\nreturn x * 2 if t is x else x * 3",
     ),
     "iteration sees writes": (("vector",), "for u in x:\n    x[...] = u + 1\nreturn x"),
     "iteration over rows sees writes": (
-        ("matrix",), "for row in x:\n    x[:] = row[::-1] * 2\nreturn x",
+        ("matrix",),
+        "for row in x:\n    x[:] = row[::-1] * 2\nreturn x",
     ),
     "views that were written look at one array": (
-        ("fortran", "whole"), "t = x = x * 2\nu = x[::-1]\nnp.sin(x, out=u)\nreturn [u, x.T]",
+        ("fortran", "whole"),
+        "t = x = x * 2\nu = x[::-1]\nnp.sin(x, out=u)\nreturn [u, x.T]",
     ),
     "a written view is returned beside its base": (
-        ("vector",), "t = x * 2\nu = bump(t[1:])\nreturn u, t, t[::-1]",
+        ("vector",),
+        "t = x * 2\nu = bump(t[1:])\nreturn u, t, t[::-1]",
     ),
     "a view of a written view is returned beside the base": (
         ("vector", "flag", "mode"),
@@ -80,7 +87,8 @@ FOUND = {
     ),
     # Sums with out=.
     "a cumulative sum into float32 is summed in float64": (
-        ("single", "vector"), "np.cumsum(y, out=x)\nreturn x",
+        ("single", "vector"),
+        "np.cumsum(y, out=x)\nreturn x",
     ),
     "a sum of float32 into float64": (("single",), "t = np.zeros(())\nnp.sum(x, out=t)\nreturn t"),
     # Derivatives.
@@ -99,7 +107,8 @@ FOUND = {
     ),
     # State.
     "a masked write of as many elements in forward mode": (
-        ("wide",), "x[x < 0] = -x[x < 0]\nreturn x",
+        ("wide",),
+        "x[x < 0] = -x[x < 0]\nreturn x",
     ),
     "pieces by masks in forward mode": (
         ("wide",),
@@ -107,7 +116,8 @@ FOUND = {
         "return u, np.piecewise(x, [x > 0.1], [lambda u: u * 2, 0.0])",
     ),
     "a running sum of float32 goes down the first column of a matrix": (
-        ("matrix", "single"), "np.cumsum(y, out=x)\nreturn x",
+        ("matrix", "single"),
+        "np.cumsum(y, out=x)\nreturn x",
     ),
     "a running sum into a matrix is refused": (
         ("matrix", "vector"),
@@ -128,16 +138,20 @@ FOUND = {
         "    t.resize((2, 2))\nt.resize((5,))\nreturn t",
     ),
     "elements are copied in turn by .flat": (
-        ("matrix",), "x.flat[1:3] = x\nx.flat[::-1] = x\nx[:, 1:].flat = x\nreturn x",
+        ("matrix",),
+        "x.flat[1:3] = x\nx.flat[::-1] = x\nx[:, 1:].flat = x\nreturn x",
     ),
     "a copy comes first by .flat of another layout": (
-        ("fortran",), "x.flat = x.T\nx.flat[:] = x[::-1]\nx.flat = x[::-1]\nreturn x",
+        ("fortran",),
+        "x.flat = x.T\nx.flat[:] = x[::-1]\nx.flat = x[::-1]\nreturn x",
     ),
     "a vector turned around by .flat": (
-        ("vector",), "x.flat = x[::-1]\nt = x * 2\nt.flat[:] = t[::-1]\nreturn x, t",
+        ("vector",),
+        "x.flat = x[::-1]\nt = x * 2\nt.flat[:] = t[::-1]\nreturn x, t",
     ),
     "masks with other axes and as many elements": (
-        ("vector", "column"), "np.putmask(x, y > 0, x * 2)\nnp.place(x, y < 0, y)\nreturn x",
+        ("vector", "column"),
+        "np.putmask(x, y > 0, x * 2)\nnp.place(x, y < 0, y)\nreturn x",
     ),
     "masks of another size": (
         ("wide", "vector"),
@@ -150,7 +164,8 @@ FOUND = {
         "try:\n    np.place(x, x > -9, [])\nexcept ValueError:\n    x *= 3\nreturn x",
     ),
     "one of two outs": (
-        ("matrix",), "t, u = np.modf(x, out=(x, None))\nu[1:] -= x[1:]\nreturn t, u, x",
+        ("matrix",),
+        "t, u = np.modf(x, out=(x, None))\nu[1:] -= x[1:]\nreturn t, u, x",
     ),
     "a view of a row at a traced place is written": (
         ("matrix",),
@@ -158,7 +173,8 @@ FOUND = {
         "t *= 2\nv = np.squeeze(x[None])[np.argmin(x[0])].T\nv[0] = 3\nreturn x",
     ),
     "arrays of one shape broadcast are themselves": (
-        ("fortran",), "t = np.broadcast_arrays(x, x)[1]\nt *= 2\nt.T[0] = 1\nreturn x",
+        ("fortran",),
+        "t = np.broadcast_arrays(x, x)[1]\nt *= 2\nt.T[0] = 1\nreturn x",
     ),
     "a part of a grid is a view": (
         ("vector", "bools"),
@@ -169,7 +185,8 @@ FOUND = {
         "x.flat[y] = -0.3\nx.flat[int(y[0])] *= 2\nreturn x, x.flat[y], x.flat[x > 0]",
     ),
     "one of two outs is larger": (
-        ("vector", "cube"), "t, u = np.modf(x, out=(y, None))\nu[0] += y[1]\nreturn t, u",
+        ("vector", "cube"),
+        "t, u = np.modf(x, out=(y, None))\nu[0] += y[1]\nreturn t, u",
     ),
     "a number of Python's has no dtype": (
         ("vector", "number", "scalar"),
@@ -253,7 +270,7 @@ FOUND = {
     ),
     "swap of slices": (("vector", "vector"), "x[:], y[:] = y, x.copy()\nreturn x, y"),
     "three arrays in turn": (("vector", "vector", "vector"), "x[:] = y\ny[:] = z\nreturn x + y"),
-}  # fmt: skip
+}
 
 
 def small(kinds, body):

@@ -59,9 +59,7 @@ INEXACT = tuple(
     "vector matrix wide fortran strided number scalar zero params pair column cube long backward "
     "empty record nested".split()
 )
-NAMES = {
-    name: name for name in ("params", "pair", "record", "nested", "rng", "flag", "mode")
-}  # fmt: skip
+NAMES = {name: name for name in ("params", "pair", "record", "nested", "rng", "flag", "mode")}
 MORE = ["column", "cube", "long", "backward", "vector", "matrix", "wide"]
 LIMIT = 64  # elements of an array, so that loops of concatenations stay small
 
@@ -145,12 +143,34 @@ class Writer:
 
     def hole(self, hole: str, values: dict[str, Any], nesting: int) -> str | None:
         table = {
-            "operator": tables.OPERATORS, "unary": tables.UNARY, "binary": tables.BINARY,
-            "reduction": tables.REDUCTIONS, "method": tables.METHODS, "g": ["W", "TABLE['weights']"],
-            "c": ["0.5", "-0.3", "1.7", "2", "0", "0.1"], "n": ["0", "1", "2", "3"], "n0": ["0", "1"],
-            "x": ["0", "-1", "1:", ":2", "::2", "::-1", "...", "[0, 1]", "[0, 0, 1]", "1", "None", "(0,)",
-                  "[True, False, True]", "slice(0, 2)", "(slice(None), 0)", "(..., 1)"],
-        }.get(hole)  # fmt: skip
+            "operator": tables.OPERATORS,
+            "unary": tables.UNARY,
+            "binary": tables.BINARY,
+            "reduction": tables.REDUCTIONS,
+            "method": tables.METHODS,
+            "g": ["W", "TABLE['weights']"],
+            "c": ["0.5", "-0.3", "1.7", "2", "0", "0.1"],
+            "n": ["0", "1", "2", "3"],
+            "n0": ["0", "1"],
+            "x": [
+                "0",
+                "-1",
+                "1:",
+                ":2",
+                "::2",
+                "::-1",
+                "...",
+                "[0, 1]",
+                "[0, 0, 1]",
+                "1",
+                "None",
+                "(0,)",
+                "[True, False, True]",
+                "slice(0, 2)",
+                "(slice(None), 0)",
+                "(..., 1)",
+            ],
+        }.get(hole)
         if table is not None:
             return self.choose(table)
         if hole in ("w", "w2"):

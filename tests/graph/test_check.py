@@ -34,9 +34,11 @@ def graph(*order: Node, outputs=None, **rest) -> CalcGraph:
 
 
 GOOD = [
-    graph(), graph(X, PAIR, FIRST), graph(Y, CALL),
+    graph(),
+    graph(X, PAIR, FIRST),
+    graph(Y, CALL),
     graph(guards=[Guard(TANH, 1)], effects=[Effect("write", X, TANH)], records=[ROUND]),
-]  # fmt: skip
+]
 LONG = array_spec((4,), np.dtype("f8"))
 BROKEN = {
     "not the first": CalcGraph([X], [CALL.replace(inputs=(), params=Params()), X], [X]),
@@ -75,7 +77,7 @@ BROKEN = {
         Y, CALL.replace(regions=(CalcGraph([X], [X, TANH.replace(inputs=(Y,))], [X]),))
     ),
     "inferred": graph(X, TANH.replace(specs=(LONG,))),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("good", GOOD, ids=repr)

@@ -143,8 +143,11 @@ def test_8_writes_are_values_and_nodes_hold_no_numbers():
     big = np.arange(1e5)
     traced = trace(f)
     kept = traced.graph(big, mode="forward")
-    assert not any(isinstance(value, np.ndarray) for node in kept.order
-                   for value in (getattr(node, slot) for slot in Node.__slots__[:-1]))  # fmt: skip
+    assert not any(
+        isinstance(value, np.ndarray)
+        for node in kept.order
+        for value in (getattr(node, slot) for slot in Node.__slots__[:-1])
+    )
     y, view = traced(big)
     assert not np.shares_memory(y, big) and view[0] == y[1] == 7.0
     alike = trace(lambda x: (x[1:], x + 0, x.T))
@@ -232,9 +235,11 @@ def test_12_captures_are_read_by_path_and_caches_are_shared(caplog):
     assert traces(caplog) == 2
 
 
-@pytest.mark.parametrize("function", [
-    np.tanh, np.cumsum, np.linalg.inv, lambda a: np.linalg.eigh(a + a.T)[0], np.sort, np.outer,
-], ids=lambda function: function.__name__)  # fmt: skip
+@pytest.mark.parametrize(
+    "function",
+    [np.tanh, np.cumsum, np.linalg.inv, lambda a: np.linalg.eigh(a + a.T)[0], np.sort, np.outer],
+    ids=lambda function: function.__name__,
+)
 def test_13_one_declaration_serves_both_modes(function):
     a = np.array([[2.0, 0.3], [0.1, -1.5]])
     call = (lambda x: function(x, x)) if function is np.outer else function

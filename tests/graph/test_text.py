@@ -77,12 +77,46 @@ def test_reads_like_a_program():
 
 
 LITERALS = [
-    None, True, 3, -7, 10**40, 0.1, -0.0, math.inf, -math.inf, math.nan, 1e-300, 2 - 0.0j,
-    complex(math.nan, -0.0), "a # 'b' \"c\"\n", b"\x00'", Ellipsis, np.float32(0.1), np.float64(-0.0),
-    np.float16(0.1), np.int8(-3), np.uint64(2**64 - 1), np.bool_(False), np.complex64(1 - 2j),
-    np.longdouble("0.1"), np.float64("nan"), np.dtype("f4"), np.dtype(">i2"), np.dtype("U3"), float, int, bool, np.float32, np.bool_,
-    (), (1,), [1, (2.0,)], {"a": 1, "b": [None]}, slice(None, -1, 2), (slice(0, 2), None, Ellipsis),
-]  # fmt: skip
+    None,
+    True,
+    3,
+    -7,
+    10**40,
+    0.1,
+    -0.0,
+    math.inf,
+    -math.inf,
+    math.nan,
+    1e-300,
+    2 - 0.0j,
+    complex(math.nan, -0.0),
+    "a # 'b' \"c\"\n",
+    b"\x00'",
+    Ellipsis,
+    np.float32(0.1),
+    np.float64(-0.0),
+    np.float16(0.1),
+    np.int8(-3),
+    np.uint64(2**64 - 1),
+    np.bool_(False),
+    np.complex64(1 - 2j),
+    np.longdouble("0.1"),
+    np.float64("nan"),
+    np.dtype("f4"),
+    np.dtype(">i2"),
+    np.dtype("U3"),
+    float,
+    int,
+    bool,
+    np.float32,
+    np.bool_,
+    (),
+    (1,),
+    [1, (2.0,)],
+    {"a": 1, "b": [None]},
+    slice(None, -1, 2),
+    (slice(0, 2), None, Ellipsis),
+]
 
 
 @pytest.mark.parametrize("value", LITERALS, ids=repr)
@@ -157,11 +191,15 @@ def test_everything_at_once():
     )
     order = [x, rng, positive, size, pair, vectors, call, truth, choice, quiet, same_rows]
     graph = CalcGraph(
-        [x, rng], order, [quiet, same_rows, x],
+        [x, rng],
+        order,
+        [quiet, same_rows, x],
         [Guard(size, 2), Guard(pair, np.linalg.LinAlgError, "raises"), Guard(x, None, "dtype")],
-        [Effect("write", x, quiet), Effect("rng", rng, size)], (), "f(x, rng)",
+        [Effect("write", x, quiet), Effect("rng", rng, size)],
+        (),
+        "f(x, rng)",
         {"value": 2, "aux": 0, "gradient": 1},
-    )  # fmt: skip
+    )
     again = same(graph)
     assert again.order[2].shape[0] is again.order[-1].shape[1] is again.order[-1].params.args[1][1]
     assert again.guards[1].outcome is np.linalg.LinAlgError
@@ -172,16 +210,19 @@ def test_everything_at_once():
     )
 
 
-@pytest.mark.parametrize("text, says", [
-    ("%0: f64[3] = input()", "end comes too early"),
-    ("%0: f64[3] = tanh(%1)\nreturn", "no node %1"),
-    ("%0: f64[3] = os.system('ls')\nreturn", "unknown op"),
-    ("%0: f64[3] = tanh(__import__('os'))\nreturn", "unknown word"),
-    ("%0: f64[3] = tanh(1 + 1)\nreturn", "cannot read"),
-    ("%0: f65[3] = input()\nreturn", "unknown dtype"),
-    ("%0: f64[?0] = input()\nreturn", "no dim"),
-    ("return\n%0: f64[3] = input()", "follows"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "text, says",
+    [
+        ("%0: f64[3] = input()", "end comes too early"),
+        ("%0: f64[3] = tanh(%1)\nreturn", "no node %1"),
+        ("%0: f64[3] = os.system('ls')\nreturn", "unknown op"),
+        ("%0: f64[3] = tanh(__import__('os'))\nreturn", "unknown word"),
+        ("%0: f64[3] = tanh(1 + 1)\nreturn", "cannot read"),
+        ("%0: f65[3] = input()\nreturn", "unknown dtype"),
+        ("%0: f64[?0] = input()\nreturn", "no dim"),
+        ("return\n%0: f64[3] = input()", "follows"),
+    ],
+)
 def test_bad_text_is_refused(text, says):
     with pytest.raises(GraphError, match=says):
         read_graph(text, find)

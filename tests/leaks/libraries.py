@@ -254,7 +254,9 @@ LIBRARIES = {
     "Template text": lambda x: float(string.Template("$a").substitute(a=x[0])),
     "csv text": of_rows,
     "log text": lambda x: float(record(x)),
-    "print text": lambda x: given(io.StringIO, lambda f: print(x[0], file=f), lambda f: float(f.getvalue())),
+    "print text": lambda x: given(
+        io.StringIO, lambda f: print(x[0], file=f), lambda f: float(f.getvalue())
+    ),
     "compared text": lambda x: x * (str(x[0]) == "0.5"),
     "looked up text": lambda x: {"0.5": 1.0, "1.5": 2.0}.get(str(x[0]), 3.0) * x,
     "genfromtxt text": lambda x: np.genfromtxt(io.StringIO(" ".join(map(str, x)))),
@@ -262,4 +264,4 @@ LIBRARIES = {
         io.StringIO, lambda f: np.savetxt(f, x), lambda f: f.seek(0), np.loadtxt
     ),
     "array_repr text": lambda x: eval(np.array_repr(x), {"array": np.array}),
-}  # fmt: skip
+}

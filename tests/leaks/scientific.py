@@ -114,7 +114,9 @@ SCIENTIFIC = {
     "logical reduceat": lambda x: np.logical_or.reduceat(x > 1, [0, 2]),
     "outer out": lambda x: np.multiply.outer(x, x, out=np.empty((3, 3))),
     "over axes": lambda x: np.apply_over_axes(np.sum, x[:, None], [0]),
-    "vectorize signature": lambda x: np.vectorize(lambda a, b: a @ b, signature="(n),(n)->()")(x, x),
+    "vectorize signature": lambda x: np.vectorize(lambda a, b: a @ b, signature="(n),(n)->()")(
+        x, x
+    ),
     "vectorize otypes": lambda x: np.vectorize(lambda v: v * 2.0, otypes=[float])(x),
     "strings": lambda x: np.strings.str_len(x.astype("U8")),
     "multiply text": lambda x: np.char.multiply(x.astype("U8"), 1).astype(float),
@@ -127,7 +129,7 @@ SCIENTIFIC = {
     "base_repr": lambda x: np.base_repr(int(x[0] * 8)).count("1"),
     "write_array": lambda x: written(x),
     "savez": lambda x: archived(x),
-}  # fmt: skip
+}
 
 
 def written(x):

@@ -26,8 +26,20 @@ def arrays(shape=None, dtypes=DTYPES):
 
 
 numbers = st.sampled_from([True, 1, 2.0, 1j])
-BINARY = [np.add, np.subtract, np.multiply, np.divide, np.floor_divide, np.power, np.maximum,
-          np.less, np.arctan2, np.logical_and, np.divmod, np.hypot]  # fmt: skip
+BINARY = [
+    np.add,
+    np.subtract,
+    np.multiply,
+    np.divide,
+    np.floor_divide,
+    np.power,
+    np.maximum,
+    np.less,
+    np.arctan2,
+    np.logical_and,
+    np.divmod,
+    np.hypot,
+]
 
 
 @few
@@ -40,8 +52,26 @@ def test_binary_ufuncs(function, data):
 
 
 @few
-@given(st.sampled_from([np.sin, np.abs, np.isnan, np.negative, np.sign, np.real, np.imag, np.angle,
-                        np.modf, np.frexp, np.round, np.nan_to_num, np.sinc]), arrays())  # fmt: skip
+@given(
+    st.sampled_from(
+        [
+            np.sin,
+            np.abs,
+            np.isnan,
+            np.negative,
+            np.sign,
+            np.real,
+            np.imag,
+            np.angle,
+            np.modf,
+            np.frexp,
+            np.round,
+            np.nan_to_num,
+            np.sinc,
+        ]
+    ),
+    arrays(),
+)
 def test_unary_functions(function, x):
     assert_inferred(function, x)
 
@@ -55,8 +85,22 @@ def test_where_and_clip(x, data):
     assert_inferred(np.add, x, 1, dtype=np.complex128)
 
 
-REDUCTIONS = [np.sum, np.prod, np.max, np.min, np.mean, np.var, np.std, np.all, np.any, np.ptp,
-              np.nansum, np.median, np.count_nonzero, np.amax]  # fmt: skip
+REDUCTIONS = [
+    np.sum,
+    np.prod,
+    np.max,
+    np.min,
+    np.mean,
+    np.var,
+    np.std,
+    np.all,
+    np.any,
+    np.ptp,
+    np.nansum,
+    np.median,
+    np.count_nonzero,
+    np.amax,
+]
 
 
 @few
@@ -87,8 +131,11 @@ def test_argmax_cumulative_and_sorted(x, data):
 
 
 @few
-@given(hnp.mutually_broadcastable_shapes(signature=np.matmul.signature, max_dims=2, max_side=3),
-       st.sampled_from(DTYPES), st.sampled_from(DTYPES))  # fmt: skip
+@given(
+    hnp.mutually_broadcastable_shapes(signature=np.matmul.signature, max_dims=2, max_side=3),
+    st.sampled_from(DTYPES),
+    st.sampled_from(DTYPES),
+)
 def test_matmul(shapes, first, second):
     left, right = shapes.input_shapes
     assert_inferred(np.matmul, np.ones(left, first), np.ones(right, second))
@@ -108,11 +155,21 @@ def test_products(shape, more):
     assert_inferred(np.trace, x, 0)
 
 
-@pytest.mark.parametrize("subscripts, shapes", [
-    ("ij,jk->ik", [(2, 3), (3, 4)]), ("ii", [(3, 3)]), ("ii->i", [(3, 3)]), ("i,i", [(3,), (3,)]),
-    ("...ij,...jk->...ik", [(5, 1, 2, 3), (4, 3, 2)]), ("ij", [(2, 3)]), ("ba", [(2, 3)]),
-    ("i...->...", [(2, 3, 4)]), ("i,j->", [(2,), (1,)]), ("ij,ij->i", [(2, 3), (1, 3)]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "subscripts, shapes",
+    [
+        ("ij,jk->ik", [(2, 3), (3, 4)]),
+        ("ii", [(3, 3)]),
+        ("ii->i", [(3, 3)]),
+        ("i,i", [(3,), (3,)]),
+        ("...ij,...jk->...ik", [(5, 1, 2, 3), (4, 3, 2)]),
+        ("ij", [(2, 3)]),
+        ("ba", [(2, 3)]),
+        ("i...->...", [(2, 3, 4)]),
+        ("i,j->", [(2,), (1,)]),
+        ("ij,ij->i", [(2, 3), (1, 3)]),
+    ],
+)
 @pytest.mark.parametrize("options", [{}, {"optimize": True}])
 def test_einsum(subscripts, shapes, options):
     assert_inferred(np.einsum, subscripts, *[np.ones(shape) for shape in shapes], **options)
@@ -128,8 +185,19 @@ def test_einsum_with_lists():
 )
 def test_shapes(shape, dtype, data):
     x = np.ones(shape, dtype)
-    for function in (np.ravel, np.transpose, np.squeeze, np.atleast_1d, np.atleast_2d, np.copy,
-                     np.atleast_3d, np.zeros_like, np.ones_like, np.asarray, np.diagflat):  # fmt: skip
+    for function in (
+        np.ravel,
+        np.transpose,
+        np.squeeze,
+        np.atleast_1d,
+        np.atleast_2d,
+        np.copy,
+        np.atleast_3d,
+        np.zeros_like,
+        np.ones_like,
+        np.asarray,
+        np.diagflat,
+    ):
         assert_inferred(function, x)
     assert_inferred(np.reshape, x, -1)
     assert_inferred(np.reshape, x, (1, -1))
@@ -174,9 +242,21 @@ def test_lookups():
     assert_inferred(np.select, [x > 0, x < 0], [x, x.astype("f4")], default=1)
 
 
-LINALG = [np.linalg.inv, np.linalg.det, np.linalg.cholesky, np.linalg.slogdet, np.linalg.eigh,
-          np.linalg.eigvalsh, np.linalg.qr, np.linalg.svd, np.linalg.pinv, np.linalg.norm,
-          np.linalg.matrix_rank, np.linalg.svdvals, np.linalg.cond]  # fmt: skip
+LINALG = [
+    np.linalg.inv,
+    np.linalg.det,
+    np.linalg.cholesky,
+    np.linalg.slogdet,
+    np.linalg.eigh,
+    np.linalg.eigvalsh,
+    np.linalg.qr,
+    np.linalg.svd,
+    np.linalg.pinv,
+    np.linalg.norm,
+    np.linalg.matrix_rank,
+    np.linalg.svdvals,
+    np.linalg.cond,
+]
 
 
 @pytest.mark.parametrize("function", LINALG)
@@ -214,16 +294,23 @@ def test_creation():
 WEAK_INT, WEAK_FLOAT = WEAK_SPECS[int], WEAK_SPECS[float]
 
 
-@pytest.mark.parametrize("operator, left, right, wanted", [
-    ("+", WEAK_INT, WEAK_FLOAT, WEAK_FLOAT),
-    ("/", WEAK_INT, WEAK_INT, WEAK_FLOAT),
-    ("<", WEAK_FLOAT, WEAK_FLOAT, WEAK_SPECS[bool]),
-    ("+", scalar_spec(np.dtype("f4")), WEAK_FLOAT, scalar_spec(np.dtype("f4"))),
-    ("+", array_spec((), np.dtype("f4")), WEAK_FLOAT, scalar_spec(np.dtype("f4"))),
-    ("*", array_spec((2,), np.dtype("i4")), WEAK_FLOAT, array_spec((2,), np.dtype("f8"))),
-    ("@", array_spec((2,), np.dtype("i4")), array_spec((2,), np.dtype("f4")),
-     scalar_spec(np.dtype("f8"))),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "operator, left, right, wanted",
+    [
+        ("+", WEAK_INT, WEAK_FLOAT, WEAK_FLOAT),
+        ("/", WEAK_INT, WEAK_INT, WEAK_FLOAT),
+        ("<", WEAK_FLOAT, WEAK_FLOAT, WEAK_SPECS[bool]),
+        ("+", scalar_spec(np.dtype("f4")), WEAK_FLOAT, scalar_spec(np.dtype("f4"))),
+        ("+", array_spec((), np.dtype("f4")), WEAK_FLOAT, scalar_spec(np.dtype("f4"))),
+        ("*", array_spec((2,), np.dtype("i4")), WEAK_FLOAT, array_spec((2,), np.dtype("f8"))),
+        (
+            "@",
+            array_spec((2,), np.dtype("i4")),
+            array_spec((2,), np.dtype("f4")),
+            scalar_spec(np.dtype("f8")),
+        ),
+    ],
+)
 def test_operators_on_weak_numbers_are_pythons(operator, left, right, wanted):
     name = next(n for n, (symbol, _, _) in registry.OPERATORS.items() if symbol == operator)
     assert infer(op_named(name), POSITIONAL[2], (left, right), "operator") == (wanted,)
@@ -243,16 +330,19 @@ def test_powers_of_ints():
 
 
 # -- large arrays and run-time sizes ------------------------------------------------------------
-@pytest.mark.parametrize("function, shapes, wanted", [
-    (np.matmul, [(10**6, 10**6), (10**6, 10**6)], (10**6, 10**6)),
-    (np.sum, [(10**9, 10**9)], ()),
-    (np.dot, [(10**7, 10**7), (10**7,)], (10**7,)),
-    (np.outer, [(10**9,), (10**9,)], (10**9, 10**9)),
-    (np.add, [(10**9, 1), (10**9,)], (10**9, 10**9)),
-    (np.transpose, [(10**9, 10**8)], (10**8, 10**9)),
-    (np.cumsum, [(10**9, 10**9)], None),
-    (np.linalg.inv, [(10**6, 10**6)], (10**6, 10**6)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "function, shapes, wanted",
+    [
+        (np.matmul, [(10**6, 10**6), (10**6, 10**6)], (10**6, 10**6)),
+        (np.sum, [(10**9, 10**9)], ()),
+        (np.dot, [(10**7, 10**7), (10**7,)], (10**7,)),
+        (np.outer, [(10**9,), (10**9,)], (10**9, 10**9)),
+        (np.add, [(10**9, 1), (10**9,)], (10**9, 10**9)),
+        (np.transpose, [(10**9, 10**8)], (10**8, 10**9)),
+        (np.cumsum, [(10**9, 10**9)], None),
+        (np.linalg.inv, [(10**6, 10**6)], (10**6, 10**6)),
+    ],
+)
 def test_no_memory_is_used(function, shapes, wanted):
     specs = tuple([array_spec(shape, np.dtype("f8")) for shape in shapes])
     if wanted is not None:

@@ -62,5 +62,12 @@ def test_what_says_how_to_compute_is_kept():
 
 def test_a_call_that_does_not_fit_is_left_alone():
     assert normalise(np.sum, (x, 0, None, None, False, 0, True, 1, 2), {})[1][1:] == (
-        0, None, None, False, 0, True, 1, 2,
-    )  # fmt: skip
+        0,
+        None,
+        None,
+        False,
+        0,
+        True,
+        1,
+        2,
+    )

@@ -98,9 +98,7 @@ def test_only_what_is_run_has_ones():
     assert value == loss(BIAS, X)
     assert "ones @" in program_text(function)
     assert ".sum(axis=0)" in function.source(BIAS, X) and "ones" not in function.source(BIAS, X)
-    slopes = [
-        (loss(BIAS + step, X) - loss(BIAS - step, X)) / 2e-6 for step in 1e-6 * np.eye(3)
-    ]  # fmt: skip
+    slopes = [(loss(BIAS + step, X) - loss(BIAS - step, X)) / 2e-6 for step in 1e-6 * np.eye(3)]
     np.testing.assert_allclose(gradient, slopes, rtol=1e-7)
 
 

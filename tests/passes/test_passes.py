@@ -27,9 +27,12 @@ from tracer.passes.simplify import simplify
 
 F8 = np.dtype("f8")
 DRAW = Op(
-    "draw", Schema("opaque"), lambda stream: stream.normal(), effects=frozenset({"rng"}),
+    "draw",
+    Schema("opaque"),
+    lambda stream: stream.normal(),
+    effects=frozenset({"rng"}),
     infer=lambda params, *specs: (scalar_spec(F8),),
-)  # fmt: skip
+)
 
 
 def place(line: int) -> Origin:
@@ -339,9 +342,9 @@ def test_each_pass_is_pure():
 @pytest.mark.parametrize("keepdims", [False, True])
 def test_row_sums_of_one_number_in_each_row(keepdims):
     def gradient(logits, labels):
-        picked = lambda z: -np.mean((z - np.log(np.exp(z).sum(axis=1, keepdims=True)))[
-            np.arange(4), labels
-        ])  # fmt: skip
+        picked = lambda z: (
+            -np.mean((z - np.log(np.exp(z).sum(axis=1, keepdims=True)))[np.arange(4), labels])
+        )
         return grad(picked)(logits)
 
     logits, labels = np.arange(12.0).reshape(4, 3) / 7, np.array([0, 2, 2, 1])

@@ -21,10 +21,14 @@ from tracer.passes.pipeline import optimise
 
 FOLDER = Path(__file__).parents[1] / "rewrites"
 OPS = {
-    "sum_to": registry.SUM_TO, "broadcast_like": registry.BROADCAST_LIKE,
-    "reshape_like": registry.RESHAPE_LIKE, "zeros_of": registry.ZEROS_OF,
-    "setitem": registry.SETITEM, "scatter_add": registry.SCATTER_ADD, "astype": registry.ASTYPE,
-}  # fmt: skip
+    "sum_to": registry.SUM_TO,
+    "broadcast_like": registry.BROADCAST_LIKE,
+    "reshape_like": registry.RESHAPE_LIKE,
+    "zeros_of": registry.ZEROS_OF,
+    "setitem": registry.SETITEM,
+    "scatter_add": registry.SCATTER_ADD,
+    "astype": registry.ASTYPE,
+}
 
 
 def spec_from(text: str) -> ArraySpec:

@@ -366,10 +366,19 @@ def matching_structures(x):
 def extremes_of_python(x):
     values = list(x)
     return (
-        max(values), min(values), sorted(values), max(x[0], 0.3), min(*values, key=abs),
-        max(range(3), key=lambda i: x[i]), values.index(max(values)), max([], default=x[0]),
-        any(v > 1 for v in x), all(v > -3 for v in x), (x[0] in x), values.count(x[0]),
-    )  # fmt: skip
+        max(values),
+        min(values),
+        sorted(values),
+        max(x[0], 0.3),
+        min(*values, key=abs),
+        max(range(3), key=lambda i: x[i]),
+        values.index(max(values)),
+        max([], default=x[0]),
+        any(v > 1 for v in x),
+        all(v > -3 for v in x),
+        (x[0] in x),
+        values.count(x[0]),
+    )
 
 
 def heap(x):
@@ -395,9 +404,15 @@ def masks_and_counts(x):
     kept = x[x > 0]
     found = np.nonzero(x > 0)[0]
     return (
-        kept.sum(), np.unique(np.sign(x)).sum(), x[np.flatnonzero(x < 1)] ** 2, found.size * x,
-        np.count_nonzero(x > 0) * x, np.where(x > 0)[0], np.extract(x > 0, x), np.compress(x > 0, x),
-    )  # fmt: skip
+        kept.sum(),
+        np.unique(np.sign(x)).sum(),
+        x[np.flatnonzero(x < 1)] ** 2,
+        found.size * x,
+        np.count_nonzero(x > 0) * x,
+        np.where(x > 0)[0],
+        np.extract(x > 0, x),
+        np.compress(x > 0, x),
+    )
 
 
 def ranges_of_data(x):
@@ -430,9 +445,13 @@ def nested_breaks(x):
 PROGRAMS = [v for v in list(globals().values()) if getattr(v, "__module__", "") == __name__]
 PROGRAMS = [p for p in PROGRAMS if p.__code__.co_varnames[:1] == ("x",)]
 INPUTS = [
-    np.array([0.4, 0.9, 0.2]), np.array([1.3, 0.3, 2.5]), np.array([0.55, 0.6, -0.7]),
-    np.array([2.1, 1.9, 0.8]), np.array([0.9, 0.9, -1.7]), np.array([-0.3, 0.8, 1.6]),
-]  # fmt: skip
+    np.array([0.4, 0.9, 0.2]),
+    np.array([1.3, 0.3, 2.5]),
+    np.array([0.55, 0.6, -0.7]),
+    np.array([2.1, 1.9, 0.8]),
+    np.array([0.9, 0.9, -1.7]),
+    np.array([-0.3, 0.8, 1.6]),
+]
 STEPPED = {"cholesky_with_jitter", "viterbi", "euclid", "extremes_of_python", "heap"}
 
 

@@ -60,10 +60,14 @@ def array_of_rows(x):
 
 def array_with_dtype(x):
     return (
-        np.array(x, dtype=np.float32), np.array([x[0], 1], dtype=complex), np.array(x, dtype=int),
-        np.asarray(x, dtype=np.longdouble), np.array([x[0] > 0.5, True]), np.float32(x[0]) * x[1],
+        np.array(x, dtype=np.float32),
+        np.array([x[0], 1], dtype=complex),
+        np.array(x, dtype=int),
+        np.asarray(x, dtype=np.longdouble),
+        np.array([x[0] > 0.5, True]),
+        np.float32(x[0]) * x[1],
         np.array(x, np.float32, ndmin=2),
-    )  # fmt: skip
+    )
 
 
 def array_of_zero_dimensional(x):
@@ -113,10 +117,21 @@ def sum_of_lists(x):
 def numpy_of_lists(x):
     parts = [x[0], x[1] * 2, x[2]]
     return (
-        np.sum(parts), np.mean(parts), np.max(parts), np.min(parts), np.prod(parts), np.std(parts),
-        np.cumsum(parts), np.dot(parts, parts), np.median(parts), np.linalg.norm(parts),
-        np.diff(parts), np.sort(parts), np.argmax(parts), np.average(parts, weights=[1, 2, 3]),
-    )  # fmt: skip
+        np.sum(parts),
+        np.mean(parts),
+        np.max(parts),
+        np.min(parts),
+        np.prod(parts),
+        np.std(parts),
+        np.cumsum(parts),
+        np.dot(parts, parts),
+        np.median(parts),
+        np.linalg.norm(parts),
+        np.diff(parts),
+        np.sort(parts),
+        np.argmax(parts),
+        np.average(parts, weights=[1, 2, 3]),
+    )
 
 
 def ufuncs_of_lists(x):
@@ -143,31 +158,63 @@ def operators_with_lists(x):
 def more_functions_of_lists(x):
     rows = [[x[0], x[1]], [x[2], x[3]]]
     return (
-        np.linalg.det(rows), np.linalg.solve(rows, [x[0], 1.0]), np.transpose(rows), np.trace(rows),
-        np.matmul(rows, rows), np.outer([x[0], 1], x), np.einsum("ij,j", rows, x[:2]),
-        np.kron([x[0], 1], [1, x[1]]), np.where([True, False], [x[0], 1], [2, x[1]]),
-        np.clip([x[0], x[1]], 0.2, x[2]), np.interp([x[0]], [0, 1], [x[1], 2]),
-        np.polyval([x[0], x[1], 1], x), np.cross([x[0], 0, 1], x[:3]), np.reshape(rows, 4),
-        np.take(rows, [0, 3]), np.ravel(rows), np.repeat([x[0], x[1]], 2), np.tile([x[0], 1], 2),
-        np.roll([x[0], x[1], 0], 1), np.flip(rows), np.tensordot(rows, rows, 1), np.inner([x[0], 1], x[:2]),
-    )  # fmt: skip
+        np.linalg.det(rows),
+        np.linalg.solve(rows, [x[0], 1.0]),
+        np.transpose(rows),
+        np.trace(rows),
+        np.matmul(rows, rows),
+        np.outer([x[0], 1], x),
+        np.einsum("ij,j", rows, x[:2]),
+        np.kron([x[0], 1], [1, x[1]]),
+        np.where([True, False], [x[0], 1], [2, x[1]]),
+        np.clip([x[0], x[1]], 0.2, x[2]),
+        np.interp([x[0]], [0, 1], [x[1], 2]),
+        np.polyval([x[0], x[1], 1], x),
+        np.cross([x[0], 0, 1], x[:3]),
+        np.reshape(rows, 4),
+        np.take(rows, [0, 3]),
+        np.ravel(rows),
+        np.repeat([x[0], x[1]], 2),
+        np.tile([x[0], 1], 2),
+        np.roll([x[0], x[1], 0], 1),
+        np.flip(rows),
+        np.tensordot(rows, rows, 1),
+        np.inner([x[0], 1], x[:2]),
+    )
 
 
 def joins(x):
     return (
-        np.concatenate([x, [x[0]], [1.0, 2]]), np.append(x, x[0]), np.append(x, [x[1], 3]),
-        np.hstack((x, x[0])), np.vstack([x, x]), np.dstack([x, x]), np.column_stack([x, x * 2]),
-        np.stack((x, x), axis=1), np.concatenate((x[None], [x]), axis=0), np.hstack([x[0], x[1]]),
-        np.block([x, 1.0]), np.block([[x[:2], x[0]], [1, 2, x[3]]]), np.insert(x, 1, x[0]),
-        np.delete(x, 0), np.pad(x, 1), np.pad(x, (0, 2), constant_values=x[0]), np.pad(x, 2, mode="edge"),
-    )  # fmt: skip
+        np.concatenate([x, [x[0]], [1.0, 2]]),
+        np.append(x, x[0]),
+        np.append(x, [x[1], 3]),
+        np.hstack((x, x[0])),
+        np.vstack([x, x]),
+        np.dstack([x, x]),
+        np.column_stack([x, x * 2]),
+        np.stack((x, x), axis=1),
+        np.concatenate((x[None], [x]), axis=0),
+        np.hstack([x[0], x[1]]),
+        np.block([x, 1.0]),
+        np.block([[x[:2], x[0]], [1, 2, x[3]]]),
+        np.insert(x, 1, x[0]),
+        np.delete(x, 0),
+        np.pad(x, 1),
+        np.pad(x, (0, 2), constant_values=x[0]),
+        np.pad(x, 2, mode="edge"),
+    )
 
 
 def r_and_c(x):
     return (
-        np.r_[x, 0.0, x[::-1]], np.r_[x[0], x[1], 5], np.c_[x, x * 2], np.r_[0:3, x], np.c_[x[:2], [1, 2]],
-        np.r_["0,2", x, x], np.r_[-1:1:4j, x[0]],
-    )  # fmt: skip
+        np.r_[x, 0.0, x[::-1]],
+        np.r_[x[0], x[1], 5],
+        np.c_[x, x * 2],
+        np.r_[0:3, x],
+        np.c_[x[:2], [1, 2]],
+        np.r_["0,2", x, x],
+        np.r_[-1:1:4j, x[0]],
+    )
 
 
 def grids(x):
@@ -187,10 +234,14 @@ def grids(x):
 
 def ranges(x):
     return (
-        np.linspace(0, x[0], 4), np.linspace(x[0], x[1], 3, endpoint=False), np.arange(4) * x,
-        np.logspace(0, x[0], 3), np.geomspace(1.0, 1 + x[0], 3), np.linspace(x, 1.0, 3),
+        np.linspace(0, x[0], 4),
+        np.linspace(x[0], x[1], 3, endpoint=False),
+        np.arange(4) * x,
+        np.logspace(0, x[0], 3),
+        np.geomspace(1.0, 1 + x[0], 3),
+        np.linspace(x, 1.0, 3),
         np.arange(0.0, 2.0, 0.5) * x[0],
-    )  # fmt: skip
+    )
 
 
 def windows(x):
@@ -309,10 +360,11 @@ def scalars_of_numpy(x):
 
 def choose_and_select(x):
     return (
-        np.select([x > 0.7, x > 0.3], [x, x**2], 0.0), np.choose([0, 1, 0, 1], [x, -x]),
+        np.select([x > 0.7, x > 0.3], [x, x**2], 0.0),
+        np.choose([0, 1, 0, 1], [x, -x]),
         np.piecewise(x, [x < 0.4, x >= 0.4], [lambda v: v**2, lambda v: 2 * v]),
         np.where(x > 0.4, x, [1, 2, 3, 4]),
-    )  # fmt: skip
+    )
 
 
 def vectorized(x):

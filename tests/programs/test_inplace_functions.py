@@ -174,9 +174,11 @@ def out_of_ufunc_methods(x):
 def reductions_with_where(x):
     keep = x > 0.2
     return (
-        np.sum(x, where=keep), x.mean(axis=0, where=keep, keepdims=True),
-        np.max(x, initial=0.0, where=keep), np.prod(x, axis=1, where=keep, initial=2.0),
-    )  # fmt: skip
+        np.sum(x, where=keep),
+        x.mean(axis=0, where=keep, keepdims=True),
+        np.max(x, initial=0.0, where=keep),
+        np.prod(x, axis=1, where=keep, initial=2.0),
+    )
 
 
 PROGRAMS = programs_of(globals())

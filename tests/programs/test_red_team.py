@@ -192,10 +192,7 @@ def test_attributes_given_by_user_code():
 
     follows(
         lambda x: x * Owner().entry + Owner().dynamic,
-        [
-            lambda: table.update(v=5.0),
-            lambda: setattr(Owner.__dict__["entry"], "k", 9.0),
-        ],
+        [lambda: table.update(v=5.0), lambda: setattr(Owner.__dict__["entry"], "k", 9.0)],
     )
 
 
@@ -336,8 +333,5 @@ def test_classes_of_functions_without_source():
     layer = names["Layer"]
     follows(
         names["program"],
-        [
-            lambda: setattr(layer, "rate", 9.0),
-            lambda: setattr(layer, "run", lambda self, x: x),
-        ],
+        [lambda: setattr(layer, "rate", 9.0), lambda: setattr(layer, "run", lambda self, x: x)],
     )

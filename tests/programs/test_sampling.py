@@ -85,9 +85,16 @@ def curvature(w, rng):
 
 
 PROGRAMS = [
-    variational, antithetic, gumbel_softmax, epochs, hamiltonian, option, augmented, legacy,
+    variational,
+    antithetic,
+    gumbel_softmax,
+    epochs,
+    hamiltonian,
+    option,
+    augmented,
+    legacy,
     curvature,
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.__name__)

@@ -41,11 +41,16 @@ def globals_of_the_module():
 
     old = dict(K=K, WEIGHTS=WEIGHTS, OPTIONS=dict(OPTIONS), STEPS=list(STEPS), HELPER=HELPER)
     return program, [
-        set_global("K", 3.0), set_global("K", 3), lambda: WEIGHTS.__setitem__(0, 9.0),
-        set_global("WEIGHTS", WEIGHTS * 2), lambda: OPTIONS.__setitem__("n", 3),
-        lambda: STEPS.__setitem__(0, 4.0), set_global("HELPER", lambda x: x * 5), set_global("HELPER", np.sin),
+        set_global("K", 3.0),
+        set_global("K", 3),
+        lambda: WEIGHTS.__setitem__(0, 9.0),
+        set_global("WEIGHTS", WEIGHTS * 2),
+        lambda: OPTIONS.__setitem__("n", 3),
+        lambda: STEPS.__setitem__(0, 4.0),
+        set_global("HELPER", lambda x: x * 5),
+        set_global("HELPER", np.sin),
         lambda: globals().update(old),
-    ]  # fmt: skip
+    ]
 
 
 @case
@@ -54,10 +59,12 @@ def attributes_of_modules():
     return (
         lambda x: MODULE.f(x * MODULE.K) + MODULE.table["a"][0],
         [
-            lambda: setattr(MODULE, "K", 3.0), lambda: setattr(MODULE, "f", np.cos),
-            lambda: MODULE.table["a"].__setitem__(0, 5.0), lambda: setattr(MODULE, "K", 1),
+            lambda: setattr(MODULE, "K", 3.0),
+            lambda: setattr(MODULE, "f", np.cos),
+            lambda: MODULE.table["a"].__setitem__(0, 5.0),
+            lambda: setattr(MODULE, "K", 1),
         ],
-    )  # fmt: skip
+    )
 
 
 @case
@@ -78,9 +85,16 @@ def environment_variables():
         return lambda: os.environ.pop("CALCGRAPH_TEST_" + name)
 
     return program, [
-        put("MODE", "double"), put("OTHER", "1"), put("THIRD", "x"), put("SCALE", "2.5"),
-        put("SCALE", "3"), remove("MODE"), remove("OTHER"), remove("THIRD"), remove("SCALE"),
-    ]  # fmt: skip
+        put("MODE", "double"),
+        put("OTHER", "1"),
+        put("THIRD", "x"),
+        put("SCALE", "2.5"),
+        put("SCALE", "3"),
+        remove("MODE"),
+        remove("OTHER"),
+        remove("THIRD"),
+        remove("SCALE"),
+    ]
 
 
 @case
@@ -91,10 +105,11 @@ def replaced_defaults():
     return (
         lambda x: helper(x),
         [
-            lambda: setattr(helper, "__defaults__", (3.0,)), lambda: setattr(helper, "__kwdefaults__", {"n": 2}),
+            lambda: setattr(helper, "__defaults__", (3.0,)),
+            lambda: setattr(helper, "__kwdefaults__", {"n": 2}),
             lambda: setattr(helper, "__defaults__", (X,)),
         ],
-    )  # fmt: skip
+    )
 
 
 @case
@@ -105,9 +120,10 @@ def mutable_defaults():
         return x * table["w"] * weights + steps[0]
 
     return program, [
-        lambda: table.__setitem__("w", 3.0), lambda: weights.__setitem__(0, 5.0),
+        lambda: table.__setitem__("w", 3.0),
+        lambda: weights.__setitem__(0, 5.0),
         lambda: program.__defaults__[2].__setitem__(0, 7.0),
-    ]  # fmt: skip
+    ]
 
 
 @case
@@ -116,12 +132,20 @@ def scalars_of_many_types():
     return (
         lambda x: x * box.v,
         [
-            lambda: setattr(box, "v", 3.0), lambda: setattr(box, "v", 3), lambda: setattr(box, "v", np.float32(2)),
-            lambda: setattr(box, "v", np.int64(2)), lambda: setattr(box, "v", np.int8(3)), lambda: setattr(box, "v", True),
-            lambda: setattr(box, "v", 2j), lambda: setattr(box, "v", np.array(5.0)), lambda: setattr(box, "v", X.astype(np.float32)),
-            lambda: setattr(box, "v", np.ones((2, 3))), lambda: setattr(box, "v", math.inf), lambda: setattr(box, "v", -0.0),
+            lambda: setattr(box, "v", 3.0),
+            lambda: setattr(box, "v", 3),
+            lambda: setattr(box, "v", np.float32(2)),
+            lambda: setattr(box, "v", np.int64(2)),
+            lambda: setattr(box, "v", np.int8(3)),
+            lambda: setattr(box, "v", True),
+            lambda: setattr(box, "v", 2j),
+            lambda: setattr(box, "v", np.array(5.0)),
+            lambda: setattr(box, "v", X.astype(np.float32)),
+            lambda: setattr(box, "v", np.ones((2, 3))),
+            lambda: setattr(box, "v", math.inf),
+            lambda: setattr(box, "v", -0.0),
         ],
-    )  # fmt: skip
+    )
 
 
 @case
@@ -382,12 +406,28 @@ def test_numbers_that_change_are_inputs_of_one_program():
 
 # -- code without source ------------------------------------------------------------------------------
 SOURCELESS = {
-    "global": ("def program(x):\n    return x * K + f(x)", dict(K=2.0, f=np.sin), dict(K=3.0, f=np.cos)),
-    "attribute": ("def program(x):\n    return x * o.w + o.inner.n", dict(o=types.SimpleNamespace(w=1.0, inner=types.SimpleNamespace(n=2))), None),
+    "global": (
+        "def program(x):\n    return x * K + f(x)",
+        dict(K=2.0, f=np.sin),
+        dict(K=3.0, f=np.cos),
+    ),
+    "attribute": (
+        "def program(x):\n    return x * o.w + o.inner.n",
+        dict(o=types.SimpleNamespace(w=1.0, inner=types.SimpleNamespace(n=2))),
+        None,
+    ),
     "item": ("def program(x):\n    return x * t['w'] + u[0]", dict(t={"w": 1.0}, u=[2.0]), None),
-    "method": ("class M:\n    w = 2.0\n    def f(self, x):\n        return x * self.w\nm = M()\ndef program(x):\n    return m.f(x)", {}, None),
-    "closure": ("def make():\n    o = {'w': 2.0}\n    def program(x):\n        return x * o['w']\n    program.o = o\n    return program\nprogram = make()", {}, None),
-}  # fmt: skip
+    "method": (
+        "class M:\n    w = 2.0\n    def f(self, x):\n        return x * self.w\nm = M()\ndef program(x):\n    return m.f(x)",
+        {},
+        None,
+    ),
+    "closure": (
+        "def make():\n    o = {'w': 2.0}\n    def program(x):\n        return x * o['w']\n    program.o = o\n    return program\nprogram = make()",
+        {},
+        None,
+    ),
+}
 
 
 @pytest.mark.parametrize("name", SOURCELESS)

@@ -112,9 +112,7 @@ def names_that_come_later():
         except NameError:
             return x
 
-    return program, [
-        rebind(added_later=5.0), assign, lambda: globals().pop("added_later"),
-    ]  # fmt: skip
+    return program, [rebind(added_later=5.0), assign, lambda: globals().pop("added_later")]
 
 
 @case

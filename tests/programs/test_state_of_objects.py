@@ -293,12 +293,16 @@ def class_attributes():
 
     d = Derived()
     return (
-        lambda x: getattr(np, d.kind)(x * d.scale) + Derived.scale + type(d).scale + d.__class__.scale,
+        lambda x: (
+            getattr(np, d.kind)(x * d.scale) + Derived.scale + type(d).scale + d.__class__.scale
+        ),
         [
-            lambda: setattr(Config, "scale", 3.0), lambda: setattr(d, "scale", 4.0),
-            lambda: setattr(Derived, "kind", "cos"), lambda: setattr(Derived, "scale", 7.0),
+            lambda: setattr(Config, "scale", 3.0),
+            lambda: setattr(d, "scale", 4.0),
+            lambda: setattr(Derived, "kind", "cos"),
+            lambda: setattr(Derived, "scale", 7.0),
         ],
-    )  # fmt: skip
+    )
 
 
 @case
@@ -318,10 +322,12 @@ def replaced_methods_and_code():
     return (
         lambda x: m.g(x) + helper(x),
         [
-            lambda: setattr(Model, "f", lambda self, x: x * 3), lambda: setattr(m, "f", lambda x: x * 4),
-            lambda: setattr(m, "f", np.sin), lambda: setattr(helper, "__code__", (lambda x: x - 7).__code__),
+            lambda: setattr(Model, "f", lambda self, x: x * 3),
+            lambda: setattr(m, "f", lambda x: x * 4),
+            lambda: setattr(m, "f", np.sin),
+            lambda: setattr(helper, "__code__", (lambda x: x - 7).__code__),
         ],
-    )  # fmt: skip
+    )
 
 
 @case
@@ -432,10 +438,11 @@ def objects_made_by_the_program_and_read_later():
 
     old = list(STEPS)
     return program, [
-        lambda: STEPS.__setitem__(0, 3.0), lambda: STEPS.__setitem__(1, 1.0),
+        lambda: STEPS.__setitem__(0, 3.0),
+        lambda: STEPS.__setitem__(1, 1.0),
         lambda: globals().__setitem__("K", 5.0),
         lambda: (STEPS.__setitem__(slice(None), old), globals().__setitem__("K", 2.0)),
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.parametrize("make", case, ids=lambda f: f.__name__)

@@ -295,9 +295,10 @@ def try_finally(x):
 
 
 PROGRAMS = [
-    v for v in list(globals().values())
+    v
+    for v in list(globals().values())
     if getattr(v, "__module__", "") == __name__ and not isinstance(v, type)
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda f: f.__name__)

@@ -313,9 +313,10 @@ def tape_inside(x):
 
 
 PROGRAMS = [
-    v for v in list(globals().values())
+    v
+    for v in list(globals().values())
     if getattr(v, "__module__", "") == __name__ and not isinstance(v, type)
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda f: f.__name__)

@@ -8,15 +8,37 @@ from tracer import errors, grad, trace
 
 X = np.array([0.31, 0.72, 0.15, 0.47, 0.94])
 INDICES = {
-    "repeated": [0, 2, 0, 4], "array": np.array([3, 1, 3, 3]), "negative": [-1, 0, -1, -2],
-    "matrix": np.array([[0, 1], [1, 0]]), "slice": slice(1, 5), "one": 2,
-    "mask": np.array([True, False, True, True, True]), "empty": [],
-}  # fmt: skip
+    "repeated": [0, 2, 0, 4],
+    "array": np.array([3, 1, 3, 3]),
+    "negative": [-1, 0, -1, -2],
+    "matrix": np.array([[0, 1], [1, 0]]),
+    "slice": slice(1, 5),
+    "one": 2,
+    "mask": np.array([True, False, True, True, True]),
+    "empty": [],
+}
 BINARY = [
-    np.add, np.subtract, np.multiply, np.divide, np.maximum, np.minimum, np.power, np.fmax,
-    np.fmin, np.hypot, np.arctan2, np.logaddexp, np.logaddexp2, np.float_power, np.copysign,
-    np.remainder, np.fmod, np.floor_divide, np.heaviside, np.nextafter,
-]  # fmt: skip
+    np.add,
+    np.subtract,
+    np.multiply,
+    np.divide,
+    np.maximum,
+    np.minimum,
+    np.power,
+    np.fmax,
+    np.fmin,
+    np.hypot,
+    np.arctan2,
+    np.logaddexp,
+    np.logaddexp2,
+    np.float_power,
+    np.copysign,
+    np.remainder,
+    np.fmod,
+    np.floor_divide,
+    np.heaviside,
+    np.nextafter,
+]
 FLAT = {np.floor_divide, np.heaviside, np.nextafter, np.copysign}
 UNARY = [np.negative, np.sqrt, np.exp, np.sin, np.square, np.tanh, np.abs, np.reciprocal, np.log1p]
 INTEGER = [np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.left_shift, np.gcd, np.lcm, np.add]

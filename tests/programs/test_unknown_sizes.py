@@ -55,9 +55,9 @@ def slope(f, x, h=1e-5):
 
 def curvature(f, x, h=1e-4):
     steps = h * np.eye(len(x))
-    return np.array([
-        [f(x + a + b) - f(x + a - b) - f(x - a + b) + f(x - a - b) for b in steps] for a in steps
-    ]) / (4 * h * h)  # fmt: skip
+    return np.array(
+        [[f(x + a + b) - f(x + a - b) - f(x - a + b) + f(x - a - b) for b in steps] for a in steps]
+    ) / (4 * h * h)
 
 
 def at_each_point(made, wanted, tolerance):
@@ -99,11 +99,11 @@ SECOND = {
     "hessian": lambda f: hessian(f),
     "hessian in trace": lambda f: trace(lambda x: hessian(f)(x)),
     "jacobian of grad": lambda f: jacobian(grad(f)),
-    "grad of grad": lambda f: lambda x: np.stack([
-        grad(lambda y: grad(f)(y)[k])(x) for k in range(5)
-    ]),
+    "grad of grad": lambda f: (
+        lambda x: np.stack([grad(lambda y: grad(f)(y)[k])(x) for k in range(5)])
+    ),
     "hvp": lambda f: lambda x: np.stack([hvp(f, (x,), (e,)) for e in np.eye(5)]),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("mode", SECOND)

@@ -72,7 +72,9 @@ CASES = {
     "attribute_of_a_function": lambda x: with_attribute(x) + getattr(with_attribute, "other", 1.0),
     "a_float_as_key": lambda x: x * SCALES[scale] + (scale in SCALES) + hash(scale) * 0.5,
     "namedtuple": lambda x: x * pair.first + pair._asdict()["second"] + pair._replace(first=0)[1],
-    "extremes": lambda x: x * max(Number(1.0), Number(2.0)).value + min(Number(5.0), Number(3.0)).value,
+    "extremes": lambda x: (
+        x * max(Number(1.0), Number(2.0)).value + min(Number(5.0), Number(3.0)).value
+    ),
     "extreme_by_key": lambda x: x * max(1.0, 2.0, key=lambda v: v * (2.5 - scale)),
     "sorted": in_a_list_that_is_sorted,
     "heap": lambda x: x * heapq.nsmallest(1, [Number(1.0), Number(2.0)])[0].value,
@@ -80,7 +82,7 @@ CASES = {
     "sum": lambda x: x * sum([Number(1.0), Number(2.0)]),
     "hashed": lambda x: x * ([Number(1.0)].count(Number(3.0)) + (Number(1.0) in [Number(2.0)])),
     "iterated": lambda x: x * dict([Number("a")])["a"] + list(Number(1.0))[1],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", CASES)

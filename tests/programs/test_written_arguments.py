@@ -10,18 +10,39 @@ from tracer import errors, grad, trace
 # -- results that alias what they came from -----------------------------------------------------------
 KEPT = np.arange(3.0)
 ALIASES = {
-    "itself": lambda x: x, "slice": lambda x: x[1:], "transposed": lambda x: x.T, "twice": lambda x: (x, x),
-    "reshape": lambda x: x.reshape(3, 1), "copy": lambda x: x.copy(), "product": lambda x: x * 1,
-    "plus zero": lambda x: x + 0, "in a dict": lambda x: {"a": x, "b": [x[::-1]]}, "captured": lambda x: KEPT,
-    "captured view": lambda x: KEPT[1:], "asarray": lambda x: np.asarray(x), "array": lambda x: np.array(x),
-    "real": lambda x: x.real, "positive": lambda x: +x, "astype": lambda x: x.astype(float),
-    "astype without copy": lambda x: x.astype(float, copy=False), "ravel": lambda x: x.ravel(),
-    "flatten": lambda x: x.flatten(), "squeeze": lambda x: np.squeeze(x), "broadcast": lambda x: np.broadcast_to(x, (2, 3)),
-    "diagonal": lambda x: np.diag(x), "split": lambda x: np.split(x, 3), "ascontiguous": lambda x: np.ascontiguousarray(x),
-    "made twice": lambda x: (lambda y: (y, y[1:]))(x * 2), "argument and view": lambda x: (x, x[1:]),
-    "conj": lambda x: x.conj(), "where": lambda x: np.where(True, x, x), "maybe": lambda x: x if x[0] > 0 else x * 2,
-    "atleast": lambda x: np.atleast_1d(x), "expand": lambda x: np.expand_dims(x, 0), "sorted": lambda x: np.sort(x),
-}  # fmt: skip
+    "itself": lambda x: x,
+    "slice": lambda x: x[1:],
+    "transposed": lambda x: x.T,
+    "twice": lambda x: (x, x),
+    "reshape": lambda x: x.reshape(3, 1),
+    "copy": lambda x: x.copy(),
+    "product": lambda x: x * 1,
+    "plus zero": lambda x: x + 0,
+    "in a dict": lambda x: {"a": x, "b": [x[::-1]]},
+    "captured": lambda x: KEPT,
+    "captured view": lambda x: KEPT[1:],
+    "asarray": lambda x: np.asarray(x),
+    "array": lambda x: np.array(x),
+    "real": lambda x: x.real,
+    "positive": lambda x: +x,
+    "astype": lambda x: x.astype(float),
+    "astype without copy": lambda x: x.astype(float, copy=False),
+    "ravel": lambda x: x.ravel(),
+    "flatten": lambda x: x.flatten(),
+    "squeeze": lambda x: np.squeeze(x),
+    "broadcast": lambda x: np.broadcast_to(x, (2, 3)),
+    "diagonal": lambda x: np.diag(x),
+    "split": lambda x: np.split(x, 3),
+    "ascontiguous": lambda x: np.ascontiguousarray(x),
+    "made twice": lambda x: (lambda y: (y, y[1:]))(x * 2),
+    "argument and view": lambda x: (x, x[1:]),
+    "conj": lambda x: x.conj(),
+    "where": lambda x: np.where(True, x, x),
+    "maybe": lambda x: x if x[0] > 0 else x * 2,
+    "atleast": lambda x: np.atleast_1d(x),
+    "expand": lambda x: np.expand_dims(x, 0),
+    "sorted": lambda x: np.sort(x),
+}
 
 
 @pytest.mark.parametrize("name", ALIASES)
@@ -67,9 +88,7 @@ def test_arguments_are_written_back():
         table["w"].sort()
         return x, x.sum(), table["w"]
 
-    calls = [
-        (X.copy() * k, X.copy(), {"w": X + k}, [X.copy(), X.copy()]) for k in (1.0, 2.0, -1.0)
-    ]  # fmt: skip
+    calls = [(X.copy() * k, X.copy(), {"w": X + k}, [X.copy(), X.copy()]) for k in (1.0, 2.0, -1.0)]
     agree(program, calls)
 
 

@@ -262,10 +262,11 @@ def test_derivatives_write_as_the_function_does(name):
 
     one, other = Model(), Model()
     ways = [
-        lambda f, x: grad(f)(x), lambda f, x: value_and_grad(f)(x)[1],
+        lambda f, x: grad(f)(x),
+        lambda f, x: value_and_grad(f)(x)[1],
         lambda f, x: vjp(f, x)[1](1.0)[0],
         lambda f, x: np.array([jvp(f, (x,), (row,))[1] for row in np.eye(3)[:1]]),
-    ]  # fmt: skip
+    ]
     for way in ways:
         made = Model.made
         expected = slope(getattr(one, name), X)
@@ -320,8 +321,14 @@ FUNCTIONS = [counts, sets_a_mode, writes_items, takes_away, writes_a_module, swa
 
 
 def variables():
-    return {"count": COUNT, "last": LAST, "mode": MODE, "table": dict(TABLE), "log": list(LOG),
-            "rate": SETTINGS.rate}  # fmt: skip
+    return {
+        "count": COUNT,
+        "last": LAST,
+        "mode": MODE,
+        "table": dict(TABLE),
+        "log": list(LOG),
+        "rate": SETTINGS.rate,
+    }
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -517,10 +524,7 @@ def test_a_derivative_in_a_traced_function_is_right_or_loud():
     np.testing.assert_allclose(model.cache, np.tanh(X))
 
 
-@pytest.mark.parametrize(
-    "write",
-    [lambda seen, x: seen.add(x.sum()), lambda seen, x: seen.add(1)],
-)
+@pytest.mark.parametrize("write", [lambda seen, x: seen.add(x.sum()), lambda seen, x: seen.add(1)])
 def test_sets_are_loud_and_left_alone(write):
     seen = {0}
 

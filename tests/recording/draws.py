@@ -12,11 +12,34 @@ from tracer.ops.random import parameters_of
 X = np.array([0.5, -1.0, 2.0, 0.25])
 MATRIX = np.arange(12.0).reshape(4, 3) / 7
 VALUES = {
-    "a": 1.5, "b": 2.0, "n": 5, "p": 0.3, "df": 3.0, "alpha": [1.0, 2.0, 0.5], "scale": 1.25,
-    "dfnum": 3.0, "dfden": 5.0, "shape": 2.5, "loc": 0.5, "ngood": 5, "nbad": 4, "nsample": 3,
-    "low": 1, "high": 9, "mean": 0.3, "sigma": 0.7, "pvals": [0.2, 0.3, 0.5], "colors": [3, 4],
-    "nonc": 1.5, "lam": 2.5, "left": -1.0, "mode": 0.5, "right": 2.0, "mu": 0.4, "kappa": 1.1,
-}  # fmt: skip
+    "a": 1.5,
+    "b": 2.0,
+    "n": 5,
+    "p": 0.3,
+    "df": 3.0,
+    "alpha": [1.0, 2.0, 0.5],
+    "scale": 1.25,
+    "dfnum": 3.0,
+    "dfden": 5.0,
+    "shape": 2.5,
+    "loc": 0.5,
+    "ngood": 5,
+    "nbad": 4,
+    "nsample": 3,
+    "low": 1,
+    "high": 9,
+    "mean": 0.3,
+    "sigma": 0.7,
+    "pvals": [0.2, 0.3, 0.5],
+    "colors": [3, 4],
+    "nonc": 1.5,
+    "lam": 2.5,
+    "left": -1.0,
+    "mode": 0.5,
+    "right": 2.0,
+    "mu": 0.4,
+    "kappa": 1.1,
+}
 
 
 def state_of(stream):

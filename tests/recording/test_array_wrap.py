@@ -49,11 +49,23 @@ def test_the_right_way():
 
 
 READS = {
-    "mean": np.mean, "add": lambda a: a + 10, "sin": np.sin, "sum": lambda a: a.sum(),
-    "std": np.std, "median": np.median, "fix": np.fix, "round": np.round, "var": np.var,
-    "method mean": lambda a: a.mean(), "method round": lambda a: a.round(1), "ptp": np.ptp,
-    "cumsum": np.cumsum, "sort": np.sort, "norm": np.linalg.norm, "dot": lambda a: np.dot(a, a),
-}  # fmt: skip
+    "mean": np.mean,
+    "add": lambda a: a + 10,
+    "sin": np.sin,
+    "sum": lambda a: a.sum(),
+    "std": np.std,
+    "median": np.median,
+    "fix": np.fix,
+    "round": np.round,
+    "var": np.var,
+    "method mean": lambda a: a.mean(),
+    "method round": lambda a: a.round(1),
+    "ptp": np.ptp,
+    "cumsum": np.cumsum,
+    "sort": np.sort,
+    "norm": np.linalg.norm,
+    "dot": lambda a: np.dot(a, a),
+}
 
 
 @pytest.mark.parametrize("name", READS)

@@ -173,7 +173,7 @@ PROGRAMS = {
     in_a_traced_helper: [({}, X)],
     in_a_checkpoint: [({}, X)],
     back_again: [({"w": X}, X), ({"w": X, "v": X}, X)],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.__name__)
@@ -303,11 +303,14 @@ def test_random_draws_into_a_dict():
 
 
 TRANSFORMS = {
-    "grad": lambda f: grad(f)({"w": X}), "value_and_grad": lambda f: value_and_grad(f)({"w": X}),
-    "vjp": lambda f: vjp(f, {"w": X}), "jvp": lambda f: jvp(f, ({"w": X},), ({"w": X},)),
-    "jacobian": lambda f: jacobian(f)({"w": X}), "source": lambda f: trace(f).source({"w": X}),
+    "grad": lambda f: grad(f)({"w": X}),
+    "value_and_grad": lambda f: value_and_grad(f)({"w": X}),
+    "vjp": lambda f: vjp(f, {"w": X}),
+    "jvp": lambda f: jvp(f, ({"w": X},), ({"w": X},)),
+    "jacobian": lambda f: jacobian(f)({"w": X}),
+    "source": lambda f: trace(f).source({"w": X}),
     "inside": lambda f: trace(lambda p: grad(f)(p))({"w": X}),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", TRANSFORMS)
@@ -339,10 +342,16 @@ def put(table, x):
 
 
 OTHERS = [
-    (append, deque([1])), (append, UserList([1])), (append, Rows([1])), (append, bytearray(b"1")),
-    (append, array.array("d", [1.0])), (put, UserDict(b=1)), (put, Table(b=1)), (put, Counter("a")),
+    (append, deque([1])),
+    (append, UserList([1])),
+    (append, Rows([1])),
+    (append, bytearray(b"1")),
+    (append, array.array("d", [1.0])),
+    (put, UserDict(b=1)),
+    (put, Table(b=1)),
+    (put, Counter("a")),
     (lambda given, x: given.add(3), {1}),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(

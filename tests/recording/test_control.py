@@ -227,9 +227,14 @@ PROGRAMS = [
     value for name, value in list(globals().items()) if getattr(value, "__module__", "") == __name__
 ]
 INPUTS = [
-    np.array([0.4, 0.9, 0.2]), np.array([-1.2, 0.3, 2.5]), np.array([0.5, -0.5, 0.7]),
-    np.array([-0.1, -0.2, -0.3]), np.array([3.0, 1.0, 2.0]), np.zeros(3), np.array([1.0, 1.0, 1.0]),
-]  # fmt: skip
+    np.array([0.4, 0.9, 0.2]),
+    np.array([-1.2, 0.3, 2.5]),
+    np.array([0.5, -0.5, 0.7]),
+    np.array([-0.1, -0.2, -0.3]),
+    np.array([3.0, 1.0, 2.0]),
+    np.zeros(3),
+    np.array([1.0, 1.0, 1.0]),
+]
 KINKED = {
     "masked_length",
     "unique_values",
@@ -282,11 +287,21 @@ def test_both_branches_stay_compiled():
     assert f.explain().count("nodes,") == 2
 
 
-@pytest.mark.parametrize("function", [
-    lambda m: np.kron(m, m), lambda m: np.pad(m, 1, "reflect"), lambda m: np.convolve(m, m),
-    lambda m: np.abs(np.fft.rfft(m)), lambda m: np.cov(m, m**2), lambda m: np.median(m),
-    lambda m: np.cumprod(m), lambda m: np.repeat(m, 2), lambda m: np.split(m, [1])[1] ** 2,
-], ids=["kron", "pad", "convolve", "rfft", "cov", "median", "cumprod", "repeat", "split"])  # fmt: skip
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda m: np.kron(m, m),
+        lambda m: np.pad(m, 1, "reflect"),
+        lambda m: np.convolve(m, m),
+        lambda m: np.abs(np.fft.rfft(m)),
+        lambda m: np.cov(m, m**2),
+        lambda m: np.median(m),
+        lambda m: np.cumprod(m),
+        lambda m: np.repeat(m, 2),
+        lambda m: np.split(m, [1])[1] ** 2,
+    ],
+    ids=["kron", "pad", "convolve", "rfft", "cov", "median", "cumprod", "repeat", "split"],
+)
 def test_rules_that_need_sizes_get_a_program_for_each(function):
     def total(x):
         return np.sum(function(x[x > 0]))

@@ -82,23 +82,48 @@ PROGRAMS = {
     "softmax": (lambda x: -np.log(np.exp(x) / np.exp(x).sum(axis=1, keepdims=True))[0, 1], A),
     "where": (lambda x: np.where(x > 0, x * x, np.exp(x)).sum(), V),
     "moments": (lambda x: np.std(x) + np.var(x) * np.mean(x) + np.linalg.norm(x), V),
-    "joining": (lambda x, y: (np.concatenate([x, y]) * np.stack([x, y]).ravel()).sum(), V, POSITIVE),
+    "joining": (
+        lambda x, y: (np.concatenate([x, y]) * np.stack([x, y]).ravel()).sum(),
+        V,
+        POSITIVE,
+    ),
     "einsum": (lambda x, w: np.einsum("ij,jk->ik", x, w).T.reshape(-1)[1:4].sum(), A, B),
-    "methods": (lambda x: x.T.swapaxes(0, 1).reshape(2, 6).transpose(1, 0).ravel().dot(
-        np.arange(12.0)) + x.diagonal().sum() + x.take([0, 3]).prod() + x.squeeze().repeat(2).max()
-        + x.astype(float).copy().flatten()[2] + x.mT[1, 1] + x.clip(-1, 1).sum() + x.trace(), A),
+    "methods": (
+        lambda x: (
+            x.T.swapaxes(0, 1).reshape(2, 6).transpose(1, 0).ravel().dot(np.arange(12.0))
+            + x.diagonal().sum()
+            + x.take([0, 3]).prod()
+            + x.squeeze().repeat(2).max()
+            + x.astype(float).copy().flatten()[2]
+            + x.mT[1, 1]
+            + x.clip(-1, 1).sum()
+            + x.trace()
+        ),
+        A,
+    ),
     "iteration": (lambda x: sum([row @ row for row in x]), A),
     "powers": (lambda x: (2.0**x + x**3 - x**0.5 / 3 + abs(-x) % 0.7).sum(), POSITIVE),
     "indices": (lambda x: (x[[0, 2]] * x[x > 0.6][:1] + x[..., None][1:3, 0] ** 2).sum(), POSITIVE),
-    "split": (lambda x: np.dot(*np.split(x, 2)) + np.linalg.slogdet(np.outer(x, x) + np.eye(4))[1], V),
+    "split": (
+        lambda x: np.dot(*np.split(x, 2)) + np.linalg.slogdet(np.outer(x, x) + np.eye(4))[1],
+        V,
+    ),
     "solve": (lambda x: np.linalg.solve(np.eye(4) * 3 + np.outer(x, x), x).sum(), V),
     "flat": (lambda x: sum(x.flat) + (x.flat[3] * x.flat[1:3]).sum(), A),
-    "accumulated": (lambda x: np.cumsum(x)[-2] + np.multiply.reduce(x) + np.add.outer(x, x)[1, 2], V),
-    "filled": (filled, V), "in place": (in_place, V), "through views": (through_views, A),
-    "stale views": (stale_views, A), "put and copy": (put_and_copy, POSITIVE),
-    "ufunc.at": (ufunc_at, V), "out": (with_out, V), "diagonal": (diagonal, A),
+    "accumulated": (
+        lambda x: np.cumsum(x)[-2] + np.multiply.reduce(x) + np.add.outer(x, x)[1, 2],
+        V,
+    ),
+    "filled": (filled, V),
+    "in place": (in_place, V),
+    "through views": (through_views, A),
+    "stale views": (stale_views, A),
+    "put and copy": (put_and_copy, POSITIVE),
+    "ufunc.at": (ufunc_at, V),
+    "out": (with_out, V),
+    "diagonal": (diagonal, A),
     "fortran": (fortran, A),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", PROGRAMS)

@@ -31,10 +31,15 @@ def test_a_descent_in_place():
     np.testing.assert_allclose(np.asarray(w), np.array([3.0, -2.0]) * 0.8**5)
 
 
-@pytest.mark.parametrize("write", [
-    lambda t: operator.setitem(np.asarray(t), 0, 5.0), lambda t: np.add(1.0, 1.0, out=np.asarray(t)),
-    lambda t: operator.setitem(t.view(np.ndarray), 0, 5.0),
-], ids=range(3))  # fmt: skip
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda t: operator.setitem(np.asarray(t), 0, 5.0),
+        lambda t: np.add(1.0, 1.0, out=np.asarray(t)),
+        lambda t: operator.setitem(t.view(np.ndarray), 0, 5.0),
+    ],
+    ids=range(3),
+)
 def test_memory_cannot_be_written_behind_the_graphs_back(write):
     t = Tensor(V)
     with pytest.raises(ValueError, match="read-only"):
@@ -119,10 +124,17 @@ def test_scalars_are_values():
 
 # -- any sequence of views and writes ---------------------------------------------------------------
 VIEWS = [
-    lambda y: y[0], lambda y: y[..., 1:], lambda y: y.T, lambda y: y.reshape(-1),
-    lambda y: y[::-1], lambda y: y.swapaxes(0, -1), lambda y: y[None], lambda y: np.split(y, [1])[1],
-    lambda y: y.squeeze(), lambda y: y[-1:],
-]  # fmt: skip
+    lambda y: y[0],
+    lambda y: y[..., 1:],
+    lambda y: y.T,
+    lambda y: y.reshape(-1),
+    lambda y: y[::-1],
+    lambda y: y.swapaxes(0, -1),
+    lambda y: y[None],
+    lambda y: np.split(y, [1])[1],
+    lambda y: y.squeeze(),
+    lambda y: y[-1:],
+]
 
 
 def shuffled_writes(seed):

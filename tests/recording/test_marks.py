@@ -118,11 +118,20 @@ def of_everything(x):
 
 
 CALLS = {
-    "global": (of_global,), "argument": (of_argument, TABLE), "call": (of_call, CALLABLE),
-    "global call": (of_global_call,), "list": (in_a_list,), "handed on": (handed_on,),
-    "name": (by_name,), "default": (of_default,), "metaclass": (of_meta,), "method": (of_method,),
-    "missing": (missing,), "everything": (of_everything,), "object": (CALLABLE,),
-}  # fmt: skip
+    "global": (of_global,),
+    "argument": (of_argument, TABLE),
+    "call": (of_call, CALLABLE),
+    "global call": (of_global_call,),
+    "list": (in_a_list,),
+    "handed on": (handed_on,),
+    "name": (by_name,),
+    "default": (of_default,),
+    "metaclass": (of_meta,),
+    "method": (of_method,),
+    "missing": (missing,),
+    "everything": (of_everything,),
+    "object": (CALLABLE,),
+}
 
 
 @pytest.mark.parametrize("name", CALLS)

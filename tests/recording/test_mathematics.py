@@ -47,12 +47,35 @@ def slope(function, x, h=1e-6):
 
 
 ONE = {
-    "acos": 0.3, "acosh": 1.7, "asin": 0.3, "asinh": 0.4, "atan": 0.5, "atanh": 0.3, "cbrt": 0.7,
-    "cos": 0.6, "cosh": 0.6, "degrees": 0.6, "erf": 0.4, "erfc": 0.4, "exp": 0.3, "exp2": 0.3,
-    "expm1": 0.3, "fabs": -0.4, "gamma": 2.3, "lgamma": 1.4, "log": 1.9, "log10": 1.9,
-    "log1p": 0.9, "log2": 1.9, "radians": 40.0, "sin": 0.6, "sinh": 0.6, "sqrt": 1.3, "tan": 0.6,
+    "acos": 0.3,
+    "acosh": 1.7,
+    "asin": 0.3,
+    "asinh": 0.4,
+    "atan": 0.5,
+    "atanh": 0.3,
+    "cbrt": 0.7,
+    "cos": 0.6,
+    "cosh": 0.6,
+    "degrees": 0.6,
+    "erf": 0.4,
+    "erfc": 0.4,
+    "exp": 0.3,
+    "exp2": 0.3,
+    "expm1": 0.3,
+    "fabs": -0.4,
+    "gamma": 2.3,
+    "lgamma": 1.4,
+    "log": 1.9,
+    "log10": 1.9,
+    "log1p": 0.9,
+    "log2": 1.9,
+    "radians": 40.0,
+    "sin": 0.6,
+    "sinh": 0.6,
+    "sqrt": 1.3,
+    "tan": 0.6,
     "tanh": 0.6,
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", sorted(ONE))
@@ -85,9 +108,14 @@ def test_gamma_functions_everywhere(x):
 
 
 TWO = [
-    (math.atan2, 0.3, -0.7), (math.copysign, 0.3, -2.0), (math.fmod, 5.3, 2.1),
-    (math.hypot, 0.4, -0.9), (math.log, 3.0, 2.5), (math.pow, 1.3, 2.7),
-    (math.remainder, 5.3, 2.1), (lambda a, b: math.hypot(a, 2.0, b), 0.2, 0.7),
+    (math.atan2, 0.3, -0.7),
+    (math.copysign, 0.3, -2.0),
+    (math.fmod, 5.3, 2.1),
+    (math.hypot, 0.4, -0.9),
+    (math.log, 3.0, 2.5),
+    (math.pow, 1.3, 2.7),
+    (math.remainder, 5.3, 2.1),
+    (lambda a, b: math.hypot(a, 2.0, b), 0.2, 0.7),
     (lambda a, b: math.dist((a, 1.0), [2.0, b]), 0.2, 0.7),
     (lambda a, b: math.fsum([a, b * a, 3.0]), 0.2, 0.7),
     (lambda a, b: math.fsum(v * b for v in (a, 2.0, a)), 0.2, 0.7),
@@ -104,7 +132,7 @@ TWO = [
     (lambda a, b: [sin, math.cos][1](a) + sum(map(math.exp, [a, b])), 0.2, 0.7),
     (lambda a, b: exponential(a) + sin(b), 0.2, 0.7),
     (lambda a, b: sum(itertools.accumulate([a, b, a])), 0.2, 0.7),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("f", "a", "b"), TWO)
@@ -120,14 +148,25 @@ def test_functions_of_two_numbers(f, a, b):
 def test_vectors():
     x = np.array([0.3, -0.8, 1.7])
     for f in (
-        math.fsum, math.prod, sum, max, min,
-        lambda v: math.hypot(*v), lambda v: math.dist(v, [1.0, 2.0, 3.0]),
-        lambda v: sum(v, 1.0), lambda v: sum(v[1:]), lambda v: max(v[0], v[1]),
-        lambda v: sum(math.sin(t) for t in v), lambda v: np.sum(np.array([math.exp(t) for t in v])),
-        lambda v: sum(t * k for k, t in enumerate(v)), lambda v: sum(a * b for a, b in zip(v, v)),
-        lambda v: list(reversed(v))[0] * 2, lambda v: sum(v.tolist()), lambda v: v[int(v[2])],
+        math.fsum,
+        math.prod,
+        sum,
+        max,
+        min,
+        lambda v: math.hypot(*v),
+        lambda v: math.dist(v, [1.0, 2.0, 3.0]),
+        lambda v: sum(v, 1.0),
+        lambda v: sum(v[1:]),
+        lambda v: max(v[0], v[1]),
+        lambda v: sum(math.sin(t) for t in v),
+        lambda v: np.sum(np.array([math.exp(t) for t in v])),
+        lambda v: sum(t * k for k, t in enumerate(v)),
+        lambda v: sum(a * b for a, b in zip(v, v)),
+        lambda v: list(reversed(v))[0] * 2,
+        lambda v: sum(v.tolist()),
+        lambda v: v[int(v[2])],
         lambda v: sum(v[k] for k in range(int(np.floor(v[2])) + 1)),
-    ):  # fmt: skip
+    ):
         agree(f, x)
         g = grad(f)(x)
         for k in range(3):
@@ -224,17 +263,20 @@ def test_complex_numbers():
     np.testing.assert_allclose(pullback(np.complex128(1.0))[0], expected, rtol=1e-7)
     np.testing.assert_allclose(
         grad(lambda a: cmath.phase(complex(a, 0.5)))(0.3),
-        slope(lambda a: cmath.phase(complex(a, 0.5)), 0.3), rtol=1e-7,
-    )  # fmt: skip
+        slope(lambda a: cmath.phase(complex(a, 0.5)), 0.3),
+        rtol=1e-7,
+    )
 
 
 @pytest.mark.parametrize(
     "f",
     [
-        lambda x: statistics.mean([x, 2 * x]), lambda x: statistics.stdev([x, 2 * x, 0.0]),
-        lambda x: float(fractions.Fraction(x)), lambda x: decimal.Decimal(x),
+        lambda x: statistics.mean([x, 2 * x]),
+        lambda x: statistics.stdev([x, 2 * x, 0.0]),
+        lambda x: float(fractions.Fraction(x)),
+        lambda x: decimal.Decimal(x),
     ],
-)  # fmt: skip
+)
 def test_exact_arithmetic_is_refused(f):
     with pytest.raises(errors.LeakError, match="NumPy"):
         trace(f)(0.5)

@@ -11,9 +11,20 @@ from tracer import errors, grad, hessian, trace, value_and_grad
 
 KINDS = [np.float16, np.float32, np.float64, np.longdouble, np.complex128, np.int64]
 STATISTICS = [
-    np.mean, np.var, np.std, np.nanmean, np.nanvar, np.nanstd, np.ptp, np.sum, np.prod, np.nansum,
-    np.max, np.min, np.median,
-]  # fmt: skip
+    np.mean,
+    np.var,
+    np.std,
+    np.nanmean,
+    np.nanvar,
+    np.nanstd,
+    np.ptp,
+    np.sum,
+    np.prod,
+    np.nansum,
+    np.max,
+    np.min,
+    np.median,
+]
 
 
 def outcome(function, *args):
@@ -85,7 +96,7 @@ MASKED = {
     "arccosh": (lambda x, r: np.arccosh(x, out=r, where=x > 0), lambda x: np.arccosh(x)),
     "floor_divide": (lambda x, r: np.floor_divide(9, x, out=r, where=x > 0), lambda x: 9 // x),
     "reciprocal": (lambda x, r: np.reciprocal(x, out=r, where=x > 0), lambda x: 1 / x),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("kind", [np.float32, np.float64], ids=lambda kind: kind.__name__)
@@ -129,12 +140,20 @@ def test_where_it_looks_it_warns_as_numpy_does():
 
 
 PARTS = {
-    "row": lambda x: x[0], "column": lambda x: x[:, 0], "second row": lambda x: x[1],
-    "diagonal": lambda x: x.diagonal(), "first row": lambda x: x[:1], "rows": lambda x: x[:2],
-    "first column": lambda x: x[:, :1], "laid flat": lambda x: x.ravel("K"),
-    "backwards": lambda x: x[::-1, 0], "one": lambda x: x[0, :1], "corner": lambda x: x[:1, :1],
-    "transposed": lambda x: x.T, "with a new axis": lambda x: x[None],
-}  # fmt: skip
+    "row": lambda x: x[0],
+    "column": lambda x: x[:, 0],
+    "second row": lambda x: x[1],
+    "diagonal": lambda x: x.diagonal(),
+    "first row": lambda x: x[:1],
+    "rows": lambda x: x[:2],
+    "first column": lambda x: x[:, :1],
+    "laid flat": lambda x: x.ravel("K"),
+    "backwards": lambda x: x[::-1, 0],
+    "one": lambda x: x[0, :1],
+    "corner": lambda x: x[:1, :1],
+    "transposed": lambda x: x.T,
+    "with a new axis": lambda x: x[None],
+}
 
 
 @pytest.mark.parametrize("order", "CF")

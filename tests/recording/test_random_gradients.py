@@ -14,12 +14,21 @@ pytestmark = pytest.mark.filterwarnings("ignore:This function is deprecated")
 
 # -- gradients ---------------------------------------------------------------------------------
 SLOPED = {
-    "normal": ("loc", "scale"), "laplace": ("loc", "scale"), "logistic": ("loc", "scale"),
-    "gumbel": ("loc", "scale"), "uniform": ("low", "high"), "exponential": ("scale",),
-    "rayleigh": ("scale",), "gamma": ("scale",), "lognormal": ("mean", "sigma"),
-    "weibull": ("a",), "power": ("a",), "pareto": ("a",), "vonmises": ("mu",),
+    "normal": ("loc", "scale"),
+    "laplace": ("loc", "scale"),
+    "logistic": ("loc", "scale"),
+    "gumbel": ("loc", "scale"),
+    "uniform": ("low", "high"),
+    "exponential": ("scale",),
+    "rayleigh": ("scale",),
+    "gamma": ("scale",),
+    "lognormal": ("mean", "sigma"),
+    "weibull": ("a",),
+    "power": ("a",),
+    "pareto": ("a",),
+    "vonmises": ("mu",),
     "triangular": ("left", "mode", "right"),
-}  # fmt: skip
+}
 
 
 def slope(function, value, h=1e-6):

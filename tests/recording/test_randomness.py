@@ -68,13 +68,19 @@ def test_drawing_into_an_array():
 @pytest.mark.parametrize(
     "draw",
     [
-        random.random, lambda: random.gauss(0, 1), lambda: random.choice([1, 2]),
-        lambda: os.urandom(4)[0], lambda: secrets.randbelow(5), lambda: uuid.uuid4().int,
+        random.random,
+        lambda: random.gauss(0, 1),
+        lambda: random.choice([1, 2]),
+        lambda: os.urandom(4)[0],
+        lambda: secrets.randbelow(5),
+        lambda: uuid.uuid4().int,
         lambda: np.random.default_rng(0).bit_generator.random_raw(),
-        lambda: CAPTURED.spawn(2), lambda: np.random.get_state()[2], lambda: CAPTURED.bytes(3),
+        lambda: CAPTURED.spawn(2),
+        lambda: np.random.get_state()[2],
+        lambda: CAPTURED.bytes(3),
         random.Random(0).random,
     ],
-)  # fmt: skip
+)
 def test_other_sources_are_refused(draw):
     def f(x):
         return x * draw()

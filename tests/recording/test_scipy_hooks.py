@@ -64,9 +64,10 @@ def test_ways_to_a_function(way):
 
 
 @pytest.mark.parametrize(
-    "function", [special.softmax, special.gammaln, stats.norm.logpdf, linalg.norm],
+    "function",
+    [special.softmax, special.gammaln, stats.norm.logpdf, linalg.norm],
     ids=["softmax", "gammaln", "logpdf", "norm"],
-)  # fmt: skip
+)
 def test_a_function_of_scipys_is_traced_itself(function):
     assert np.array_equal(trace(function)(X), function(X))
     slopes = grad(lambda x: np.sum(function(x)))(X)

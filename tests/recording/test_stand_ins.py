@@ -75,7 +75,9 @@ print(grad(f)(np.zeros(2)).tolist())
 def test_a_working_directory_that_is_gone():
     home = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM.format(home=home)], capture_output=True, text=True,
+        [sys.executable, "-c", PROGRAM.format(home=home)],
+        capture_output=True,
+        text=True,
         env={**os.environ, "PYTHONPATH": home},
-    )  # fmt: skip
+    )
     assert done.stdout.strip() == "[1.0, 1.0]", done.stderr

@@ -37,7 +37,8 @@ def marked(x):
 STATE = {
     "errors": (lambda: len(np.geterr()["divide"]), lambda: np.seterr(divide="ignore")),
     "printing": (
-        lambda: np.get_printoptions()["precision"], lambda: np.set_printoptions(precision=3)
+        lambda: np.get_printoptions()["precision"],
+        lambda: np.set_printoptions(precision=3),
     ),
     "folder": (lambda: len(os.getcwd()), lambda: os.chdir(os.sep)),
     "recursion": (sys.getrecursionlimit, lambda: sys.setrecursionlimit(3456)),
@@ -46,14 +47,15 @@ STATE = {
         lambda: setattr(threading.current_thread(), "name", "renamed for now"),
     ),
     "collector": (lambda: 1 + gc.isenabled(), gc.disable),
-    "decimals": (lambda: decimal.getcontext().prec, lambda: setattr(decimal.getcontext(), "prec", 5)),
-    "weak reference": (lambda: REFERENCE().rate, lambda: setattr(HOLDER, "rate", 7.0)),
-    "options": (
-        lambda: CONFIG.getfloat("model", "rate"), lambda: CONFIG.set("model", "rate", "5")
+    "decimals": (
+        lambda: decimal.getcontext().prec,
+        lambda: setattr(decimal.getcontext(), "prec", 5),
     ),
+    "weak reference": (lambda: REFERENCE().rate, lambda: setattr(HOLDER, "rate", 7.0)),
+    "options": (lambda: CONFIG.getfloat("model", "rate"), lambda: CONFIG.set("model", "rate", "5")),
     "marks": (lambda: marked.__dict__.get("rate", 1.0), lambda: setattr(marked, "rate", 2.0)),
     "memory": (lambda: VIEW[0], lambda: CELLS.__setitem__(0, 3.0)),
-}  # fmt: skip
+}
 
 
 @pytest.fixture

@@ -25,14 +25,21 @@ def compute(x):
 
 X = np.array([[0.3, -0.7, 0.2], [1.4, 0.5, -0.6]])
 LAYOUTS = {
-    "float32": X.astype(np.float32), "float16": X.astype(np.float16),
-    "longdouble": X.astype(np.longdouble), "complex": X + 1j * X[::-1],
-    "complex64": (X - 2j * X).astype(np.complex64), "fortran": np.asfortranarray(X),
-    "negative strides": X[::-1, ::-1], "strided": np.repeat(X, 2, axis=1)[:, ::2],
-    "0-d": np.array([0.5]), "column": X[:, :1], "broadcast": np.broadcast_to(X[0], (2, 3)),
-    "int": (X * 10).astype(int), "uint8": np.arange(6, dtype=np.uint8).reshape(2, 3),
+    "float32": X.astype(np.float32),
+    "float16": X.astype(np.float16),
+    "longdouble": X.astype(np.longdouble),
+    "complex": X + 1j * X[::-1],
+    "complex64": (X - 2j * X).astype(np.complex64),
+    "fortran": np.asfortranarray(X),
+    "negative strides": X[::-1, ::-1],
+    "strided": np.repeat(X, 2, axis=1)[:, ::2],
+    "0-d": np.array([0.5]),
+    "column": X[:, :1],
+    "broadcast": np.broadcast_to(X[0], (2, 3)),
+    "int": (X * 10).astype(int),
+    "uint8": np.arange(6, dtype=np.uint8).reshape(2, 3),
     "big endian": X.astype(">f8"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
@@ -183,9 +190,13 @@ def test_partial_and_defaults_and_keywords():
 
     f = trace(program)
     for args, kwargs in [
-        ((X,), {}), ((X, 3.0), {}), ((X,), {"y": X}), ((X, 1.0, X, 2.0), {"scale": 4.0}),
-        ((X,), {"scale": X[0], "extra": X}), ((), {"x": X}),
-    ]:  # fmt: skip
+        ((X,), {}),
+        ((X, 3.0), {}),
+        ((X,), {"y": X}),
+        ((X, 1.0, X, 2.0), {"scale": 4.0}),
+        ((X,), {"scale": X[0], "extra": X}),
+        ((), {"x": X}),
+    ]:
         same(f(*args, **kwargs), program(*args, **kwargs))
     part = functools.partial(program, y=X, scale=3.0)
     same(trace(part)(X), part(X))

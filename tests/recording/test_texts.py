@@ -51,8 +51,12 @@ TEXTS = {
     "format": lambda x: x * LEVELS.get("{}{n:.1f}".format("a", n=x[0]), 7.0),
     "percent": lambda x: x * LEVELS.get("a%.1f" % x[0], 7.0),  # noqa: UP031
     "percent of two": lambda x: x * LEVELS.get("%s%.1f" % ("a", x[0]), 7.0),  # noqa: UP031
-    "percent of a dict": lambda x: x * LEVELS.get(
-        "%(k)s%(v).1f" % {"k": "a", "v": x[0]}, 7.0  # noqa: UP031
+    "percent of a dict": lambda x: (
+        x
+        * LEVELS.get(
+            "%(k)s%(v).1f" % {"k": "a", "v": x[0]},  # noqa: UP031
+            7.0,
+        )
     ),
     "nested format": lambda x: x * LEVELS.get(f"a{x[0]:.{1}f}", 7.0),
     "with its name": lambda x: x if f"{x[0]=:.1f}" == "x[0]=0.5" else -x,
@@ -81,8 +85,9 @@ TEXTS = {
     "repr": lambda x: x if repr(x[1]) == repr(np.float64(1.5)) else -x,
     "Python's numbers": lambda x: x if f"{x[0].item()}" == "0.5" else -x,
     "list": lambda x: x if str(x.tolist()) == "[0.5, 1.5, 2.5, 3.5]" else -x,
-    "match": in_a_match, "error": in_an_error,
-}  # fmt: skip
+    "match": in_a_match,
+    "error": in_an_error,
+}
 
 
 @pytest.mark.parametrize("name", TEXTS)
@@ -118,9 +123,11 @@ def test_texts_that_are_printed_decide_nothing():
 
 
 NUMBERS = {
-    "float": lambda x: x * float(f"{x[0]:.1f}"), "int": lambda x: x * int(f"{x[0]:.0f}"),
-    "complex": lambda x: x * abs(complex(f"{x[0]:.1f}")), "eval": lambda x: x * eval(f"{x[0]:.1f}"),
-}  # fmt: skip
+    "float": lambda x: x * float(f"{x[0]:.1f}"),
+    "int": lambda x: x * int(f"{x[0]:.0f}"),
+    "complex": lambda x: x * abs(complex(f"{x[0]:.1f}")),
+    "eval": lambda x: x * eval(f"{x[0]:.1f}"),
+}
 
 
 @pytest.mark.parametrize("name", NUMBERS)
@@ -131,15 +138,18 @@ def test_numbers_are_not_read_from_texts(name):
 
 settings = Settings()
 KEYS = {
-    "list": lambda x: x * TABLE[settings.level], "dict": lambda x: x * RATES[settings.rate],
-    "get": lambda x: x * RATES.get(settings.rate, 3.0), "in": lambda x: x * (settings.rate in RATES),
+    "list": lambda x: x * TABLE[settings.level],
+    "dict": lambda x: x * RATES[settings.rate],
+    "get": lambda x: x * RATES.get(settings.rate, 3.0),
+    "in": lambda x: x * (settings.rate in RATES),
     "rounded": lambda x: x * RATES[round(settings.rate, 1)],
     "pair": lambda x: x * {(0.5, 1): 2.0, (1.5, 1): 3.0}.get((settings.rate, settings.level), 5.0),
-    "set": lambda x: x * len({0.5, settings.rate}), "hash": lambda x: x * (hash(settings.rate) % 3),
+    "set": lambda x: x * len({0.5, settings.rate}),
+    "hash": lambda x: x * (hash(settings.rate) % 3),
     "local": lambda x: x * {0.5: 1.0, 1.5: 2.0}.get(settings.rate, 3.0),
     "text": lambda x: x * LEVELS.get(f"a{settings.rate:.1f}", 4.0),
     "in a list": lambda x: x * TABLE[[3, 1, 0, 2][settings.level]],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", KEYS)

@@ -64,9 +64,10 @@ def check(function, *arguments, order=2, wrt=None, tolerance=None):
         for output, value in zip(graph.outputs, evaluate(graph, list(arguments)), strict=True):
             assert spec_of(value) == output.spec
         moving = [
-            k for k, node in enumerate(graph.inputs)
+            k
+            for k, node in enumerate(graph.inputs)
             if node.spec.is_inexact and (wrt is None or k in wrt)
-        ]  # fmt: skip
+        ]
         _check(graph, list(arguments), moving, order, tolerance)
 
 

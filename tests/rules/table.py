@@ -447,8 +447,16 @@ def _other_precision(
     expected = evaluate(reverse(double, moving), [*numbers(wide), *[_wide(ct) for ct in cts]])[
         len(graph.outputs) :
     ]
-    loose = max([1e-9, *[LOOSE[np.asarray(a).dtype.char] for a in numbers(arguments)
-                         if np.asarray(a).dtype.kind in "fc"]])  # fmt: skip
+    loose = max(
+        [
+            1e-9,
+            *[
+                LOOSE[np.asarray(a).dtype.char]
+                for a in numbers(arguments)
+                if np.asarray(a).dtype.kind in "fc"
+            ],
+        ]
+    )
     for k, mine, other in zip(moving, got, expected, strict=True):
         assert np.asarray(mine).dtype == graph.inputs[k].dtype, f"dtype of a gradient in {dtype}"
         close(np.asarray(mine, np.asarray(other).dtype), other, loose, dtype)

@@ -42,14 +42,16 @@ FILLS = [
     row("full", lambda k: np.full((2, 3), k, like=k), B),
     row("full_like", A, each(S, B)).but(dtypes="fFi"),
     row("full_like", lambda x, k: np.full_like(x, k, shape=(2, 3), dtype=complex), A, S),
-    *[row(f"{name}_like", lambda x, f=f: f(x, shape=(2, 3)) * 0 + x[0], A) for name, f in (
-        ("zeros", np.zeros_like), ("ones", np.ones_like),
-    )],
+    *[
+        row(f"{name}_like", lambda x, f=f: f(x, shape=(2, 3)) * 0 + x[0], A)
+        for name, f in (("zeros", np.zeros_like), ("ones", np.ones_like))
+    ],
     row("zeros_like", A, dtype=each(None, "f", "D"), order=each("K", "F")).but(dtypes="efFi?"),
     row("ones_like", A, dtype=each(None, "f", "D"), shape=each(None, (2, 2))),
-    *[row(name, lambda x, f=f: f((2, 3), like=x) * x, B) for name, f in (
-        ("zeros", np.zeros), ("ones", np.ones),
-    )],
+    *[
+        row(name, lambda x, f=f: f((2, 3), like=x) * x, B)
+        for name, f in (("zeros", np.zeros), ("ones", np.ones))
+    ],
     row("eye", lambda x: np.eye(3, 4, k=1).T @ x, B),
     row("identity", lambda x: np.identity(3) @ x, B),
     row("tri", lambda x: np.tri(3) @ x, B),
@@ -57,12 +59,17 @@ FILLS = [
     row("indices", lambda x: np.indices((4, 3), sparse=True)[1] * x, A),
     row("mgrid", lambda x: np.mgrid[0:4, 0:3][0] * x, A),
     row("ogrid", lambda x: np.ogrid[0:4, 0:3][1] * x, A),
-    *[row(name, lambda x, f=f: f(5) * x, V) for name, f in (
-        ("bartlett", np.bartlett), ("blackman", np.blackman), ("hamming", np.hamming),
-        ("hanning", np.hanning),
-    )],
+    *[
+        row(name, lambda x, f=f: f(5) * x, V)
+        for name, f in (
+            ("bartlett", np.bartlett),
+            ("blackman", np.blackman),
+            ("hamming", np.hamming),
+            ("hanning", np.hanning),
+        )
+    ],
     row("kaiser", each(5, 6, 1), positive(low=1.0, high=4.0)),
     row("kaiser", lambda x: np.kaiser(5, 3.0) * x, V),
-]  # fmt: skip
+]
 
 ROWS = [*LINES, *FILLS]

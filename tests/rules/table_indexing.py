@@ -50,8 +50,9 @@ LOOKUPS = [
     row("take", V, [-3, 9], mode=each("clip", "wrap")),
     row("take", A, [-3, 9], axis=0, mode=each("clip", "wrap")),
     row("take", lambda x: np.take([x[0], x[1]], [1, 0]), V),
-    row("take_along_axis", lambda x: np.take_along_axis(x, np.argsort(x, axis=0), 0),
-        distinct(4, 3)),
+    row(
+        "take_along_axis", lambda x: np.take_along_axis(x, np.argsort(x, axis=0), 0), distinct(4, 3)
+    ),
     row("take_along_axis", A, np.array([3, 1]), axis=None),
     row("take_along_axis", A, np.array([[0], [-1], [0], [1]])),
     row("take_along_axis", reals(1, 3), np.array([[1], [0]]), axis=1),
@@ -77,23 +78,31 @@ LOOKUPS = [
     row("mask_indices", lambda x: x[np.mask_indices(3, np.triu, 1)], reals(3, 3)),
     row("ix_", lambda x: x[np.ix_([True, False, True, False], [1, 2])], A),
     row("unravel_index", lambda x: x[np.unravel_index(np.argmax(x), x.shape)], distinct(4, 3)),
-    row("ravel_multi_index", lambda x: x.ravel()[np.ravel_multi_index(([0, 1], [1, 2]), (4, 3))],
-        A),
+    row(
+        "ravel_multi_index", lambda x: x.ravel()[np.ravel_multi_index(([0, 1], [1, 2]), (4, 3))], A
+    ),
     row("r_", lambda x: np.r_[x, 1.0, x[::-1], 0:3], V),
     row("r_", lambda x: np.r_[x[0] : x[0] + 3.25 : 0.5, x[0] : x[1] : 4j, x[0] : x[0] + 1.5], V),
     row("c_", lambda x: np.c_[x, x**2, np.ones(5)], V),
     row("s_", lambda x: x[np.s_[1:, ::2]], A),
-]  # fmt: skip
+]
 
 WRITES = [
     row("put", changed(lambda y, v: np.put(y, [0, 5], v)), A, each(S, reals(2), reals(5))),
     row("put", changed(lambda y, v: np.put(y, [-1, 20], v, mode="clip")), A, reals(2)),
     row("ndarray.put", changed(lambda y, v: y.put([[-1, 20]], [v, 2 * v], mode="wrap")), A, S),
-    row("put_along_axis",
-        changed(lambda y, v: np.put_along_axis(y, np.array([[0], [1], [2], [0]]), v, axis=1)), A,
-        each(reals(4, 1), S)),
-    row("put_along_axis", changed(lambda y, v: np.put_along_axis(y, np.array([0, 5]), v, None)), A,
-        reals(2)),
+    row(
+        "put_along_axis",
+        changed(lambda y, v: np.put_along_axis(y, np.array([[0], [1], [2], [0]]), v, axis=1)),
+        A,
+        each(reals(4, 1), S),
+    ),
+    row(
+        "put_along_axis",
+        changed(lambda y, v: np.put_along_axis(y, np.array([0, 5]), v, None)),
+        A,
+        reals(2),
+    ),
     row("fill_diagonal", changed(np.fill_diagonal), each(reals(3, 3), reals(7, 3)), each(S, B)),
     row("fill_diagonal", changed(lambda y, v: np.fill_diagonal(y, v, wrap=True)), reals(7, 3), S),
     row("fill_diagonal", changed(np.fill_diagonal), each(reals(3, 3, 3), reals(3, 5)), S),
@@ -105,7 +114,7 @@ WRITES = [
     row("ndarray.fill", changed(lambda y, v: y.fill(v)), A, S),
     row("ndarray.sort", changed(lambda y: y.sort(axis=0)), distinct(4, 3)),
     row("ndarray.partition", changed(lambda y: y.partition(2, axis=0)), distinct(4, 3)),
-]  # fmt: skip
+]
 
 PIECES = [
     row("piecewise", lambda x: np.piecewise(x, [x < 0, x >= 0], [np.square, lambda t: 3 * t]), A),

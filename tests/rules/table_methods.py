@@ -62,10 +62,21 @@ BITS = "__and__ __or__ __xor__ __lshift__ __rshift__ __rand__ __ror__ __rxor__".
 BITS += "__rlshift__ __rrshift__".split()
 WRITTEN_BITS = "__iand__ __ior__ __ixor__ __ilshift__ __irshift__".split()
 FLOATS = {
-    "half": HALF, "float16": HALF, "single": SINGLE, "float32": SINGLE, "double": {},
-    "float64": {}, "longdouble": {}, "float128": {}, "csingle": SINGLE, "complex64": SINGLE,
-    "cdouble": {}, "complex128": {}, "clongdouble": {}, "complex256": {},
-}  # fmt: skip
+    "half": HALF,
+    "float16": HALF,
+    "single": SINGLE,
+    "float32": SINGLE,
+    "double": {},
+    "float64": {},
+    "longdouble": {},
+    "float128": {},
+    "csingle": SINGLE,
+    "complex64": SINGLE,
+    "cdouble": {},
+    "complex128": {},
+    "clongdouble": {},
+    "complex256": {},
+}
 WHOLE = (
     "bool bool_ byte short intc int_ intp long longlong ubyte ushort uintc uint uintp ulong "
     "ulonglong int8 int16 int32 int64 uint8 uint16 uint32 uint64"
@@ -84,10 +95,23 @@ def asked(name, *others):
 
 
 METHODS = [
-    *[row(f"ndarray.{name}", positive(2, 3, low=1.1), positive(3, low=0.5, high=0.9)) for name in OPERATORS],
-    *[row(f"ndarray.{name}", positive(2, 3, low=1.1), positive(3, low=0.5, high=0.9)) for name in REFLECTED],
-    *[row(f"ndarray.{name}", in_place(name), positive(2, 3, low=1.1), positive(3, low=0.5, high=0.9))
-      for name in IN_PLACE],
+    *[
+        row(f"ndarray.{name}", positive(2, 3, low=1.1), positive(3, low=0.5, high=0.9))
+        for name in OPERATORS
+    ],
+    *[
+        row(f"ndarray.{name}", positive(2, 3, low=1.1), positive(3, low=0.5, high=0.9))
+        for name in REFLECTED
+    ],
+    *[
+        row(
+            f"ndarray.{name}",
+            in_place(name),
+            positive(2, 3, low=1.1),
+            positive(3, low=0.5, high=0.9),
+        )
+        for name in IN_PLACE
+    ],
     *[row(f"ndarray.{name}", D, distinct(3, low=0.5, high=2.2)) for name in COMPARED],
     *[row(f"ndarray.{name}", I, integers(3, low=1)) for name in BITS],
     *[row(f"ndarray.{name}", in_place(name), I, integers(3, low=1)) for name in WRITTEN_BITS],
@@ -114,7 +138,9 @@ METHODS = [
     row("ndarray.__deepcopy__", lambda x: copy.deepcopy(x) * x, A),
     row("ndarray.astype", A, dtype=each(np.float64, np.complex128, np.int64)),
     row("ndarray.astype", A, dtype=np.float32).but(**SINGLE),
-    row("ndarray.choose", lambda i, x, y: i.choose([x, y]), integers(3, high=2), reals(3), reals(3)),
+    row(
+        "ndarray.choose", lambda i, x, y: i.choose([x, y]), integers(3, high=2), reals(3), reals(3)
+    ),
     row("ndarray.clip", D, -1.0, 1.0),
     row("ndarray.compress", lambda x, m: x.compress(m, axis=1), A, booleans(3)),
     row("ndarray.conj", A).but(dtypes="fD"),
@@ -138,7 +164,7 @@ METHODS = [
     row("ndarray.trace", A, each(0, 1)),
     row("ndarray.transpose", reals(2, 3, 4), each((2, 0, 1), None)),
     row("ndarray.view", lambda x: x.view() * 2, A),
-]  # fmt: skip
+]
 TRICKS = [
     row("r_", lambda x, y: np.r_[x, 1.0, y, 2:5], reals(3), reals(2)),
     row("c_", lambda x, y: np.c_[x, y], reals(3), reals(3)),
@@ -148,8 +174,12 @@ TRICKS = [
     row("ogrid", lambda x: x * np.ogrid[0:2, 0:3][1], A),
     row("lib.stride_tricks.sliding_window_view", reals(3, 5), 2, axis=1),
     row("lib.stride_tricks.sliding_window_view", reals(3, 5), (2, 3)),
-    row("lib.stride_tricks.as_strided", lambda x: np.lib.stride_tricks.as_strided(x.copy(), (4, 3), (8, 8)), reals(6)).but(dtypes=""),
-]  # fmt: skip
+    row(
+        "lib.stride_tricks.as_strided",
+        lambda x: np.lib.stride_tricks.as_strided(x.copy(), (4, 3), (8, 8)),
+        reals(6),
+    ).but(dtypes=""),
+]
 CALLS = [
     row("apply_along_axis", lambda x: np.apply_along_axis(lambda v: v * v[0] + v.sum(), 1, x), A),
     row("apply_along_axis", lambda x: np.apply_along_axis(np.sum, 0, x), A),
@@ -157,7 +187,12 @@ CALLS = [
     row("piecewise", lambda x: np.piecewise(x, [x < 0, x >= 0], [lambda v: v**2, np.sin]), D),
     row("piecewise", lambda x: np.piecewise(x, [x < 0], [-1.0, lambda v: v * 3]), D),
     row("vectorize", lambda x: np.vectorize(lambda a: a * a + 1)(x), A),
-    row("vectorize", lambda x, y: np.vectorize(lambda a, b: a * b if a > b else a - b)(x, y), D, distinct(3)),
+    row(
+        "vectorize",
+        lambda x, y: np.vectorize(lambda a, b: a * b if a > b else a - b)(x, y),
+        D,
+        distinct(3),
+    ),
     row("fromfunction", lambda x: np.fromfunction(lambda i, j: x * (i + 2 * j), (2, 3)), A),
     row("fromiter", lambda x: np.fromiter((v * v for v in x), float), reals(3)),
     row("ndenumerate", lambda x: sum(v * (i + 2 * j) for (i, j), v in np.ndenumerate(x)), A),
@@ -166,7 +201,7 @@ CALLS = [
     row("errstate", lambda x: _quiet(x), positive(3)),
     row("asarray_chkfinite", lambda x: np.asarray_chkfinite(x) * 2, A),
     row("broadcast", lambda x, y: x * np.broadcast(x, y).size, A, reals(3)),
-]  # fmt: skip
+]
 
 
 def _quiet(x):
@@ -208,7 +243,10 @@ ABOUT = [
     row("triu_indices_from", lambda x: x[np.triu_indices_from(x)], A),
     row("mask_indices", lambda x: x[np.mask_indices(2, np.triu)], A),
     row("ix_", lambda x: x[np.ix_([1, 0], [0, 2])], A),
-    *[row(name, lambda x, n=name: x * getattr(np, n)(3), A) for name in ("bartlett", "blackman", "hamming", "hanning")],
+    *[
+        row(name, lambda x, n=name: x * getattr(np, n)(3), A)
+        for name in ("bartlett", "blackman", "hamming", "hanning")
+    ],
     row("packbits", np.array([1, 0, 1], np.uint8)),
     row("unpackbits", np.array([1, 0, 1], np.uint8)),
     # -- ufuncs in general ----------------------------------------------------------------------
@@ -217,11 +255,34 @@ ABOUT = [
     row("ufunc.reduceat", lambda x: np.add.reduceat(x, [0, 2], axis=1), A),
     row("ufunc.outer", lambda x, y: np.hypot.outer(x, y), positive(2), positive(3)),
     *[
-        row("ufunc.at", lambda x, y, f=function: (z := x * 1.0, f.at(z, np.array([0, 2]), y))[0], positive(4), reals(2, low=0.6))
-        for function in (np.add, np.subtract, np.multiply, np.divide, np.maximum, np.power, np.logaddexp)
+        row(
+            "ufunc.at",
+            lambda x, y, f=function: (z := x * 1.0, f.at(z, np.array([0, 2]), y))[0],
+            positive(4),
+            reals(2, low=0.6),
+        )
+        for function in (
+            np.add,
+            np.subtract,
+            np.multiply,
+            np.divide,
+            np.maximum,
+            np.power,
+            np.logaddexp,
+        )
     ],
     row("ufunc.at", lambda x: (z := x * 1.0, np.negative.at(z, [0, 2]))[0], positive(4)),
-    row("ufunc.at", lambda x, y: (z := x * 1.0, np.add.at(z, [0, 2, 0], y))[0], positive(4), reals(3)),
-    row("ufunc.at", lambda x, y: (z := x * 1.0, np.multiply.at(z, [0, 2, 0], y))[0], positive(4), reals(3)),
-]  # fmt: skip
+    row(
+        "ufunc.at",
+        lambda x, y: (z := x * 1.0, np.add.at(z, [0, 2, 0], y))[0],
+        positive(4),
+        reals(3),
+    ),
+    row(
+        "ufunc.at",
+        lambda x, y: (z := x * 1.0, np.multiply.at(z, [0, 2, 0], y))[0],
+        positive(4),
+        reals(3),
+    ),
+]
 ROWS = METHODS + TRICKS + CALLS + ABOUT

@@ -105,10 +105,13 @@ def classes(kind):
 NEW = [
     *[line for name, (prefix, _) in KINDS.items() for line in functions(name, prefix)],
     *[line for _, kind in KINDS.values() for line in classes(kind)],
-    *[row(f"polynomial.{name}.{prefix}2poly", V)
-      for name, (prefix, _) in KINDS.items() if name != "polynomial"],
+    *[
+        row(f"polynomial.{name}.{prefix}2poly", V)
+        for name, (prefix, _) in KINDS.items()
+        if name != "polynomial"
+    ],
     row("polynomial.polynomial.polyvalfromroots", POINTS, B),
     row("polynomial.polyutils.mapdomain", V, [0, 1], [2, 5]),
-]  # fmt: skip
+]
 
 ROWS = [*OLD, *NEW]

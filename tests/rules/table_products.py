@@ -9,26 +9,57 @@ M, N = reals(3, 3), reals(3, 4)
 C, CM = complexes(3), complexes(3, 3)
 ALL = "efgFDi"
 PAIRS = [
-    ((3,), (3,)), ((4, 3), (3,)), ((3,), (3, 4)), ((4, 3), (3, 5)), ((2, 4, 3), (3,)),
-    ((3,), (2, 3, 4)), ((2, 4, 3), (2, 3, 5)), ((2, 1, 4, 3), (5, 3, 2)), ((2, 4, 3), (3, 5)),
-    ((4, 3), (2, 3, 5)), ((0, 3), (3, 2)), ((2, 0), (0, 3)), ((1, 3), (3, 1)),
-]  # fmt: skip
+    ((3,), (3,)),
+    ((4, 3), (3,)),
+    ((3,), (3, 4)),
+    ((4, 3), (3, 5)),
+    ((2, 4, 3), (3,)),
+    ((3,), (2, 3, 4)),
+    ((2, 4, 3), (2, 3, 5)),
+    ((2, 1, 4, 3), (5, 3, 2)),
+    ((2, 4, 3), (3, 5)),
+    ((4, 3), (2, 3, 5)),
+    ((0, 3), (3, 2)),
+    ((2, 0), (0, 3)),
+    ((1, 3), (3, 1)),
+]
 PATHS = each(False, True, "greedy", "optimal")
 SUMS = [
-    ("ij,jk", (4, 3), (3, 5)), ("ij,jk->ki", (4, 3), (3, 5)), ("ij,ij", (4, 3), (4, 3)),
-    ("ij,ij->i", (4, 3), (4, 3)), ("i,j", (3,), (4,)), ("...ij,...jk", (2, 4, 3), (3, 5)),
-    ("...ij,...jk->...ki", (2, 4, 3), (2, 3, 5)), ("i...,i...->...", (3, 2), (3,)),
-    ("ij,kl->", (2, 3), (4, 2)), ("ij,jk->ik", (1, 3), (3, 5)), ("ii,i->i", (3, 3), (3,)),
-    ("ii,jj->ij", (3, 3), (2, 2)), ("iij,jk->ik", (3, 3, 2), (2, 4)), ("i,i->i", (1,), (3,)),
-    ("ij...,jk...->ik...", (4, 3, 2), (3, 5, 2)), ("ijj,j->i", (2, 3, 3), (3,)),
-    ("  ij, jk -> ik ", (4, 3), (3, 5)), ("ij,ij->ij", (1, 3), (4, 3)),
-]  # fmt: skip
+    ("ij,jk", (4, 3), (3, 5)),
+    ("ij,jk->ki", (4, 3), (3, 5)),
+    ("ij,ij", (4, 3), (4, 3)),
+    ("ij,ij->i", (4, 3), (4, 3)),
+    ("i,j", (3,), (4,)),
+    ("...ij,...jk", (2, 4, 3), (3, 5)),
+    ("...ij,...jk->...ki", (2, 4, 3), (2, 3, 5)),
+    ("i...,i...->...", (3, 2), (3,)),
+    ("ij,kl->", (2, 3), (4, 2)),
+    ("ij,jk->ik", (1, 3), (3, 5)),
+    ("ii,i->i", (3, 3), (3,)),
+    ("ii,jj->ij", (3, 3), (2, 2)),
+    ("iij,jk->ik", (3, 3, 2), (2, 4)),
+    ("i,i->i", (1,), (3,)),
+    ("ij...,jk...->ik...", (4, 3, 2), (3, 5, 2)),
+    ("ijj,j->i", (2, 3, 3), (3,)),
+    ("  ij, jk -> ik ", (4, 3), (3, 5)),
+    ("ij,ij->ij", (1, 3), (4, 3)),
+]
 ALONE = [
-    ("ii", (3, 3)), ("ii->i", (3, 3)), ("ij->ji", (4, 3)), ("ij->", (4, 3)), ("ij->j", (4, 3)),
-    ("...ii->...i", (2, 3, 3)), ("ji", (4, 3)), ("ijk->kji", (2, 3, 4)), ("...->...", (2, 3)),
-    ("i...->...", (2, 3)), ("iii->i", (3, 3, 3)), ("iij->j", (3, 3, 2)), ("ba", (3, 2)),
+    ("ii", (3, 3)),
+    ("ii->i", (3, 3)),
+    ("ij->ji", (4, 3)),
+    ("ij->", (4, 3)),
+    ("ij->j", (4, 3)),
+    ("...ii->...i", (2, 3, 3)),
+    ("ji", (4, 3)),
+    ("ijk->kji", (2, 3, 4)),
+    ("...->...", (2, 3)),
+    ("i...->...", (2, 3)),
+    ("iii->i", (3, 3, 3)),
+    ("iij->j", (3, 3, 2)),
+    ("ba", (3, 2)),
     ("iijj->ij", (2, 2, 3, 3)),
-]  # fmt: skip
+]
 
 MATRICES = [
     *[row("matmul", reals(*a), reals(*b)) for a, b in PAIRS],
@@ -44,9 +75,16 @@ MATRICES = [
     row("ndarray.dot", A, B),
     row("vdot", A, N),
     row("vdot", each(B, C), C),
-    *[row("inner", reals(*a), reals(*b)) for a, b in (
-        ((3,), (3,)), ((4, 3), (2, 3)), ((2, 4, 3), (5, 2, 3)), ((), (4,)), ((3,), (4, 3)),
-    )],
+    *[
+        row("inner", reals(*a), reals(*b))
+        for a, b in (
+            ((3,), (3,)),
+            ((4, 3), (2, 3)),
+            ((2, 4, 3), (5, 2, 3)),
+            ((), (4,)),
+            ((3,), (4, 3)),
+        )
+    ],
     row("outer", each(V, A, S), B),
     row("outer", C, V),
     row("linalg.outer", V, B),
@@ -67,16 +105,25 @@ MATRICES = [
     row("kron", each(S, C), M),
     row("linalg.multi_dot", lambda x, y, z: np.linalg.multi_dot([x, y, z]), A, M, N),
     row("linalg.multi_dot", lambda x, y: np.linalg.multi_dot([x, y, x]), B, M),
-]  # fmt: skip
+]
 
 CONTRACTIONS = [
-    *[row("einsum", lambda x, y, e=e: np.einsum(e, x, y), reals(*a), reals(*b))
-      for e, a, b in SUMS],
+    *[
+        row("einsum", lambda x, y, e=e: np.einsum(e, x, y), reals(*a), reals(*b))
+        for e, a, b in SUMS
+    ],
     *[row("einsum", lambda x, e=e: np.einsum(e, x), reals(*a)) for e, a in ALONE],
     row("einsum", "ij,jk->ik", A, M, optimize=PATHS),
     row("einsum", lambda x, y, z: np.einsum("ij,jk,kl->il", x, y, z, optimize=True), A, M, N),
-    row("einsum", lambda x, y, z: np.einsum(
-        "ij,jk,kl->il", x, y, z, optimize=["einsum_path", (1, 2), (0, 1)]), A, M, N),
+    row(
+        "einsum",
+        lambda x, y, z: np.einsum(
+            "ij,jk,kl->il", x, y, z, optimize=["einsum_path", (1, 2), (0, 1)]
+        ),
+        A,
+        M,
+        N,
+    ),
     row("einsum", lambda x, y: np.einsum(x, [0, 1], y, [1, 2], [2, 0]), A, M),
     row("einsum", lambda x, y: np.einsum(x, [..., 0], y, [0]), A, B),
     row("einsum", lambda x: np.einsum(x, [0, 0]), M),
@@ -94,12 +141,20 @@ CONTRACTIONS = [
     row("trace", T, each(0, 1), each(2), each(0, 1)),
     row("trace", A, dtype=each("g", "D")),
     row("linalg.trace", T, offset=each(0, 1)),
-    row("linalg.tensorsolve", lambda a, b: np.linalg.tensorsolve(a + 5 * _unit(), b),
-        reals(2, 3, 6), reals(2, 3)),
-    row("linalg.tensorsolve", lambda a, b: np.linalg.tensorsolve(
-        np.transpose(a + 5 * _unit(), (0, 2, 1)), b, axes=(1,)), reals(2, 3, 6), reals(2, 3)),
+    row(
+        "linalg.tensorsolve",
+        lambda a, b: np.linalg.tensorsolve(a + 5 * _unit(), b),
+        reals(2, 3, 6),
+        reals(2, 3),
+    ),
+    row(
+        "linalg.tensorsolve",
+        lambda a, b: np.linalg.tensorsolve(np.transpose(a + 5 * _unit(), (0, 2, 1)), b, axes=(1,)),
+        reals(2, 3, 6),
+        reals(2, 3),
+    ),
     row("linalg.tensorinv", lambda a: np.linalg.tensorinv(a + 5 * _unit()), reals(2, 3, 6)),
-]  # fmt: skip
+]
 
 CROSSES = [
     row("cross", A, each(A, B, [1.0, 2.0, 3.0])),

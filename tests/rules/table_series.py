@@ -77,6 +77,9 @@ def series(kind):
 ROWS = [line for kind in KINDS for line in series(kind)] + [
     row("polynomial.chebyshev.chebpts1", lambda x: x * np.polynomial.chebyshev.chebpts1(5), X),
     row("polynomial.chebyshev.chebpts2", lambda x: x * np.polynomial.chebyshev.chebpts2(5), X),
-    row("polynomial.chebyshev.chebinterpolate",
-        lambda a: np.polynomial.chebyshev.chebinterpolate(lambda x: np.sin(a * x), 4), 0.7),
-]  # fmt: skip
+    row(
+        "polynomial.chebyshev.chebinterpolate",
+        lambda a: np.polynomial.chebyshev.chebinterpolate(lambda x: np.sin(a * x), 4),
+        0.7,
+    ),
+]

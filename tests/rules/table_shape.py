@@ -91,31 +91,50 @@ JOINED = [
     row("require", A, requirements="C"),
     row("copy", A, order=each("C", "F")),
     row("astype", lambda x: np.astype(x, np.complex128), A),
-    *[row(name, parts(lambda x, f=name: getattr(np, f)(x, 3, axis=1)), A) for name in ("split", "array_split")],
+    *[
+        row(name, parts(lambda x, f=name: getattr(np, f)(x, 3, axis=1)), A)
+        for name in ("split", "array_split")
+    ],
     row("hsplit", parts(lambda x: np.hsplit(x, 3)), A),
     row("vsplit", parts(lambda x: np.vsplit(x, 2)), A),
     row("dsplit", parts(lambda x: np.dsplit(x, [1, 3])), T),
     row("unstack", parts(lambda x: np.unstack(x, axis=1)), A),
-]  # fmt: skip
+]
 PLACES = [
     row("take", A, each([2, 0], 1, [[0, 1], [2, 2]]), axis=each(1, -1)).but(dtypes=ANY),
     row("take", A, [5, 0, 0], mode=each("raise", "wrap", "clip")),
-    row("take_along_axis", lambda x: np.take_along_axis(x, np.argsort(x, axis=1), axis=1), distinct(2, 3)),
+    row(
+        "take_along_axis",
+        lambda x: np.take_along_axis(x, np.argsort(x, axis=1), axis=1),
+        distinct(2, 3),
+    ),
     row("compress", [True, False, True], A, axis=1),
     row("choose", lambda i, x, y: np.choose(i, [x, y]), integers(3, high=2), V, reals(3)),
-    row("select", lambda x, y: np.select([x > 0, y > 0], [x, y**2], 0.5), distinct(3), distinct(3, low=-1.1)),
+    row(
+        "select",
+        lambda x, y: np.select([x > 0, y > 0], [x, y**2], 0.5),
+        distinct(3),
+        distinct(3, low=-1.1),
+    ),
     row("insert", lambda x, v: np.insert(x, 1, v, axis=1), A, reals(2)),
     row("insert", lambda x, v: np.insert(x, [0, 2], v), V, 1.5),
     row("delete", A, each(1, [0, 2], slice(0, 2)), axis=1),
     row("put", written(np.put, [0, 4]), A, reals(2)),
-    row("put_along_axis", lambda x, y: (z := x * 1, np.put_along_axis(z, np.array([[0], [2]]), y, 1))[0], A, reals(2, 1)),
+    row(
+        "put_along_axis",
+        lambda x, y: (z := x * 1, np.put_along_axis(z, np.array([[0], [2]]), y, 1))[0],
+        A,
+        reals(2, 1),
+    ),
     row("putmask", lambda x, y: (z := x * 1, np.putmask(z, z > 0, y))[0], distinct(2, 3), B),
     row("place", lambda x, y: (z := x * 1, np.place(z, z > 0, y))[0], distinct(2, 3), reals(2)),
     row("copyto", lambda x, y, m: (z := x * 1, np.copyto(z, y, where=m))[0], A, V, booleans(2, 3)),
     row("fill_diagonal", lambda x, y: (z := x * 1, np.fill_diagonal(z, y))[0], A, 1.5),
-    row("ravel_multi_index", lambda x: x.ravel()[np.ravel_multi_index(([0, 1], [2, 0]), (2, 3))], A),
+    row(
+        "ravel_multi_index", lambda x: x.ravel()[np.ravel_multi_index(([0, 1], [2, 0]), (2, 3))], A
+    ),
     row("unravel_index", lambda x: x[np.unravel_index([1, 5], (2, 3))], A),
-]  # fmt: skip
+]
 CREATED = [
     row("zeros", lambda x: np.zeros(x.shape) + x, A),
     row("ones", lambda x: np.ones(x.shape) * x, A),
@@ -155,21 +174,38 @@ PRODUCTS = [
     row("einsum", lambda x: np.einsum("ii->i", x), reals(3, 3)),
     row("kron", A, each(V, reals(2, 2))),
     row("cross", A, V),
-]  # fmt: skip
+]
 REAL_FFT = "fft ifft".split()
 TRANSFORMS = [
-    *[row(f"fft.{n}", each(reals(5), reals(6)), n=each(None, 4, 8), norm=each(None, "ortho", "forward")).but(order=1)
-      for n in (*REAL_FFT, "rfft", "ihfft")],
-    *[row(f"fft.{n}", complexes(4), n=each(None, 5, 8), norm=each(None, "ortho", "forward")).but(order=1)
-      for n in (*REAL_FFT, "irfft", "hfft")],
-    *[row(f"fft.{n}", complexes(2, 3, 4), axes=each((0, 1), (-1, 0))).but(order=1) for n in ("fft2", "ifft2", "irfft2")],
-    *[row(f"fft.{n}", complexes(2, 3, 4), axes=each(None, (0, 2))).but(order=1) for n in ("fftn", "ifftn", "irfftn")],
+    *[
+        row(
+            f"fft.{n}",
+            each(reals(5), reals(6)),
+            n=each(None, 4, 8),
+            norm=each(None, "ortho", "forward"),
+        ).but(order=1)
+        for n in (*REAL_FFT, "rfft", "ihfft")
+    ],
+    *[
+        row(f"fft.{n}", complexes(4), n=each(None, 5, 8), norm=each(None, "ortho", "forward")).but(
+            order=1
+        )
+        for n in (*REAL_FFT, "irfft", "hfft")
+    ],
+    *[
+        row(f"fft.{n}", complexes(2, 3, 4), axes=each((0, 1), (-1, 0))).but(order=1)
+        for n in ("fft2", "ifft2", "irfft2")
+    ],
+    *[
+        row(f"fft.{n}", complexes(2, 3, 4), axes=each(None, (0, 2))).but(order=1)
+        for n in ("fftn", "ifftn", "irfftn")
+    ],
     row("fft.rfft2", T, axes=each((0, 1), (-1, 0))).but(order=1),
     row("fft.rfftn", T, axes=each(None, (0, 2))).but(order=1),
     row("fft.fft", reals(2, 4), axis=0).but(dtypes="fFDg"),
     row("fft.fftshift", T, axes=each(None, 1, (0, 2))),
     row("fft.ifftshift", T, axes=each(None, 1, (0, 2))),
-]  # fmt: skip
+]
 POLYNOMIALS = [
     row("polyval", reals(4), A).but(dtypes="fD"),
     row("polyadd", reals(4), V),

@@ -9,10 +9,20 @@ AXES = each(None, 0, -1, (0, 1))
 KEEP = each(False, True)
 GAPS = constant([[1.0, np.nan, 2.5, 0.3], [np.nan, -1.5, 0.5, np.nan], [3.0, 0.25, -0.75, 1.2]])
 METHODS = each(
-    "linear", "weibull", "hazen", "median_unbiased", "normal_unbiased",
-    "interpolated_inverted_cdf", "lower", "higher", "midpoint", "nearest", "inverted_cdf",
-    "averaged_inverted_cdf", "closest_observation",
-)  # fmt: skip
+    "linear",
+    "weibull",
+    "hazen",
+    "median_unbiased",
+    "normal_unbiased",
+    "interpolated_inverted_cdf",
+    "lower",
+    "higher",
+    "midpoint",
+    "nearest",
+    "inverted_cdf",
+    "averaged_inverted_cdf",
+    "closest_observation",
+)
 NEAR = {"step": 1e-5, "tolerance": 1e-5}
 SINGLE = {"order": 1, "tolerance": 2e-3, "step": 2e-3}
 GRID = np.array([0.0, 0.4, 1.0, 1.9, 2.5])
@@ -26,16 +36,29 @@ ROWS = [
     row("quantile", D, 0.3, axis=AXES, keepdims=KEEP).but(dtypes="efg"),
     row("quantile", D, np.float64(0.36), axis=each(None, 1), method=METHODS).but(**NEAR),
     row("quantile", lambda x, q: np.quantile(x, [q, 0.6, 0.97], axis=1), D, 0.21).but(**NEAR),
-    row("quantile", D, np.array([[0.1, 0.5], [0.7, 0.9]]), axis=each(None, 0, (0, 1)), keepdims=KEEP)
-    .but(**NEAR),
+    row(
+        "quantile", D, np.array([[0.1, 0.5], [0.7, 0.9]]), axis=each(None, 0, (0, 1)), keepdims=KEEP
+    ).but(**NEAR),
     row("quantile", lambda x: np.quantile(x, [0.0, 0.25, 0.5, 1.0], axis=0), D).but(dtypes="fi"),
-    row("quantile", lambda x, w: np.quantile(x, 0.4, axis=1, method="inverted_cdf", weights=w), D, positive(4, 5)),
+    row(
+        "quantile",
+        lambda x, w: np.quantile(x, 0.4, axis=1, method="inverted_cdf", weights=w),
+        D,
+        positive(4, 5),
+    ),
     row("percentile", D, each(0, 31, 50, 100), axis=AXES, keepdims=KEEP).but(dtypes="efg"),
     row("percentile", D, 33.3, axis=each(None, 1), method=METHODS).but(**NEAR),
-    row("percentile", lambda x, w: np.percentile(x, 40, axis=1, method="inverted_cdf", weights=w), D, positive(4, 5)),
+    row(
+        "percentile",
+        lambda x, w: np.percentile(x, 40, axis=1, method="inverted_cdf", weights=w),
+        D,
+        positive(4, 5),
+    ),
     row("nanquantile", GAPS, 0.3, axis=AXES, keepdims=KEEP).but(dtypes="efg"),
     row("nanquantile", GAPS, np.float64(0.36), axis=each(None, 1), method=METHODS).but(**NEAR),
-    row("nanquantile", GAPS, np.array([0.15, 0.8]), axis=each(None, 0, 1), keepdims=KEEP).but(**NEAR),
+    row("nanquantile", GAPS, np.array([0.15, 0.8]), axis=each(None, 0, 1), keepdims=KEEP).but(
+        **NEAR
+    ),
     row("nanpercentile", GAPS, each(31, 50), axis=AXES, keepdims=KEEP).but(dtypes="efg"),
     row("nanpercentile", GAPS, 33.3, axis=each(None, 1), method=METHODS).but(**NEAR),
     row("nanmedian", GAPS, axis=AXES, keepdims=KEEP).but(dtypes="efg"),
@@ -46,8 +69,18 @@ ROWS = [
     row("average", lambda x, w: np.average(x, axis=1, weights=w, keepdims=True), A, P),
     row("average", lambda x, w: np.average(x, axis=1, weights=w, returned=True), A, P),
     row("average", lambda x: np.average(x, axis=1, returned=True), A),
-    row("average", lambda x, w: np.average(x, axis=(0, 2), weights=w), reals(2, 3, 4), positive(2, 4)),
-    row("average", lambda x, w: np.average(x, axis=(2, 0), weights=w), reals(2, 3, 4), positive(4, 2)),
+    row(
+        "average",
+        lambda x, w: np.average(x, axis=(0, 2), weights=w),
+        reals(2, 3, 4),
+        positive(2, 4),
+    ),
+    row(
+        "average",
+        lambda x, w: np.average(x, axis=(2, 0), weights=w),
+        reals(2, 3, 4),
+        positive(4, 2),
+    ),
     row("average", A, axis=0, weights=[1, 2, 3, 4]),
     row("cov", A, rowvar=KEEP, bias=KEEP, ddof=each(None, 0)).but(dtypes="efgFDi"),
     row("cov", A, reals(4, 3), rowvar=KEEP),
@@ -63,15 +96,45 @@ ROWS = [
     # -- histograms -----------------------------------------------------------------------------
     row("histogram", lambda x: np.histogram(x), distinct(9)).but(dtypes="fgi"),
     row("histogram", lambda x, w: np.histogram(x, 5, weights=w), distinct(9), positive(9)),
-    row("histogram", lambda x, w: np.histogram(x, 5, weights=w, density=True), distinct(9), positive(9)),
-    row("histogram", lambda x, w: np.histogram(x, 4, (-1.5, 1.0), density=True, weights=w), distinct(9), positive(9)),
-    row("histogram", lambda x, w, e: np.histogram(x, e, weights=w, density=True), distinct(9), positive(9),
-        constant([-1.0, -0.2, 0.9, 1.9])),
+    row(
+        "histogram",
+        lambda x, w: np.histogram(x, 5, weights=w, density=True),
+        distinct(9),
+        positive(9),
+    ),
+    row(
+        "histogram",
+        lambda x, w: np.histogram(x, 4, (-1.5, 1.0), density=True, weights=w),
+        distinct(9),
+        positive(9),
+    ),
+    row(
+        "histogram",
+        lambda x, w, e: np.histogram(x, e, weights=w, density=True),
+        distinct(9),
+        positive(9),
+        constant([-1.0, -0.2, 0.9, 1.9]),
+    ),
     row("histogram", lambda x: np.histogram(x, "sturges", density=True), distinct(9)),
-    row("histogram2d", lambda x, y, w: np.histogram2d(x, y, 3, weights=w), distinct(9), distinct(9), positive(9)),
-    row("histogram2d", lambda x, y: np.histogram2d(x, y, [2, 3], [[-1, 1], [-2, 2]], density=True),
-        distinct(9), distinct(9)),
-    row("histogramdd", lambda x, w: np.histogramdd(x, (2, 3, 2), weights=w, density=True), reals(9, 3), positive(9)),
+    row(
+        "histogram2d",
+        lambda x, y, w: np.histogram2d(x, y, 3, weights=w),
+        distinct(9),
+        distinct(9),
+        positive(9),
+    ),
+    row(
+        "histogram2d",
+        lambda x, y: np.histogram2d(x, y, [2, 3], [[-1, 1], [-2, 2]], density=True),
+        distinct(9),
+        distinct(9),
+    ),
+    row(
+        "histogramdd",
+        lambda x, w: np.histogramdd(x, (2, 3, 2), weights=w, density=True),
+        reals(9, 3),
+        positive(9),
+    ),
     row("histogram_bin_edges", distinct(9), bins=each(4, "sturges", [0.0, 0.5, 1.0])),
     row("bincount", integers(6), reals(6)).but(dtypes="efi"),
     row("bincount", integers(6), reals(6), minlength=8),
@@ -110,8 +173,20 @@ ROWS = [
     row("unwrap", constant([[0.1, 3.0], [6.5, 7.0], [-3.0, 0.2]]), axis=each(0, 1), period=4.0),
     row("interp", reals(6, low=-0.5, high=2.9), LINE, reals(6)).but(step=1e-5, tolerance=1e-4),
     row("interp", constant([-0.5, 0.2, 1.7, 3.5]), LINE, reals(6)).but(dtypes="f"),
-    row("interp", lambda x, xp, y: np.interp(x, xp, y, left=y[0] * 2, right=-1.0), constant([-0.5, 0.2, 3.5]), LINE, reals(6)),
-    row("interp", lambda x, xp, y: np.interp(x, xp, y, period=3.5), constant([-0.4, 0.2, 5.3]), LINE, reals(6)),
+    row(
+        "interp",
+        lambda x, xp, y: np.interp(x, xp, y, left=y[0] * 2, right=-1.0),
+        constant([-0.5, 0.2, 3.5]),
+        LINE,
+        reals(6),
+    ),
+    row(
+        "interp",
+        lambda x, xp, y: np.interp(x, xp, y, period=3.5),
+        constant([-0.4, 0.2, 5.3]),
+        LINE,
+        reals(6),
+    ),
     row("interp", constant([-0.5, 0.2, 1.7]), LINE, complexes(6)),
     row("interp", 0.7, LINE, reals(6)),
     row("convolve", reals(5), reals(3), mode=each("full", "same", "valid")).but(dtypes="efgFDi"),
@@ -153,4 +228,4 @@ ROWS = [
     row("trim_zeros", constant([0.0, 1.0, 2.0, 0.0])).but(order=0),
     row("trim_zeros", constant([0.5, 1.0, 2.0, 3.0])),
     row("extract", lambda x: np.extract(x > 0, x), D),
-]  # fmt: skip
+]

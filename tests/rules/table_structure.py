@@ -117,13 +117,20 @@ PADS = [
     row("pad", A, WIDTHS, mode=each("constant", "edge", "wrap", "reflect", "symmetric")),
     row("pad", A, WIDTHS, mode=each("linear_ramp", "mean")).but(tolerance=1e-5),
     row("pad", distinct(4, 3), WIDTHS, mode=each("maximum", "minimum", "median")),
-    row("pad", distinct(4, 3), 2, mode=each("maximum", "mean", "median", "minimum"),
-        stat_length=each(2, ((2, 1), (1, 3)), 9)),
+    row(
+        "pad",
+        distinct(4, 3),
+        2,
+        mode=each("maximum", "mean", "median", "minimum"),
+        stat_length=each(2, ((2, 1), (1, 3)), 9),
+    ),
     row("pad", A, each(2, ((4, 5), (1, 6))), mode=each("reflect", "symmetric"), reflect_type="odd"),
     row("pad", V, (9, 11), mode=each("wrap", "reflect", "symmetric", "edge")),
     row("pad", A, ((1, 2), (2, 1)), constant_values=each(3.5, (1, 2), ((1, 2), (3, 4)))),
     row("pad", lambda x, c: np.pad(x, 2, constant_values=c), A, S),
-    row("pad", lambda x, c: np.pad(x, ((1, 2), (2, 1)), constant_values=((c, 2), (3, c * c))), A, S),
+    row(
+        "pad", lambda x, c: np.pad(x, ((1, 2), (2, 1)), constant_values=((c, 2), (3, c * c))), A, S
+    ),
     row("pad", lambda x, c: np.pad(x, 2, constant_values=(c[0], c[1])), A, V),
     row("pad", lambda x, c: np.pad(x, 2, constant_values=c), A, reals(2, 2)),
     row("pad", A, ((1, 2), (2, 1)), mode="linear_ramp", end_values=each(1.0, ((1, 2), (3, 4)))),
@@ -131,7 +138,7 @@ PADS = [
     row("pad", lambda x: np.pad(x, ((1, 2), (2, 1)), spread_of), A).but(order=1),
     row("pad", lambda x: np.pad(x, 1, spread_of, padder=3.0), A).but(order=1),
     row("pad", lambda x: np.pad([x[0], x[1]], 1), V),
-]  # fmt: skip
+]
 
 JOINS = [
     row("concatenate", lambda x, y: np.concatenate([x, y, x * y]), A, A).but(dtypes=ALL),
@@ -178,15 +185,19 @@ PLACES = [
     row("insert", A, [0, 2], each(reals(4, 2), S), axis=1),
     row("insert", T, 1, reals(2, 4), axis=1),
     row("insert", T, [1, 2], reals(2, 2, 4), axis=1),
-    row("insert", lambda x, y: np.insert(x, np.array([True, False, True, False, False]), y), V,
-        reals(2)),
+    row(
+        "insert",
+        lambda x, y: np.insert(x, np.array([True, False, True, False, False]), y),
+        V,
+        reals(2),
+    ),
     row("insert", lambda x: np.insert([x[0], x[1]], 1, [x[2], 5.0]), V),
     row("delete", V, each(1, -1, [0, 2], slice(None, None, 2), np.array([0, 3]))),
     row("delete", A, each(1, [1, 5])),
     row("delete", A, each(1, [0, -1]), axis=each(0, 1, -1)),
     row("delete", lambda x: np.delete(x, np.array([True, False, True, False, False])), V),
     row("delete", lambda x, i: np.delete(x, i), V, np.array([0, 3])),
-]  # fmt: skip
+]
 
 CALLBACKS = [
     row("apply_along_axis", lambda x: np.apply_along_axis(lambda r: np.sum(r**2), 1, x), A),

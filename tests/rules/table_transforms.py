@@ -15,12 +15,16 @@ SEVERAL = ("fft2", "ifft2", "fftn", "ifftn", "irfft2", "irfftn")
 LINES = [
     *[row(f"fft.{name}", each(V, W), n=SIZES, norm=NORMS) for name in OF_COMPLEX + OF_REAL],
     *[row(f"fft.{name}", each(CV, CW), n=SIZES, norm=NORMS) for name in OF_COMPLEX],
-    *[row(f"fft.{name}", A, axis=each(0, 1, -2)).but(dtypes="fgi")
-      for name in OF_COMPLEX + OF_REAL],
+    *[
+        row(f"fft.{name}", A, axis=each(0, 1, -2)).but(dtypes="fgi")
+        for name in OF_COMPLEX + OF_REAL
+    ],
     *[row(f"fft.{name}", CA, n=5, axis=each(0, -1)).but(dtypes="F") for name in OF_COMPLEX],
-    *[row(f"fft.{f.__name__}", lambda x, f=f: f([x[0], x[1], 1.0]), V)
-      for f in (np.fft.fft, np.fft.ifft, np.fft.rfft)],
-]  # fmt: skip
+    *[
+        row(f"fft.{f.__name__}", lambda x, f=f: f([x[0], x[1], 1.0]), V)
+        for f in (np.fft.fft, np.fft.ifft, np.fft.rfft)
+    ],
+]
 
 PLANES = [
     *[row(f"fft.{name}", x, norm=NORMS) for name in SEVERAL for x in (A, CA, T)],
@@ -29,8 +33,10 @@ PLANES = [
     *[row(f"fft.{name}", CA, s=(3, 4), axes=each((1, 0), (0, 1))) for name in SEVERAL],
     *[row(f"fft.{name}", T, axes=(0, 2)) for name in SEVERAL],
     *[row(f"fft.{name}", each(A, T), norm=NORMS) for name in ("rfft2", "rfftn")],
-    *[row(f"fft.{name}", A, s=each((3, 5), (5, 8), [4, -1]), axes=each((0, 1), (1, 0)))
-      for name in ("rfft2", "rfftn")],
+    *[
+        row(f"fft.{name}", A, s=each((3, 5), (5, 8), [4, -1]), axes=each((0, 1), (1, 0)))
+        for name in ("rfft2", "rfftn")
+    ],
     row("fft.fftn", T, s=(2, 3), axes=(0, 1)),
     row("fft.fftn", A, axes=(0, 0)),
     row("fft.fftshift", A, axes=each(None, 0, (1,))),
@@ -38,6 +44,6 @@ PLANES = [
     row("fft.fftfreq", lambda d: np.fft.fftfreq(5, d), reals(low=0.5)),
     row("fft.rfftfreq", lambda d: np.fft.rfftfreq(6, d=d), reals(low=0.5)),
     row("fft.fftfreq", lambda x: np.fft.fftfreq(5, 0.1) * x, V),
-]  # fmt: skip
+]
 
 ROWS = [*LINES, *PLANES]

@@ -9,7 +9,7 @@ from tests.rules.table import constant, distinct, each, reals, row
 BINARY = (
     "add subtract multiply divide power float_power maximum minimum fmax fmin hypot arctan2 "
     "logaddexp logaddexp2 copysign fmod remainder"
-).split()  # fmt: skip
+).split()
 COMPLEX = {"add", "subtract", "multiply", "divide"}
 P, V = distinct(3, 4, low=0.6, high=1.7), distinct(5, low=0.6, high=1.7)
 W, MASK = distinct(2, low=0.6, high=1.7), np.array([True, False, True, True])

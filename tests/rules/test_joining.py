@@ -36,7 +36,9 @@ CASES = {
     "block": (lambda a, b: np.block([[a, b], [b, a]]), B, B * 2),
     "block vectors": (lambda a, b: np.block([a, b]), v, v),
     "block constants": (
-        lambda a, b: np.block([[a, np.ones((4, 2))], [np.zeros((1, 3)), b]]), A, reals(1, 2),
+        lambda a, b: np.block([[a, np.ones((4, 2))], [np.zeros((1, 3)), b]]),
+        A,
+        reals(1, 2),
     ),
     "array": (lambda a, b: emit(np.array, a, [[a, 1.0], [2.0, b]]), s, np.float64(2.0)),
     "array of vectors": (lambda a, b: emit(np.array, a, [a, [1.0, 2.0, 3.0], b]), v, v),
@@ -49,7 +51,7 @@ CASES = {
     "vsplit": (lambda x: np.vsplit(x, 2), A),
     "dsplit": (lambda x: np.dsplit(x, 2), T),
     "unstack": (lambda x: np.unstack(x, axis=1), A),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", CASES)

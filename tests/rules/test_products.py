@@ -10,8 +10,18 @@ A, B, v, w = reals(4, 3, seed=1), reals(3, 2, seed=2), reals(3, seed=3), reals(4
 T, S, s, Z = reals(2, 3, 4, seed=5), reals(3, 3, seed=6), np.float64(1.5), complexes(4, 3, seed=7)
 U = reals(2, 4, 3, seed=8)
 
-MATMUL = [(A, B), (w, A), (A, v), (v, v), (T, A), (reals(5, 3), T), (T, w), (v, T),
-          (reals(2, 1, 3, 4), reals(5, 4, 2)), (Z, B + 0j)]  # fmt: skip
+MATMUL = [
+    (A, B),
+    (w, A),
+    (A, v),
+    (v, v),
+    (T, A),
+    (reals(5, 3), T),
+    (T, w),
+    (v, T),
+    (reals(2, 1, 3, 4), reals(5, 4, 2)),
+    (Z, B + 0j),
+]
 DOT = [
     (A, B),
     (A, v),
@@ -77,11 +87,20 @@ def test_case(name):
 
 
 EINSUM = {
-    "ij,jk->ik": (A, B), "ij->": (A,), "ij->j": (A,), "ii->i": (S,), "ii": (S,), "ij->ji": (A,),
-    "...ij,...jk": (T, reals(4, 2)), "ij,j,kj->ki": (A, v, reals(2, 3)),
-    "ij,ij->i": (A, reals(1, 3)), "iij,j": (reals(3, 3, 4), w), "i,j->ij": (v, w),
-    "...i->...": (T,), "bij,bjk->bik": (T, U),
-}  # fmt: skip
+    "ij,jk->ik": (A, B),
+    "ij->": (A,),
+    "ij->j": (A,),
+    "ii->i": (S,),
+    "ii": (S,),
+    "ij->ji": (A,),
+    "...ij,...jk": (T, reals(4, 2)),
+    "ij,j,kj->ki": (A, v, reals(2, 3)),
+    "ij,ij->i": (A, reals(1, 3)),
+    "iij,j": (reals(3, 3, 4), w),
+    "i,j->ij": (v, w),
+    "...i->...": (T,),
+    "bij,bjk->bik": (T, U),
+}
 
 
 @pytest.mark.parametrize("subscripts", EINSUM)

@@ -29,11 +29,12 @@ CALLS = {
 }
 CALLS |= {
     "direct": (lambda a, b: signal.convolve(a, b, method="direct"), X, K),
-    "lfilter": (
-        lambda b, a, x: signal.lfilter(b, a, x), K, np.array([1.3, 0.4, -0.2]), X,
-    ),
+    "lfilter": (lambda b, a, x: signal.lfilter(b, a, x), K, np.array([1.3, 0.4, -0.2]), X),
     "lfilter axis": (
-        lambda b, a, x: signal.lfilter(b, a, x, axis=0), K, np.array([1.3, 0.4, -0.2]), IMAGE,
+        lambda b, a, x: signal.lfilter(b, a, x, axis=0),
+        K,
+        np.array([1.3, 0.4, -0.2]),
+        IMAGE,
     ),
     "dct": (lambda x: fft.dct(x), X),
     "dct 1": (lambda x: fft.dct(x, type=1), X),
@@ -56,7 +57,7 @@ CALLS |= {
     "simpson": (lambda y: integrate.simpson(y, x=TIMES), X),
     "simpson even": (lambda y: integrate.simpson(y, dx=0.3), IMAGE),
     "simpson axis": (lambda y: integrate.simpson(y, axis=0), IMAGE),
-}  # fmt: skip
+}
 
 
 def weigh(result):
@@ -111,8 +112,10 @@ def test_derivatives(call):
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 def test_values_are_scipys_own(call, dtype):
     function, *primals = call
-    primals = [p.astype("c8" if dtype == "f4" else "c16") if p.dtype.kind == "c" else
-               p.astype(dtype) for p in primals]  # fmt: skip
+    primals = [
+        p.astype("c8" if dtype == "f4" else "c16") if p.dtype.kind == "c" else p.astype(dtype)
+        for p in primals
+    ]
     expected, found = function(*[p.copy() for p in primals]), trace(function)(*primals)
     assert type(found) is type(expected)
     assert found.dtype == expected.dtype
@@ -135,15 +138,19 @@ GRID = np.linspace(0, 1, 5)
 ODES = {
     "parameters": (
         lambda y0, k, c: integrate.odeint(swing, y0, GRID, args=(k, c), **TIGHT),
-        np.array([0.4, 1.2]), np.float64(0.5), np.array([0.3]),
+        np.array([0.4, 1.2]),
+        np.float64(0.5),
+        np.array([0.3]),
     ),
     "time first": (
-        lambda y0: integrate.odeint(turned, y0, GRID, tfirst=True, **TIGHT), np.array([0.4, 1.2]),
+        lambda y0: integrate.odeint(turned, y0, GRID, tfirst=True, **TIGHT),
+        np.array([0.4, 1.2]),
     ),
     "one number": (
-        lambda y0: integrate.odeint(lambda y, t: -y * t, y0, GRID, **TIGHT), np.array([0.7]),
+        lambda y0: integrate.odeint(lambda y, t: -y * t, y0, GRID, **TIGHT),
+        np.array([0.7]),
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("call", ODES.values(), ids=ODES)

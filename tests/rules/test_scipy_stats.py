@@ -166,34 +166,50 @@ MEAN, ROOT = np.array([0.3, -0.4, 0.9]), np.array([[1.2, 0, 0], [0.3, 0.9, 0], [
 POINTS = np.arange(12.0).reshape(4, 3) / 5 - 1
 SHARES = np.array([[0.2, 0.3], [0.5, 0.1], [0.3, 0.6]])
 SEVERAL = {
-    "normal": (lambda x, m, c: stats.multivariate_normal.logpdf(x, m, c), POINTS, MEAN, ROOT @ ROOT.T),
+    "normal": (
+        lambda x, m, c: stats.multivariate_normal.logpdf(x, m, c),
+        POINTS,
+        MEAN,
+        ROOT @ ROOT.T,
+    ),
     "one point": (
-        lambda x, m, c: stats.multivariate_normal.logpdf(x, mean=m, cov=c), POINTS[0], MEAN,
+        lambda x, m, c: stats.multivariate_normal.logpdf(x, mean=m, cov=c),
+        POINTS[0],
+        MEAN,
         ROOT @ ROOT.T,
     ),
     "frozen": (lambda x, m, c: stats.multivariate_normal(m, c).pdf(x), POINTS, MEAN, ROOT @ ROOT.T),
     "frozen outside": (lambda x: NORMAL.logpdf(x), POINTS),
     "spherical": (lambda x, m: stats.multivariate_normal.logpdf(x, m), POINTS, MEAN),
     "diagonal": (
-        lambda x, m, c: stats.multivariate_normal.logpdf(x, m, c), POINTS, MEAN, np.diag(ROOT) + 0,
+        lambda x, m, c: stats.multivariate_normal.logpdf(x, m, c),
+        POINTS,
+        MEAN,
+        np.diag(ROOT) + 0,
     ),
     "one variable": (
-        lambda x, m: stats.multivariate_normal.logpdf(x, mean=m), np.array([0.4, 0.2]),
+        lambda x, m: stats.multivariate_normal.logpdf(x, mean=m),
+        np.array([0.4, 0.2]),
         np.array(0.3),
     ),
     "student": (
-        lambda x, m, c: stats.multivariate_t.logpdf(x, m, c, df=3.3), POINTS, MEAN, ROOT @ ROOT.T,
+        lambda x, m, c: stats.multivariate_t.logpdf(x, m, c, df=3.3),
+        POINTS,
+        MEAN,
+        ROOT @ ROOT.T,
     ),
-    "dirichlet": (
-        lambda a: stats.dirichlet.logpdf(SHARES, a), np.array([1.3, 2.1, 0.8]),
-    ),
+    "dirichlet": (lambda a: stats.dirichlet.logpdf(SHARES, a), np.array([1.3, 2.1, 0.8])),
     "dirichlet shares": (
-        lambda x, a: stats.dirichlet.logpdf(x, a), SHARES[:2], np.array([1.3, 2.1, 0.8]),
+        lambda x, a: stats.dirichlet.logpdf(x, a),
+        SHARES[:2],
+        np.array([1.3, 2.1, 0.8]),
     ),
     "dirichlet pdf": (
-        lambda x, a: stats.dirichlet(a).pdf(x), SHARES[:2, 0], np.array([1.3, 2.1, 0.8]),
+        lambda x, a: stats.dirichlet(a).pdf(x),
+        SHARES[:2, 0],
+        np.array([1.3, 2.1, 0.8]),
     ),
-}  # fmt: skip
+}
 NORMAL = stats.multivariate_normal(MEAN, ROOT @ ROOT.T)
 
 

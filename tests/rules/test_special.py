@@ -20,9 +20,10 @@ POINTS = list(points())
 NAMES = [f"{name}-{'-'.join(map(str, arguments))}" for name, arguments, _ in POINTS]
 LEFT_OUT = {"geterr", "seterr"}  # they set how errors are reported
 UFUNCS = [
-    name for name in special.__all__ if isinstance(getattr(special, name), np.ufunc)
-    and not name.startswith("obl_rad2")
-]  # fmt: skip
+    name
+    for name in special.__all__
+    if isinstance(getattr(special, name), np.ufunc) and not name.startswith("obl_rad2")
+]
 
 
 @pytest.fixture(autouse=True)
@@ -174,8 +175,11 @@ def test_log_sum_exp(axis, keepdims):
         return total(special.logsumexp(x, axis, b, keepdims, True))
 
     for function, given, at in (
-        (plain, (), 0), (weighted, (b,), 0), (weighted, (b,), 1), (signed, (-b,), 0),
-    ):  # fmt: skip
+        (plain, (), 0),
+        (weighted, (b,), 0),
+        (weighted, (b,), 1),
+        (signed, (-b,), 0),
+    ):
         primals = [a, *given]
 
         def moved(h, f=function, at=at, primals=primals):

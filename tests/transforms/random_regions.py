@@ -78,8 +78,9 @@ class Program:
                 state = cond(
                     state[other].sum() > 0.2,
                     lambda s, steps=rest[0]: self.run(steps, s, x),
-                    lambda s, steps=rest[1]: self.run(steps, s, x), state,
-                )  # fmt: skip
+                    lambda s, steps=rest[1]: self.run(steps, s, x),
+                    state,
+                )
             else:
                 SIMPLE[kind](state, one, other, rest[0], rest[1], x)
         return state

@@ -3,22 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.transforms.batch_examples import (
-    MASK,
-    B,
-    C,
-    I,
-    J,
-    M,
-    N,
-    P,
-    S,
-    T,
-    V,
-    W,
-    Z,
-    agree,
-)  # fmt: skip
+from tests.transforms.batch_examples import MASK, B, C, I, J, M, N, P, S, T, V, W, Z, agree
 from tracer import errors, grad, vmap
 from tracer.graph.check import check
 from tracer.ops.infer import infer
@@ -58,7 +43,7 @@ ONE |= {
     "compare": (lambda x: (x > 0) & (x < C), V),
     "astype": (lambda x: x.astype(np.float32) * 2, V),
     "angle": (np.angle, Z),
-}  # fmt: skip
+}
 # reductions
 ONE |= {
     "sum": (np.sum, M),
@@ -93,7 +78,7 @@ ONE |= {
     "trapezoid": (lambda x: np.trapezoid(x, dx=0.5, axis=0), M),
     "reduceat": (lambda x: np.add.reduceat(x, [0, 2]), V),
     "accumulate": (lambda x: np.maximum.accumulate(x, axis=1), M),
-}  # fmt: skip
+}
 # shapes
 ONE |= {
     "reshape": (lambda x: x.reshape(2, -1), M),
@@ -148,7 +133,7 @@ ONE |= {
     "full_like": (lambda x: np.full_like(x, x[0]), V),
     "linspace": (lambda x: np.linspace(x[0], x[1], 5), V),
     "linspace of arrays": (lambda x: np.linspace(x, C, 3, axis=1), V),
-}  # fmt: skip
+}
 # joining
 ONE |= {
     "concatenate": (lambda x: np.concatenate([x, B]), M),
@@ -167,7 +152,7 @@ ONE |= {
     "array": (lambda x: np.array([[x[0], 1.0], [x[1], x[2]]]), V),
     "array of rows": (lambda x: np.array([x, C, x]), V),
     "float32 array": (lambda x: np.array([x[0], 2], dtype=np.float32), V),
-}  # fmt: skip
+}
 # indexing
 ONE |= {
     "element": (lambda x: x[1] * x[-1], V),
@@ -186,7 +171,7 @@ ONE |= {
     "take wrap": (lambda x: np.take(x, [5, -7], axis=0, mode="wrap"), M),
     "compress": (lambda x: np.compress([True, False, True], x, axis=1), M),
     "flat": (lambda x: x.flat[3], M),
-}  # fmt: skip
+}
 # products
 ONE |= {
     "dot self": (lambda x: x @ x, V),
@@ -221,7 +206,7 @@ ONE |= {
     "searchsorted": (lambda x: np.searchsorted(np.sort(C), x), V),
     "polyval": (lambda x: np.polyval(C, x), V),
     "polyval own": (lambda x: np.polyval(x, C), V),
-}  # fmt: skip
+}
 # linear algebra
 ONE |= {
     "inv": (np.linalg.inv, S),
@@ -241,7 +226,7 @@ ONE |= {
     "norm matrix": (lambda x: np.linalg.norm(x, "nuc"), M),
     "matrix_power": (lambda x: np.linalg.matrix_power(x, 3), S),
     "multi_dot": (lambda x: np.linalg.multi_dot([x, B, B.T]), S),
-}  # fmt: skip
+}
 # Fourier
 ONE |= {
     "fft": (np.fft.fft, M),
@@ -250,7 +235,7 @@ ONE |= {
     "fftn": (np.fft.fftn, M),
     "fft2": (np.fft.fft2, T),
     "fftshift": (np.fft.fftshift, M),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", ONE)
@@ -262,9 +247,16 @@ def test_one_argument(name):
 
 
 LOOPS = (
-    "initial", "reduceat", "accumulate", "reshape F", "tril of a row", "pad own", "pad constant",
-    "convolve", "multi_dot",
-)  # fmt: skip
+    "initial",
+    "reduceat",
+    "accumulate",
+    "reshape F",
+    "tril of a row",
+    "pad own",
+    "pad constant",
+    "convolve",
+    "multi_dot",
+)
 
 
 @pytest.mark.parametrize("name", [n for n in ONE if n not in LOOPS])
@@ -336,7 +328,7 @@ SEVERAL = {
     "stack numbers": (lambda a, b: np.stack([a, b, 1.0]), (N, N), (0, 0)),
     "append number": (lambda x, s: np.append(x, s), (V, N), (0, 0)),
     "hypot of numbers": (lambda a, b: np.hypot(a, b) + np.float32(1), (N, N), (0, 0)),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", SEVERAL)
@@ -372,7 +364,7 @@ PROMOTING = {
     "complex64": (lambda x: x * 1j, SINGLE),
     "int item": (lambda x: x * x[0].item(), (V * 10).astype(np.int32)),
     "big int item": (lambda x: x[0].item() ** 3 * x, (V * 10).astype(np.int32)),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", PROMOTING)
@@ -386,7 +378,7 @@ SAME_IN_JAX = (
     "tanh affine column power where clip select complex sum var argmax cumsum median quantile "
     "reshape transpose moveaxis expand flip roll repeat tile tril pad diag trace sort argsort "
     "slice newaxis einsum tensordot kron outer inner inv det cholesky norm fft rfft"
-).split()  # fmt: skip
+).split()
 
 
 @pytest.mark.parametrize("name", SAME_IN_JAX)

@@ -15,7 +15,7 @@ from tracer import (
     trace,
     vjp,
     vmap,
-)  # fmt: skip
+)
 from tracer.describe import find_leaf
 from tracer.function import as_traced
 

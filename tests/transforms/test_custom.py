@@ -276,10 +276,18 @@ def rows_of_grad(f):
     return lambda x: np.stack([grad(lambda y: grad(f)(y)[k])(x) for k in range(len(x))])
 
 
-@pytest.mark.parametrize("second", [
-    hessian, rows_of_grad, lambda f: jacobian(grad(f)), lambda f: jacobian(grad(f), mode="reverse"),
-    lambda f: trace(lambda x: hessian(f)(x)), lambda f: lambda x: vmap(hessian(f))(x[None])[0],
-], ids=["hessian", "grad", "jacobian", "reverse", "in trace", "vmap"])  # fmt: skip
+@pytest.mark.parametrize(
+    "second",
+    [
+        hessian,
+        rows_of_grad,
+        lambda f: jacobian(grad(f)),
+        lambda f: jacobian(grad(f), mode="reverse"),
+        lambda f: trace(lambda x: hessian(f)(x)),
+        lambda f: lambda x: vmap(hessian(f))(x[None])[0],
+    ],
+    ids=["hessian", "grad", "jacobian", "reverse", "in trace", "vmap"],
+)
 def test_second_derivatives_differentiate_the_backward_function(second):
     x = np.array([0.3, 0.7, 1.2])
     np.testing.assert_allclose(second(by_the_rule)(x), hessian(by_numpy)(x), rtol=1e-12)
@@ -309,10 +317,14 @@ def test_the_jacobian_takes_the_mode_that_passes():
     np.testing.assert_allclose(both, np.concatenate([slope, slope, np.eye(2)]))
 
 
-@pytest.mark.parametrize("forward_mode", [
-    lambda x: jvp(wave, (x,), (x,)), lambda x: hvp(by_the_rule, (x,), (x,)),
-    lambda x: jacobian(wave, mode="forward")(x),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "forward_mode",
+    [
+        lambda x: jvp(wave, (x,), (x,)),
+        lambda x: hvp(by_the_rule, (x,), (x,)),
+        lambda x: jacobian(wave, mode="forward")(x),
+    ],
+)
 def test_forward_mode_says_what_to_do(forward_mode):
     with pytest.raises(MissingRule, match="wave has a custom VJP and no JVP") as caught:
         forward_mode(np.array([0.3, 0.7]))

@@ -16,7 +16,7 @@ from tracer import (
     trace,
     vjp,
     vmap,
-)  # fmt: skip
+)
 from tracer.describe import find_leaf
 from tracer.function import as_traced
 from tracer.graph.check import check
@@ -137,9 +137,11 @@ def test_hessian_and_products(name):
     tangent = DRAW.normal(size=np.shape(x)) if np.ndim(x) else 1.5
     product = hvp(f, (x,), (tangent,))
     np.testing.assert_allclose(
-        product, np.tensordot(found, tangent, np.ndim(x)) if np.ndim(x) else found * 1.5,
-        rtol=1e-9, atol=1e-9,
-    )  # fmt: skip
+        product,
+        np.tensordot(found, tangent, np.ndim(x)) if np.ndim(x) else found * 1.5,
+        rtol=1e-9,
+        atol=1e-9,
+    )
 
 
 def test_trees():
@@ -265,8 +267,9 @@ def test_inside_each_other():
     g = lambda x: np.tanh(A @ x)
     np.testing.assert_allclose(
         grad(lambda x: np.sum(jacobian(g)(x) ** 2))(X),
-        differences(lambda x: np.sum(jacobian(g)(x) ** 2), X), atol=1e-6,
-    )  # fmt: skip
+        differences(lambda x: np.sum(jacobian(g)(x) ** 2), X),
+        atol=1e-6,
+    )
     np.testing.assert_allclose(
         jacobian(jacobian(g))(X), jacobian(jacobian(g, mode="forward"), mode="reverse")(X)
     )

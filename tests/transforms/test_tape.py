@@ -236,11 +236,32 @@ def nothing_to_do(x):
 
 
 EVERY = [
-    element_writes, recurrence, slice_writes, broadcast_writes, swapped, written_views,
-    masks_and_lists, at_methods, list_building, joining, captures, pieces_and_wholes,
-    several_outputs, masked_roots, solved, softmax, complex_steps, mutable_sizes, caught,
-    zero_dimensional, whole_numbers, scalars, stopped, inner_gradient, nothing_to_do,
-]  # fmt: skip
+    element_writes,
+    recurrence,
+    slice_writes,
+    broadcast_writes,
+    swapped,
+    written_views,
+    masks_and_lists,
+    at_methods,
+    list_building,
+    joining,
+    captures,
+    pieces_and_wholes,
+    several_outputs,
+    masked_roots,
+    solved,
+    softmax,
+    complex_steps,
+    mutable_sizes,
+    caught,
+    zero_dimensional,
+    whole_numbers,
+    scalars,
+    stopped,
+    inner_gradient,
+    nothing_to_do,
+]
 
 
 @pytest.mark.parametrize("f", EVERY, ids=lambda f: f.__name__)
@@ -320,9 +341,8 @@ def test_several_arguments_and_structures(taped):
     p, q = {"w": np.array([1.0, 2.0]), "unused": np.ones(2)}, (np.array([3.0, 4.0]), 0.5)
     with settings.using(max_branches=1):
         slopes = value_and_grad(
-            lambda s, p, q: f(p, q) if s > 0 else (0.0 * q[1], q),
-            argnums=(1, 2), has_aux=True,
-        )  # fmt: skip
+            lambda s, p, q: f(p, q) if s > 0 else (0.0 * q[1], q), argnums=(1, 2), has_aux=True
+        )
         slopes(-1.0, p, q)
         (value, aux), (of_p, of_q) = slopes(1.0, p, q)
     assert value == f(p, q)[0] and taped == [True]

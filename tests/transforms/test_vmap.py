@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.transforms.batch_examples import B, C, I, M, N, T, V, W, agree  # fmt: skip
+from tests.transforms.batch_examples import B, C, I, M, N, T, V, W, agree
 from tracer import (
     cond,
     custom_jvp,
@@ -21,7 +21,7 @@ from tracer import (
     vjp,
     vmap,
     while_loop,
-)  # fmt: skip
+)
 from tracer.trees import flatten
 
 
@@ -95,11 +95,17 @@ def fill(x):
 
 
 WRITES = {
-    "element": (write_element, (V,)), "rows": (write_rows, (V,)), "loop": (loop_writes, (V,)),
-    "gathered": (write_gathered, (M, I)), "apart": (write_apart, (T, I)),
-    "before": (write_before, (T, I)), "add.at": (add_at, (V, I)), "mask": (write_mask, (V,)),
-    "masked values": (write_masked_values, (V,)), "fill": (fill, (V,)),
-}  # fmt: skip
+    "element": (write_element, (V,)),
+    "rows": (write_rows, (V,)),
+    "loop": (loop_writes, (V,)),
+    "gathered": (write_gathered, (M, I)),
+    "apart": (write_apart, (T, I)),
+    "before": (write_before, (T, I)),
+    "add.at": (add_at, (V, I)),
+    "mask": (write_mask, (V,)),
+    "masked values": (write_masked_values, (V,)),
+    "fill": (fill, (V,)),
+}
 
 
 @pytest.mark.parametrize("name", WRITES)

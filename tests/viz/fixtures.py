@@ -38,18 +38,30 @@ def matmul_graph(weight: str = "B", title: str = "loss(A, B)") -> CalcGraph:
     records = [
         PullbackRecord(loss.node, 0, (("ḡ", spec()),), spec(), spec(4, 2)),
         PullbackRecord(
-            out.node, 0, (("ḡ", spec(4, 2)), (" ⊙ ", None), ("(1 - out²)", spec(4, 2))),
-            spec(4, 2), spec(4, 2), (builder.nodes[-5], slope.node),
+            out.node,
+            0,
+            (("ḡ", spec(4, 2)), (" ⊙ ", None), ("(1 - out²)", spec(4, 2))),
+            spec(4, 2),
+            spec(4, 2),
+            (builder.nodes[-5], slope.node),
         ),
         PullbackRecord(
-            product.node, 1, (("Aᵀ", spec(3, 4)), (" · ", None), ("ḡ", spec(4, 2))),
-            spec(4, 2), spec(3, 2), (contribution.node.inputs[0], contribution.node),
+            product.node,
+            1,
+            (("Aᵀ", spec(3, 4)), (" · ", None), ("ḡ", spec(4, 2))),
+            spec(4, 2),
+            spec(3, 2),
+            (contribution.node.inputs[0], contribution.node),
         ),
-    ]  # fmt: skip
+    ]
     return CalcGraph(
-        (a.node, b.node), builder.nodes, (loss.node, contribution.node), records=records,
-        title=title, roles={"value": 1, "gradient": 1},
-    )  # fmt: skip
+        (a.node, b.node),
+        builder.nodes,
+        (loss.node, contribution.node),
+        records=records,
+        title=title,
+        roles={"value": 1, "gradient": 1},
+    )
 
 
 def chain_graph(steps: int, scoped: bool = False) -> CalcGraph:

@@ -30,8 +30,14 @@ def text_of(picture) -> str:
 def test_ladder_has_a_rung_per_op():
     picture = compose(matmul_graph())
     assert kinds(picture) == {
-        "input": 1, "param": 1, "op": 2, "output": 1, "vjp": 3, "pill": 3, "grad": 1,
-    }  # fmt: skip
+        "input": 1,
+        "param": 1,
+        "op": 2,
+        "output": 1,
+        "vjp": 3,
+        "pill": 3,
+        "grad": 1,
+    }
     assert ["a1", "n0", "v0", "g1"] == [k for k in picture.rows[1] if k[0] != "p"]
 
 

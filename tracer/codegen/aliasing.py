@@ -21,7 +21,7 @@ FRESH = frozenset(
     "concatenate stack vstack hstack dstack column_stack repeat tile sort argsort cumsum cumprod "
     "pow take take_along_axis compress astype zeros_of setitem scatter_add copy size_of same_size "
     "linalg.inv linalg.solve linalg.det linalg.cholesky linalg.norm".split()
-)  # fmt: skip
+)
 
 
 def may_alias(node: Node) -> tuple[Node, ...]:

@@ -27,7 +27,7 @@ PLAIN_DTYPES = {
         "float16 float32 float64 complex64 complex128 int8 int16 int32 int64 "
         "uint8 uint16 uint32 uint64"
     ).split()
-} | {np.dtype(bool): "bool"}  # fmt: skip
+} | {np.dtype(bool): "bool"}
 WIDE_DTYPES = {np.dtype(name): f"np.{name}" for name in ("longdouble", "clongdouble")}
 PLAIN_TYPES = {bool: "bool", int: "int", float: "float", complex: "complex", np.bool_: "np.bool_"}
 
@@ -168,9 +168,16 @@ def _int(value: int) -> str:
 
 
 _WRITERS: dict[type, Callable[[Any], str]] = {
-    float: _float, int: _int, bool: repr, complex: _complex, str: quoted, type(None): repr,
-    type(Ellipsis): lambda value: "...", range: repr, bytes: repr,
-}  # fmt: skip
+    float: _float,
+    int: _int,
+    bool: repr,
+    complex: _complex,
+    str: quoted,
+    type(None): repr,
+    type(Ellipsis): lambda value: "...",
+    range: repr,
+    bytes: repr,
+}
 
 
 def _scalar(value: Any) -> str:

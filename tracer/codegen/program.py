@@ -55,9 +55,12 @@ class Program:
 
     def _compile(self, values: dict[str, Any]) -> Callable[..., Any]:
         scope = {
-            "__name__": self.filename, "__loader__": _Loader(self.source), "np": np,
-            "GuardMiss": GuardMiss, **values,
-        }  # fmt: skip
+            "__name__": self.filename,
+            "__loader__": _Loader(self.source),
+            "np": np,
+            "GuardMiss": GuardMiss,
+            **values,
+        }
         for part in _parts(self.source):
             exec(compile(part, self.filename, "exec"), scope)
         if any(node.op in MADE_BY for node in self.lines):

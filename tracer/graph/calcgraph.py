@@ -214,12 +214,16 @@ class CalcGraph(nx.DiGraph):
         numbers = {node: number for number, node in enumerate(self.order)}
         rows = [
             (
-                node.op.name, node.params.key(), tuple([numbers[i] for i in node.inputs]),
-                node.specs, node.spelling == "operator", node.context,
+                node.op.name,
+                node.params.key(),
+                tuple([numbers[i] for i in node.inputs]),
+                node.specs,
+                node.spelling == "operator",
+                node.context,
                 tuple([region.key() for region in node.regions]),
             )
             for node in self.order
-        ]  # fmt: skip
+        ]
         guards = tuple([(numbers[g.node], g.kind, repr(g.outcome)) for g in self.guards])
         effects = tuple([(e.kind, numbers[e.target], numbers[e.value]) for e in self.effects])
         ends = tuple([numbers[n] for n in self.inputs]), tuple([numbers[n] for n in self.outputs])

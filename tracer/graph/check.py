@@ -77,10 +77,11 @@ class _Check:
                 if operand not in seen:
                     listed = operand in graph.order
                     self.fail(
-                        f"its operand {operand!r} comes later" if listed
+                        f"its operand {operand!r} comes later"
+                        if listed
                         else f"its operand {operand!r} is not in the graph (captured by a region?)",
                         node,
-                    )  # fmt: skip
+                    )
             seen.add(node)
             self.node(node)
             for region in node.regions:

@@ -77,9 +77,13 @@ def _bound(value: Any, inputs: Sequence[Node]) -> Any:
 
 
 def loop_parts(
-    constants: Sequence[Node], carry: Sequence[Node], sequences: Sequence[Node],
-    start: int | Node, stop: int | Node | None, reverse: bool,
-) -> tuple[tuple[Node, ...], Params]:  # fmt: skip
+    constants: Sequence[Node],
+    carry: Sequence[Node],
+    sequences: Sequence[Node],
+    start: int | Node,
+    stop: int | Node | None,
+    reverse: bool,
+) -> tuple[tuple[Node, ...], Params]:
     """Inputs and params of a ``loop`` node."""
     inputs = [*constants, *carry, *sequences]
     args = [hole(slot) for slot in range(len(inputs))]
@@ -89,9 +93,12 @@ def loop_parts(
             inputs.append(bound)
         bounds.append(hole(len(inputs) - 1) if isinstance(bound, Node) else bound)
     told = {
-        "start": bounds[0], "stop": bounds[1], "carry": len(carry), "sequences": len(sequences),
+        "start": bounds[0],
+        "stop": bounds[1],
+        "carry": len(carry),
+        "sequences": len(sequences),
         "reverse": reverse,
-    }  # fmt: skip
+    }
     return tuple(inputs), Params(args, told)
 
 

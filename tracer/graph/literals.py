@@ -17,9 +17,17 @@ from tracer.graph.node import _typed
 from tracer.graph.spec import LONG_DTYPES, SHORT_DTYPES
 
 WORDS: dict[str, Any] = {
-    "None": None, "True": True, "False": False, "Ellipsis": Ellipsis, "inf": math.inf,
-    "nan": math.nan, "float": float, "int": int, "complex": complex, "str": str,
-}  # fmt: skip
+    "None": None,
+    "True": True,
+    "False": False,
+    "Ellipsis": Ellipsis,
+    "inf": math.inf,
+    "nan": math.nan,
+    "float": float,
+    "int": int,
+    "complex": complex,
+    "str": str,
+}
 DTYPES: dict[str, np.dtype] = {
     short: np.dtype(long) for short, long in LONG_DTYPES.items() if hasattr(np, long)
 }

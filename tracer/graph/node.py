@@ -196,9 +196,17 @@ class Node:
     """
 
     __slots__ = (
-        "op", "inputs", "params", "specs", "origin", "name", "spelling", "context", "regions",
+        "op",
+        "inputs",
+        "params",
+        "specs",
+        "origin",
+        "name",
+        "spelling",
+        "context",
+        "regions",
         "__weakref__",
-    )  # fmt: skip
+    )
 
     def __init__(
         self,

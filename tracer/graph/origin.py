@@ -81,6 +81,14 @@ def unite(kept: Origin | None, gone: Origin | None) -> Origin | None:
     if kept is None or gone is None or kept is gone or gone in kept.also:
         return kept or gone
     return Origin(
-        kept.file, kept.line, kept.column, kept.end_column, kept.expression, kept.statement,
-        kept.statement_line, kept.function, kept.scope, (*kept.also, gone, *gone.also),
-    )  # fmt: skip
+        kept.file,
+        kept.line,
+        kept.column,
+        kept.end_column,
+        kept.expression,
+        kept.statement,
+        kept.statement_line,
+        kept.function,
+        kept.scope,
+        (*kept.also, gone, *gone.also),
+    )

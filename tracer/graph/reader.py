@@ -203,9 +203,16 @@ class Reader:
             self.take("}")
             self.skip("and")
         return Node(
-            op, tuple(inputs), Params(args, kwargs), specs, None, name, spelling, context,
+            op,
+            tuple(inputs),
+            Params(args, kwargs),
+            specs,
+            None,
+            name,
+            spelling,
+            context,
             tuple(regions),
-        )  # fmt: skip
+        )
 
     def op(self, name: str) -> Op:
         try:

@@ -15,11 +15,25 @@ import numpy as np
 KINDS = ("array", "scalar", "weak", "object")
 
 SHORT_DTYPES = {
-    "float16": "f16", "float32": "f32", "float64": "f64", "longdouble": "f80", "float128": "f128",
-    "complex64": "c64", "complex128": "c128", "clongdouble": "c160", "complex256": "c256",
-    "int8": "i8", "int16": "i16", "int32": "i32", "int64": "i64",
-    "uint8": "u8", "uint16": "u16", "uint32": "u32", "uint64": "u64", "bool": "bool",
-}  # fmt: skip
+    "float16": "f16",
+    "float32": "f32",
+    "float64": "f64",
+    "longdouble": "f80",
+    "float128": "f128",
+    "complex64": "c64",
+    "complex128": "c128",
+    "clongdouble": "c160",
+    "complex256": "c256",
+    "int8": "i8",
+    "int16": "i16",
+    "int32": "i32",
+    "int64": "i64",
+    "uint8": "u8",
+    "uint16": "u16",
+    "uint32": "u32",
+    "uint64": "u64",
+    "bool": "bool",
+}
 LONG_DTYPES = {short: long for long, short in SHORT_DTYPES.items()}
 
 
@@ -99,9 +113,11 @@ class ArraySpec:
 
 
 WEAK_DTYPES = {
-    bool: np.dtype(bool), int: np.dtype(np.int64), float: np.dtype(np.float64),
+    bool: np.dtype(bool),
+    int: np.dtype(np.int64),
+    float: np.dtype(np.float64),
     complex: np.dtype(np.complex128),
-}  # fmt: skip
+}
 WEAK_SPECS = {kind: ArraySpec((), dtype, "weak") for kind, dtype in WEAK_DTYPES.items()}
 _SCALAR_SPECS: dict[np.dtype, ArraySpec] = {}
 _ARRAY_SPECS: dict[tuple, ArraySpec] = {}

@@ -61,9 +61,14 @@ class Builder:
         return Symbol(self, node)
 
     def emit(
-        self, op: Op, args: Sequence[Any], kwargs: dict[str, Any] | None = None, spelling: str = "",
-        name: str = "", specs: tuple[ArraySpec, ...] | None = None,
-    ) -> Any:  # fmt: skip
+        self,
+        op: Op,
+        args: Sequence[Any],
+        kwargs: dict[str, Any] | None = None,
+        spelling: str = "",
+        name: str = "",
+        specs: tuple[ArraySpec, ...] | None = None,
+    ) -> Any:
         """Append ``op(*args, **kwargs)``; a Symbol, or a tuple of them for several outputs.
 
         Arrays among the arguments become constants; Symbols become operands; everything else
@@ -80,12 +85,17 @@ class Builder:
         """The Symbol of a node, or a tuple of item Symbols if it has several outputs."""
         if len(node.specs) == 1:
             return Symbol(self, node)
-        return tuple([
-            Symbol(self, self.append(
-                Node(registry.ITEM, (node,), Params((HOLES[0], k)), (spec,), node.origin)
-            ))
-            for k, spec in enumerate(node.specs)
-        ])  # fmt: skip
+        return tuple(
+            [
+                Symbol(
+                    self,
+                    self.append(
+                        Node(registry.ITEM, (node,), Params((HOLES[0], k)), (spec,), node.origin)
+                    ),
+                )
+                for k, spec in enumerate(node.specs)
+            ]
+        )
 
     def template(self, args: Sequence[Any], kwargs: dict[str, Any] | None) -> tuple[Params, tuple]:
         """Split a call into its template and its operands."""

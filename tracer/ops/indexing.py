@@ -57,9 +57,13 @@ class _Zeros:
     """
 
     def __init__(
-        self, indices: Iterable[int], bounds: dict[int, tuple[int, int]] | None = None,
-        count: int = 0, hits: Iterable[int] = (), last: bool = False,
-    ):  # fmt: skip
+        self,
+        indices: Iterable[int],
+        bounds: dict[int, tuple[int, int]] | None = None,
+        count: int = 0,
+        hits: Iterable[int] = (),
+        last: bool = False,
+    ):
         self.indices = frozenset(indices)
         self.bounds = bounds or {}
         self.hits = frozenset(hits)

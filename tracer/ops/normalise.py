@@ -187,9 +187,16 @@ def _letters(places: Sequence[Any]) -> str:
 # -- defaults -----------------------------------------------------------------------------------
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 UFUNC_DEFAULTS = {
-    "out": None, "where": True, "casting": "same_kind", "order": "K", "dtype": None, "subok": True,
-    "signature": None, "axes": None, "axis": None,
-}  # fmt: skip
+    "out": None,
+    "where": True,
+    "casting": "same_kind",
+    "order": "K",
+    "dtype": None,
+    "subok": True,
+    "signature": None,
+    "axes": None,
+    "axis": None,
+}
 VARIADIC_DEFAULTS = {"out": None, "optimize": False, "dtype": None}
 QUIET_DEFAULTS = {"keepdims": False, "where": True, "axis": None, "dtype": None, "out": None}
 

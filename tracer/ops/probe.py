@@ -104,10 +104,12 @@ def types_of(
 
 def with_shapes(types: tuple[ArraySpec, ...], shapes: Sequence[Shape]) -> tuple[ArraySpec, ...]:
     """Specs of ``types`` with other sizes; what has no axes keeps its kind."""
-    return tuple([
-        array_spec(tuple(shape), spec.dtype) if shape else spec
-        for spec, shape in zip(types, shapes, strict=True)
-    ])  # fmt: skip
+    return tuple(
+        [
+            array_spec(tuple(shape), spec.dtype) if shape else spec
+            for spec, shape in zip(types, shapes, strict=True)
+        ]
+    )
 
 
 def _with_dims(first: ArraySpec, second: ArraySpec, other: dict[Dim, int], op: Op) -> ArraySpec:

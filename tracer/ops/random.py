@@ -24,21 +24,49 @@ STREAM = ArraySpec((), np.dtype(object), "object")
 
 # The parameters of each method, with defaults where there are any; `size` follows.
 DISTRIBUTIONS: dict[str, str] = {
-    "beta": "a b", "binomial": "n p", "chisquare": "df", "dirichlet": "alpha",
-    "exponential": "scale=1.0", "f": "dfnum dfden", "gamma": "shape scale=1.0", "geometric": "p",
-    "gumbel": "loc=0.0 scale=1.0", "hypergeometric": "ngood nbad nsample",
-    "integers": "low high=None", "laplace": "loc=0.0 scale=1.0", "logistic": "loc=0.0 scale=1.0",
-    "lognormal": "mean=0.0 sigma=1.0", "logseries": "p", "multinomial": "n pvals",
-    "multivariate_hypergeometric": "colors nsample", "multivariate_normal": "mean cov",
-    "negative_binomial": "n p", "noncentral_chisquare": "df nonc",
-    "noncentral_f": "dfnum dfden nonc", "normal": "loc=0.0 scale=1.0", "pareto": "a",
-    "poisson": "lam=1.0", "power": "a", "randint": "low high=None",
-    "random_integers": "low high=None", "rayleigh": "scale=1.0", "standard_gamma": "shape",
-    "standard_t": "df", "triangular": "left mode right", "uniform": "low=0.0 high=1.0",
-    "vonmises": "mu kappa", "wald": "mean scale", "weibull": "a", "zipf": "a",
-    "random": "", "random_sample": "", "standard_cauchy": "", "standard_exponential": "",
-    "standard_normal": "", "tomaxint": "",
-}  # fmt: skip
+    "beta": "a b",
+    "binomial": "n p",
+    "chisquare": "df",
+    "dirichlet": "alpha",
+    "exponential": "scale=1.0",
+    "f": "dfnum dfden",
+    "gamma": "shape scale=1.0",
+    "geometric": "p",
+    "gumbel": "loc=0.0 scale=1.0",
+    "hypergeometric": "ngood nbad nsample",
+    "integers": "low high=None",
+    "laplace": "loc=0.0 scale=1.0",
+    "logistic": "loc=0.0 scale=1.0",
+    "lognormal": "mean=0.0 sigma=1.0",
+    "logseries": "p",
+    "multinomial": "n pvals",
+    "multivariate_hypergeometric": "colors nsample",
+    "multivariate_normal": "mean cov",
+    "negative_binomial": "n p",
+    "noncentral_chisquare": "df nonc",
+    "noncentral_f": "dfnum dfden nonc",
+    "normal": "loc=0.0 scale=1.0",
+    "pareto": "a",
+    "poisson": "lam=1.0",
+    "power": "a",
+    "randint": "low high=None",
+    "random_integers": "low high=None",
+    "rayleigh": "scale=1.0",
+    "standard_gamma": "shape",
+    "standard_t": "df",
+    "triangular": "left mode right",
+    "uniform": "low=0.0 high=1.0",
+    "vonmises": "mu kappa",
+    "wald": "mean scale",
+    "weibull": "a",
+    "zipf": "a",
+    "random": "",
+    "random_sample": "",
+    "standard_cauchy": "",
+    "standard_exponential": "",
+    "standard_normal": "",
+    "tomaxint": "",
+}
 BY_SIZES = ("rand", "randn")  # their arguments are the sizes
 POSITIONS = ("choice", "permutation", "permuted")  # of integers; of arrays as a look-up
 STATEMENTS = ("seed", "set_state")  # give nothing
@@ -94,9 +122,11 @@ class _Draw:
 
         def fill(slot: int, spec: ArraySpec, shape: Any) -> Any:
             if spec.kind == "object":
-                return self.owner(np.random.PCG64(0)) if self.owner is np.random.Generator else (
-                    np.random.RandomState(0)
-                )  # fmt: skip
+                return (
+                    self.owner(np.random.PCG64(0))
+                    if self.owner is np.random.Generator
+                    else (np.random.RandomState(0))
+                )
             name = names.get(slot, "")
             value = stand_in(spec, shape, eye=name == "cov")
             if name == "p" and self.name == "choice":

@@ -189,8 +189,10 @@ def einsum_terms(subscripts: str, ndims: Sequence[int]) -> tuple[list[str], str]
     left, arrow, result = text.partition("->")
     terms = left.split(",")
     spare = [c for c in "ZYXWVUTSRQPONMLKJIHGFEDCBA" if c not in text]
-    counts = [n - len(t.replace("...", "")) if "..." in t else 0
-              for t, n in zip(terms, ndims, strict=True)]  # fmt: skip
+    counts = [
+        n - len(t.replace("...", "")) if "..." in t else 0
+        for t, n in zip(terms, ndims, strict=True)
+    ]
     most = max(counts, default=0)
     dots = "".join(spare[:most])
     full = [t.replace("...", dots[most - c :]) for t, c in zip(terms, counts, strict=True)]
@@ -220,7 +222,13 @@ def tensorinv(params: Params, specs: Specs) -> Shapes | None:
 
 
 CONTRACTIONS = {
-    "dot": dot, "inner": inner, "outer": outer, "vdot": vdot, "tensordot": tensordot,
-    "einsum": einsum, "trace": trace, "linalg.tensorsolve": tensorsolve,
+    "dot": dot,
+    "inner": inner,
+    "outer": outer,
+    "vdot": vdot,
+    "tensordot": tensordot,
+    "einsum": einsum,
+    "trace": trace,
+    "linalg.tensorsolve": tensorsolve,
     "linalg.tensorinv": tensorinv,
-}  # fmt: skip
+}

@@ -82,17 +82,20 @@ SCHEMAS: dict[Schema, str] = {
     CONTRACTION: "dot vdot inner outer einsum tensordot kron trace cross",
     CREATION: "zeros ones full empty eye identity arange linspace logspace geomspace tri "
     "zeros_like ones_like full_like empty_like",
-}  # fmt: skip
+}
 MAY_RAISE_NAMES = frozenset(
     "linalg.inv linalg.solve linalg.cholesky linalg.eig linalg.eigh linalg.eigvals linalg.eigvalsh "
     "linalg.svd linalg.svdvals linalg.lstsq linalg.pinv linalg.tensorsolve linalg.tensorinv "
     "linalg.matrix_power".split()
 )
 GUFUNC_SIGNATURES = {
-    "linalg.inv": "(m,m)->(m,m)", "linalg.det": "(m,m)->()", "linalg.cholesky": "(m,m)->(m,m)",
-    "linalg.slogdet": "(m,m)->(),()", "linalg.eigvalsh": "(m,m)->(m)",
+    "linalg.inv": "(m,m)->(m,m)",
+    "linalg.det": "(m,m)->()",
+    "linalg.cholesky": "(m,m)->(m,m)",
+    "linalg.slogdet": "(m,m)->(),()",
+    "linalg.eigvalsh": "(m,m)->(m)",
     "linalg.eigh": "(m,m)->(m),(m,m)",
-}  # fmt: skip
+}
 
 
 def register(op: Op, *callables: Any) -> Op:
@@ -238,9 +241,10 @@ def _importable(path: str, function: Any) -> str:
         found = getattr(found, part, None) if part.isidentifier() else None
     if parts[0] not in ("numpy", "scipy") or found is not function:
         raise errors.MissingRule(
-            f"{path!r} is no function of NumPy or SciPy, so it can't be recorded.", None,
+            f"{path!r} is no function of NumPy or SciPy, so it can't be recorded.",
+            None,
             "call it outside the traced function, or give it a rule with tracer.custom_vjp",
-        )  # fmt: skip
+        )
     return path
 
 
@@ -366,19 +370,34 @@ POW = register(Op("pow", ELEMENTWISE, operator.pow, "", "**", operator.pow))
 
 # Operands of which only the shape is read: never saved as residuals.
 SHAPE_ONLY_SLOTS = {
-    "sum_to": (1,), "broadcast_like": (1,), "reshape_like": (1,), "zeros_of": (0,),
-    "zeros_like": (0,), "ones_like": (0,), "empty_like": (0,), "full_like": (0,), "size_of": (0,),
+    "sum_to": (1,),
+    "broadcast_like": (1,),
+    "reshape_like": (1,),
+    "zeros_of": (0,),
+    "zeros_like": (0,),
+    "ones_like": (0,),
+    "empty_like": (0,),
+    "full_like": (0,),
+    "size_of": (0,),
     "same_size": (0, 1),
-}  # fmt: skip
+}
 
 for _reduce, _function in (
-    (np.add.reduce, np.sum), (np.multiply.reduce, np.prod), (np.maximum.reduce, np.max),
-    (np.minimum.reduce, np.min), (np.logical_and.reduce, np.all), (np.logical_or.reduce, np.any),
-):  # fmt: skip
+    (np.add.reduce, np.sum),
+    (np.multiply.reduce, np.prod),
+    (np.maximum.reduce, np.max),
+    (np.minimum.reduce, np.min),
+    (np.logical_and.reduce, np.all),
+    (np.logical_or.reduce, np.any),
+):
     BY_CALLABLE[_reduce] = op_of(_function)
 for _alias, _function in (
-    (np.amax, np.max), (np.amin, np.min), (np.around, np.round), (np.linalg.matmul, np.matmul),
-    (np.linalg.vecdot, np.vecdot), (np.linalg.tensordot, np.tensordot),
+    (np.amax, np.max),
+    (np.amin, np.min),
+    (np.around, np.round),
+    (np.linalg.matmul, np.matmul),
+    (np.linalg.vecdot, np.vecdot),
+    (np.linalg.tensordot, np.tensordot),
     (np.linalg.matrix_transpose, np.matrix_transpose),
-):  # fmt: skip
+):
     BY_CALLABLE[_alias] = op_of(_function)

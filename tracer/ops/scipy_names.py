@@ -22,9 +22,13 @@ from tracer.ops.originals import original_of
 
 # Subpackages whose functions become nodes; how generated code names them.
 CHAPTERS = {
-    "special": "special", "linalg": "scipy.linalg", "stats": "scipy.stats",
-    "signal": "scipy.signal", "fft": "scipy.fft", "integrate": "scipy.integrate",
-}  # fmt: skip
+    "special": "special",
+    "linalg": "scipy.linalg",
+    "stats": "scipy.stats",
+    "signal": "scipy.signal",
+    "fft": "scipy.fft",
+    "integrate": "scipy.integrate",
+}
 
 # Python functions that work element by element, as ufuncs do.
 ELEMENTWISE_NAMES = frozenset(
@@ -37,10 +41,16 @@ ELEMENTWISE_NAMES = frozenset(
 
 # How many parameters stay positional where that is not the number of those without a default.
 POSITIONAL = {
-    "special.zeta": 2, "special.assoc_laguerre": 3, "special.h1vp": 3, "special.h2vp": 3,
-    "special.ivp": 3, "special.jvp": 3, "special.kvp": 3, "special.yvp": 3,
+    "special.zeta": 2,
+    "special.assoc_laguerre": 3,
+    "special.h1vp": 3,
+    "special.h2vp": 3,
+    "special.ivp": 3,
+    "special.jvp": 3,
+    "special.kvp": 3,
+    "special.yvp": 3,
     "special.lambertw": 2,
-}  # fmt: skip
+}
 
 
 def chapter_of(function: Any) -> str:
@@ -127,7 +137,8 @@ def positional_count(name: str) -> int:
     except (TypeError, ValueError):
         return 1
     needed = [
-        p for p in parameters
+        p
+        for p in parameters
         if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
-    ]  # fmt: skip
+    ]
     return max(len(needed), 1)

@@ -113,9 +113,24 @@ def _has_hole(tree: Any) -> bool:
 
 
 SHAPES = {
-    "concatenate": concatenate, "stack": stack, "pad": pad, "cumsum": same_along_axis,
-    "cumprod": same_along_axis, "sort": same_sorted, "argsort": same_sorted, "flip": same,
-    "flipud": same, "fliplr": same, "roll": same, "copy": same, "zeros": create, "ones": create,
-    "empty": create, "full": create, "zeros_like": create_like, "ones_like": create_like,
-    "empty_like": create_like, "full_like": create_like,
-}  # fmt: skip
+    "concatenate": concatenate,
+    "stack": stack,
+    "pad": pad,
+    "cumsum": same_along_axis,
+    "cumprod": same_along_axis,
+    "sort": same_sorted,
+    "argsort": same_sorted,
+    "flip": same,
+    "flipud": same,
+    "fliplr": same,
+    "roll": same,
+    "copy": same,
+    "zeros": create,
+    "ones": create,
+    "empty": create,
+    "full": create,
+    "zeros_like": create_like,
+    "ones_like": create_like,
+    "empty_like": create_like,
+    "full_like": create_like,
+}

@@ -50,8 +50,13 @@ def _cut(graph: CalcGraph) -> list[PullbackRecord]:
             continue
         if not here.issuperset(record.backward):
             record = PullbackRecord(
-                record.node, record.slot, record.formula, record.cotangent, record.result,
-                tuple([n for n in record.backward if n in here]), record.math,
-            )  # fmt: skip
+                record.node,
+                record.slot,
+                record.formula,
+                record.cotangent,
+                record.result,
+                tuple([n for n in record.backward if n in here]),
+                record.math,
+            )
         kept.append(record)
     return kept

@@ -23,9 +23,13 @@ from tracer.graph.node import _typed as typed
 
 OPERANDS = frozenset("xyzuvw")
 BINARY: dict[type, str] = {
-    ast.Add: "add", ast.Sub: "subtract", ast.Mult: "multiply", ast.Div: "divide",
-    ast.Pow: "pow", ast.MatMult: "matmul",
-}  # fmt: skip
+    ast.Add: "add",
+    ast.Sub: "subtract",
+    ast.Mult: "multiply",
+    ast.Div: "divide",
+    ast.Pow: "pow",
+    ast.MatMult: "matmul",
+}
 ANY_ARGUMENT = "index"
 ANY_ELEMENTWISE = "elementwise"  # as the name of an op: any elementwise op, bound to it
 

@@ -30,9 +30,10 @@ def passes(numerics: str = "exact") -> tuple[Pass, ...]:
 
 
 def optimise(
-    graph: CalcGraph, numerics: str = "exact",
+    graph: CalcGraph,
+    numerics: str = "exact",
     watch: Callable[[CalcGraph, str], object] | None = None,
-) -> CalcGraph:  # fmt: skip
+) -> CalcGraph:
     """The graph after all passes, until nothing changes or ``ROUNDS`` is reached.
 
     Parameters

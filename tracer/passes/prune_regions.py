@@ -112,17 +112,20 @@ def _prune_loop(node: Node, used: set[int]) -> Pruned:
         len(rows) == len(outputs) - carried
     ):
         return node, {}
-    taken = [inputs[0], *[inputs[1 + k] for k in fixed],
-             *[inputs[1 + constants + k] for k in kept]]  # fmt: skip
+    taken = [inputs[0], *[inputs[1 + k] for k in fixed], *[inputs[1 + constants + k] for k in kept]]
     regions = [_without(loop.body, [*taken, *[inputs[first + k] for k in along]], ends)]
     if loop.condition is not None:
         mine = loop.condition.inputs
         given = [mine[0], *[mine[1 + k] for k in fixed], *[mine[1 + constants + k] for k in kept]]
         regions.append(_without(loop.condition, given, list(loop.condition.outputs)))
     operands, params = loop_parts(
-        [loop.constants[k] for k in fixed], [loop.carry[k] for k in kept],
-        [loop.sequences[k] for k in along], loop.start, loop.stop, loop.reverse,
-    )  # fmt: skip
+        [loop.constants[k] for k in fixed],
+        [loop.carry[k] for k in kept],
+        [loop.sequences[k] for k in along],
+        loop.start,
+        loop.stop,
+        loop.reverse,
+    )
     numbers = {k: place for place, k in enumerate((*kept, *rows))}
     specs = tuple([node.specs[k] for k in numbers])
     new = node.replace(inputs=operands, params=params, specs=specs, regions=tuple(regions))
@@ -135,8 +138,11 @@ def _prune_cond(node: Node, used: set[int]) -> Pruned:
     ends = [[region.outputs[k] for k in kept] for region in node.regions]
     read = [_needed(r, e) for r, e in zip(node.regions, ends, strict=True)]
     pairs = list(zip(node.regions, read, strict=True))
-    taken = [k for k in range(len(node.inputs) - 1)
-             if any(region.inputs[k] in found for region, found in pairs)]  # fmt: skip
+    taken = [
+        k
+        for k in range(len(node.inputs) - 1)
+        if any(region.inputs[k] in found for region, found in pairs)
+    ]
     if not kept or (len(kept), len(taken)) == (len(node.specs), len(node.inputs) - 1):
         return node, {}
     regions = [
@@ -145,9 +151,10 @@ def _prune_cond(node: Node, used: set[int]) -> Pruned:
     ]
     new = node.replace(
         inputs=(node.inputs[0], *[node.inputs[1 + k] for k in taken]),
-        params=cond_params(len(taken)), specs=tuple([node.specs[k] for k in kept]),
+        params=cond_params(len(taken)),
+        specs=tuple([node.specs[k] for k in kept]),
         regions=tuple(regions),
-    )  # fmt: skip
+    )
     return new, {k: place for place, k in enumerate(kept)}
 
 

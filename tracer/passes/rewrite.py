@@ -54,9 +54,13 @@ class Rewrite:
 
 
 def rewrite(
-    before: str, to: str | Callable[..., Any], when: Callable[..., bool] | None = None,
-    exact: bool = True, single: bool = False, helpers: dict[str, Callable[..., Any]] | None = None,
-) -> Rewrite:  # fmt: skip
+    before: str,
+    to: str | Callable[..., Any],
+    when: Callable[..., bool] | None = None,
+    exact: bool = True,
+    single: bool = False,
+    helpers: dict[str, Callable[..., Any]] | None = None,
+) -> Rewrite:
     """Declare a rewrite.
 
     Parameters
@@ -237,10 +241,7 @@ class Rewriter:
             if op.schema.kind == "elementwise":
                 lines += self.by_root.get(ANY_ELEMENTWISE, ())
             kinds = (first, second)
-            found = tuple([
-                line for line in lines
-                if all(map(_may_fit, line.pattern.args, kinds))
-            ])  # fmt: skip
+            found = tuple([line for line in lines if all(map(_may_fit, line.pattern.args, kinds))])
             self.candidates[key] = found
         return found
 

@@ -81,10 +81,11 @@ def swapped_product(make: Make, x: Node, y: Node, a: Any, b: Any) -> Node | None
     if not swaps_last(x, y, a, b) or "swapaxes" not in (x.op.name, y.op.name):
         return None
     left, right = [
-        z.inputs[0] if z.op.name == "swapaxes" and swaps_last(z, z, *z.params.args[1:])
+        z.inputs[0]
+        if z.op.name == "swapaxes" and swaps_last(z, z, *z.params.args[1:])
         else make("swapaxes", z, -1, -2, spelling="method")
         for z in (y, x)
-    ]  # fmt: skip
+    ]
     return make("matmul", left, right, spelling="operator")
 
 
@@ -110,9 +111,13 @@ def sum_to_known(make: Make, x: Node, y: Node) -> Node | None:
         return x
     lead = len(x.shape) - len(y.shape)
     new = tuple(range(lead))
-    stretched = tuple([
-        axis + lead for axis, size in enumerate(y.shape) if size == 1 and x.shape[axis + lead] != 1
-    ])  # fmt: skip
+    stretched = tuple(
+        [
+            axis + lead
+            for axis, size in enumerate(y.shape)
+            if size == 1 and x.shape[axis + lead] != 1
+        ]
+    )
     axes = new + stretched
     if not axes or not is_strong(x):
         return None
@@ -179,9 +184,9 @@ def sum_of_broadcast(make: Make, x: Node, s: Any, k: dict[str, Any]) -> Node | N
     shape = make.root.shape
     if made.shape == shape:
         return made
-    kept = tuple([
-        1 if a in summed else n for a, n in enumerate(inner) if keepdims or a not in summed
-    ])  # fmt: skip
+    kept = tuple(
+        [1 if a in summed else n for a, n in enumerate(inner) if keepdims or a not in summed]
+    )
     if made.shape != kept and math.prod(shape) == math.prod(kept):
         return make("reshape", made, shape)
     if made.shape != kept:
@@ -196,8 +201,9 @@ def span(part: Any, size: Any) -> tuple[int, int] | None:
         return None
     if type(part) is int:
         return (part % size, part % size + 1) if -size <= part < size else None
-    if type(part) is slice and all(type(i) in (int, type(None)) for i in
-                                   (part.start, part.stop, part.step)):  # fmt: skip
+    if type(part) is slice and all(
+        type(i) in (int, type(None)) for i in (part.start, part.stop, part.step)
+    ):
         reached = range(size)[part]
         return (min(reached), max(reached) + 1) if len(reached) else (0, 0)
     return None

@@ -102,15 +102,23 @@ SPARSE: tuple[Rewrite, ...] = (
     rewrite("sum(setitem(x, c, index), **k)", to=sum_of_one_in_each_row, exact=False),
     *[
         rewrite(before.format(write, value), to=to, exact=False, single=True)
-        for before, to in SUMS for write in ("setitem", "scatter_add") for value in ("y", "c")
+        for before, to in SUMS
+        for write in ("setitem", "scatter_add")
+        for value in ("y", "c")
     ],
     rewrite(
-        "scatter_add(setitem(x, y, i), z, i)", to="setitem(x, y + z, i)", when=alike, exact=False,
+        "scatter_add(setitem(x, y, i), z, i)",
+        to="setitem(x, y + z, i)",
+        when=alike,
+        exact=False,
         single=True,
     ),
     rewrite(
-        "scatter_add(scatter_add(x, y, i), z, i)", to="scatter_add(x, y + z, i)", when=alike,
-        exact=False, single=True,
+        "scatter_add(scatter_add(x, y, i), z, i)",
+        to="scatter_add(x, y + z, i)",
+        when=alike,
+        exact=False,
+        single=True,
     ),
     # -- one number in all elements is a broadcast --------------------------------------------
     *[
@@ -122,4 +130,4 @@ SPARSE: tuple[Rewrite, ...] = (
             ("elementwise(y, full(s, c, **k))", "elementwise(y, c)"),
         )
     ],
-)  # fmt: skip
+)

@@ -62,13 +62,17 @@ def aliases_of(
         if needed and not {*graph.inputs, *graph.order}.issuperset(needed):
             continue  # made in a branch or loop that is over
         places += [node for node in dict.fromkeys(needed) if node not in places]
-        operands = tuple([
-            tuple([
-                0 if node not in places else len(graph.outputs) + places.index(node)
-                for node in (step.inputs if step.reads_values else ())
-            ])
-            for step in tensor._steps
-        ])  # fmt: skip
+        operands = tuple(
+            [
+                tuple(
+                    [
+                        0 if node not in places else len(graph.outputs) + places.index(node)
+                        for node in (step.inputs if step.reads_values else ())
+                    ]
+                )
+                for step in tensor._steps
+            ]
+        )
         found.append(Alias(number, inputs.index(buffer.target), tensor._steps, operands))
     return tuple(found), tuple(places)
 

@@ -46,12 +46,20 @@ CALLS_FOR_USERS.add(__name__)
 DIRECT = frozenset({abs, round, divmod, pow, range, len})
 # Builtins that ask their argument by one method, in the order in which they look for it.
 ASKING: dict[Any, tuple[str, ...]] = {
-    len: ("__len__",), abs: ("__abs__",), float: ("__float__", "__index__"), bool: ("__bool__",),
-    int: ("__int__", "__index__", "__trunc__"), complex: ("__complex__", "__float__"),
-    str: ("__str__", "__repr__"), repr: ("__repr__",), format: ("__format__",),
-    hash: ("__hash__",), round: ("__round__",), next: ("__next__",),
+    len: ("__len__",),
+    abs: ("__abs__",),
+    float: ("__float__", "__index__"),
+    bool: ("__bool__",),
+    int: ("__int__", "__index__", "__trunc__"),
+    complex: ("__complex__", "__float__"),
+    str: ("__str__", "__repr__"),
+    repr: ("__repr__",),
+    format: ("__format__",),
+    hash: ("__hash__",),
+    round: ("__round__",),
+    next: ("__next__",),
     operator.index: ("__index__",),
-}  # fmt: skip
+}
 # Builtins that go through their arguments.
 ITERATING = frozenset(
     {list, tuple, set, frozenset, dict, sum, max, min, sorted, any, all, enumerate, zip, map}
@@ -132,7 +140,7 @@ def builtin(monitor: Monitor, function: Any, seen: Any = None) -> Any:
     plain = function.__func__ if isinstance(function, MethodType) else function
     if not callable(function) or (
         isinstance(plain, FunctionType) and is_users(plain.__code__.co_filename)
-    ):  # fmt: skip
+    ):
         return function
     special = SPECIAL.get(function) if _is_hashable(function) else None
     if special is not None:
@@ -299,8 +307,11 @@ def with_seen_parts(captures: Captures, function: FunctionType) -> FunctionType:
             captures.scanned(wrapped)
         return function
     made = FunctionType(
-        function.__code__, function.__globals__, function.__name__, function.__defaults__,
+        function.__code__,
+        function.__globals__,
+        function.__name__,
+        function.__defaults__,
         tuple(seen),
-    )  # fmt: skip
+    )
     made.__kwdefaults__ = function.__kwdefaults__
     return made

@@ -52,10 +52,12 @@ class Calls(Sizes):
                     repeated = op.name == "multiply" and not isinstance(operand, range)
                     if repeated and (times := self._times(operands)) is not None:
                         return python.mul(operand, times)
-                    operands = tuple([
-                        self.as_array(o) if isinstance(o, (list, tuple, range)) else o
-                        for o in operands
-                    ])  # fmt: skip
+                    operands = tuple(
+                        [
+                            self.as_array(o) if isinstance(o, (list, tuple, range)) else o
+                            for o in operands
+                        ]
+                    )
                     break
                 return NotImplemented
             if type(operand) is np.ndarray and operand.dtype == object and not operand.shape:
@@ -137,9 +139,13 @@ class Calls(Sizes):
                 self.guards.append(Guard(node, node.specs[0].dtype, "dtype", node.origin))
 
     def _must_raise(
-        self, op: Op, params: Params, tensors: Sequence[TracedTensor], spelling: str,
+        self,
+        op: Op,
+        params: Params,
+        tensors: Sequence[TracedTensor],
+        spelling: str,
         error: Exception,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """If user code catches the error, the program holds only while the op raises."""
         kind = ValueError if isinstance(error, errors.UserShapeError) else type(error)
         if isinstance(error, errors.TracerError) and kind is not ValueError:
@@ -170,9 +176,11 @@ class Calls(Sizes):
 
         if not kwargs:
             placed = [map_structure(place, a) if isinstance(a, NESTED) else place(a) for a in args]
-            if len(placed) == len(values) and len(placed) < 9 and all(
-                p is HOLES[i] for i, p in enumerate(placed)
-            ):  # fmt: skip
+            if (
+                len(placed) == len(values)
+                and len(placed) < 9
+                and all(p is HOLES[i] for i, p in enumerate(placed))
+            ):
                 return POSITIONAL[len(placed)], values
             return Params(placed), values
         filled = [map_structure(place, a) for a in args]
@@ -198,9 +206,10 @@ class Calls(Sizes):
         except ValueError as error:
             if type(error) is ValueError and is_shape_error(error):
                 raise errors.UserShapeError(
-                    f"NumPy refused the shapes in {op.name}: {error}", self.where(),
+                    f"NumPy refused the shapes in {op.name}: {error}",
+                    self.where(),
                     "check the shapes: " + ", ".join(str(np.shape(v)) for v in values),
-                ) from error  # fmt: skip
+                ) from error
             raise
         finally:
             ERRSTATE.reset(errstate)
@@ -208,9 +217,17 @@ class Calls(Sizes):
             ACTIVE.reset(token)
 
     def _record(
-        self, op: Op, params: Params, inputs: tuple[Node, ...], tensors: list[TracedTensor],
-        values: list[Any], result: Any, spelling: str, place: Place | None, known: bool,
-    ) -> Any:  # fmt: skip
+        self,
+        op: Op,
+        params: Params,
+        inputs: tuple[Node, ...],
+        tensors: list[TracedTensor],
+        values: list[Any],
+        result: Any,
+        spelling: str,
+        place: Place | None,
+        known: bool,
+    ) -> Any:
         origin = place.origin if place is not None else None
         target = place.target if place is not None else ""
         several = isinstance(result, (tuple, list))
@@ -221,8 +238,9 @@ class Calls(Sizes):
             if several or not results:
                 raise errors.MissingRule(
                     f"np.{op.name} returned {type(result).__name__} of things that are no arrays.",
-                    origin, "call it outside the traced function",
-                )  # fmt: skip
+                    origin,
+                    "call it outside the traced function",
+                )
             return self._plain(op, result, inputs, known, origin)
         specs = self._specs(op, params, inputs, results, spelling, origin)
         if type(target) is Unpacked and op is registry.GETITEM:
@@ -261,9 +279,17 @@ class Calls(Sizes):
         return type(result)(*outs) if hasattr(result, "_fields") else tuple(outs)
 
     def _wrap(
-        self, node: Node, op: Op, params: Params, inputs: tuple[Node, ...],
-        tensors: list[TracedTensor], value: Any, spelling: str, known: bool, item: int = -1,
-    ) -> TracedTensor:  # fmt: skip
+        self,
+        node: Node,
+        op: Op,
+        params: Params,
+        inputs: tuple[Node, ...],
+        tensors: list[TracedTensor],
+        value: Any,
+        spelling: str,
+        known: bool,
+        item: int = -1,
+    ) -> TracedTensor:
         if not isinstance(value, np.ndarray):
             return self.scalar(node, value, known)
         if value.base is None and not any(value is t._value for t in tensors):
@@ -295,9 +321,10 @@ class Calls(Sizes):
         if op.name in ABOUT_TYPES or known:
             return result
         raise errors.MissingRule(
-            f"np.{op.name} returned a {type(result).__name__}, which can't be traced.", origin,
+            f"np.{op.name} returned a {type(result).__name__}, which can't be traced.",
+            origin,
             "call it outside the traced function",
-        )  # fmt: skip
+        )
 
 
 # Parameters of NumPy's functions that take one array, by name.
@@ -320,9 +347,12 @@ def array_parameters(function: Any) -> tuple[str, ...]:
     known = parameters(function)
     if known is None:
         return ()
-    return tuple([
-        "*" + name if kind == inspect.Parameter.VAR_POSITIONAL else name for name, kind, _ in known
-    ])  # fmt: skip
+    return tuple(
+        [
+            "*" + name if kind == inspect.Parameter.VAR_POSITIONAL else name
+            for name, kind, _ in known
+        ]
+    )
 
 
 def _inside(operand: Any) -> Any:
@@ -369,6 +399,7 @@ def refuse_type(value: Any, recorder: Notes | None = None) -> None:
         if type(value) is np.ndarray:
             what = f"An array of {value.dtype}"
         raise errors.UnsupportedType(
-            f"{what} can't be traced.", recorder.where() if recorder is not None else None,
+            f"{what} can't be traced.",
+            recorder.where() if recorder is not None else None,
             "pass a plain ndarray of numbers",
-        )  # fmt: skip
+        )

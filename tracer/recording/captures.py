@@ -231,9 +231,7 @@ class Captures:
             self.identities.meet(value, first, path)
         self.state.meet(value, first)
 
-    def take(
-        self, value: Any, path: Path | None, deep: bool = False, part: bool = False
-    ) -> Any:  # fmt: skip
+    def take(self, value: Any, path: Path | None, deep: bool = False, part: bool = False) -> Any:
         """A value that user code reads through ``path``: lifted, guarded or left as it is.
 
         ``deep`` says that a container is used as it is, not item by item; ``part`` that only a
@@ -299,8 +297,9 @@ class Captures:
             if not _is_still(found[1]._value, value):
                 raise leak(
                     f"The function put another value where it had read {path}.",
-                    "use a local variable, and return it", errors.CaptureMutationError,
-                )  # fmt: skip
+                    "use a local variable, and return it",
+                    errors.CaptureMutationError,
+                )
             return found[1]
         name = _last_name(path)
         tensor = self.recorder.argument(value, name, capture=str(path) or "a captured array")
@@ -372,8 +371,9 @@ class Captures:
             if len(now) != len(before) or any(map(operator.is_not, now, before)):
                 raise leak(
                     f"The function changed {path} outside of it.",
-                    "use a local copy, and return it", errors.CaptureMutationError,
-                )  # fmt: skip
+                    "use a local copy, and return it",
+                    errors.CaptureMutationError,
+                )
 
     def _part(self, value: Any, path: Path) -> Any:
         """An item that is handed on. A container in it counts whole, or its arrays are lifted."""

@@ -32,9 +32,23 @@ from tracer.recording.text import TracedText
 
 # What is the same thing in every call, if it was made in the trace.
 CONSTANT = (
-    bool, int, float, complex, str, bytes, type(None), np.generic, np.dtype, type, range, slice,
-    type(Ellipsis), types.BuiltinFunctionType, np.ufunc, type(np.sum),
-)  # fmt: skip
+    bool,
+    int,
+    float,
+    complex,
+    str,
+    bytes,
+    type(None),
+    np.generic,
+    np.dtype,
+    type,
+    range,
+    slice,
+    type(Ellipsis),
+    types.BuiltinFunctionType,
+    np.ufunc,
+    type(np.sum),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +132,8 @@ class Changes:
         return tuple(sorted(found))
 
     def carry_out(
-        self, arguments: Any, values: Any, function: Any, leaves: list[Any],
-        returns: bool = True,
-    ) -> Any:  # fmt: skip
+        self, arguments: Any, values: Any, function: Any, leaves: list[Any], returns: bool = True
+    ) -> Any:
         """Change the caller's containers and objects; the result.
 
         Parameters
@@ -279,8 +292,9 @@ class Writer:
             if known.kind == "twice":
                 raise leak(
                     "The function put an object somewhere that it was given twice.",
-                    "pass it once", errors.CaptureMutationError,
-                )  # fmt: skip
+                    "pass it once",
+                    errors.CaptureMutationError,
+                )
             return known
         self.kept.append(value)
         if isinstance(value, TracedTensor):
@@ -291,8 +305,9 @@ class Writer:
             raise leak(
                 "The text of a traced value was put into an object outside; it would be the same "
                 "in every call.",
-                "put the value itself there", errors.CaptureMutationError,
-            )  # fmt: skip
+                "put the value itself there",
+                errors.CaptureMutationError,
+            )
         refuse_untraced([value])
         path = self.captures.path_of(value)
         if isinstance(value, CONSTANT):
@@ -319,7 +334,7 @@ class Writer:
                 "A value of a derivative, a loop or a checkpoint was put into an object outside.",
                 "return it, and put it there outside of the inner function",
                 errors.CaptureMutationError,
-            )  # fmt: skip
+            )
 
     def _know(self, value: Any, recipe: Recipe) -> Recipe:
         self.known[id(value)] = recipe
@@ -349,8 +364,9 @@ class Writer:
         if not isinstance(now, dict) and type(container) is not list:
             raise leak(
                 f"The function changed a {type(container).__name__} that it was given.",
-                "copy it first, and return it", errors.CaptureMutationError,
-            )  # fmt: skip
+                "copy it first, and return it",
+                errors.CaptureMutationError,
+            )
         if type(container) is list:
             kept = dict(enumerate(before))
             rows: Any = enumerate(now)
@@ -365,8 +381,9 @@ class Writer:
         if is_dataclass(type(container)) and not set(keys) <= set(field_names(type(container))):
             raise leak(
                 f"The function gave a {type(container).__name__} an attribute that is no field.",
-                "declare it among the fields", errors.CaptureMutationError,
-            )  # fmt: skip
+                "declare it among the fields",
+                errors.CaptureMutationError,
+            )
         return Edit(number, tuple(keys), tuple(items))
 
     @staticmethod
@@ -377,5 +394,6 @@ class Writer:
                 raise leak(
                     "A key of a dict was made of a traced value; it would be the same in every "
                     "call.",
-                    "use a key that does not depend on it", errors.CaptureMutationError,
-                )  # fmt: skip
+                    "use a key that does not depend on it",
+                    errors.CaptureMutationError,
+                )

@@ -28,7 +28,7 @@ LIMIT = 2_000  # of objects: further ones count by their type alone
 
 def contents(
     value: Any, fingerprint: Callable[[Any], Any], above: dict[int, Any] | None = None
-) -> Any:  # fmt: skip
+) -> Any:
     """What ``value`` holds, numbers by their bits; ``fingerprint`` is for what holds nothing.
 
     Parameters

@@ -141,22 +141,25 @@ class Tensor(EagerArray):
         node = node_of(self)
         if node.dtype.kind not in "fc":
             raise errors.IntegerArgument(
-                f"backward of a value of type {node.dtype}, which has no derivative.", node.origin,
+                f"backward of a value of type {node.dtype}, which has no derivative.",
+                node.origin,
                 "start from a floating-point value",
-            )  # fmt: skip
+            )
         if cotangent is None:
             if self.ndim == 0 and node.dtype.kind == "f":
                 return []
             what = "complex value" if self.ndim == 0 else f"value of shape {self.shape}"
             raise errors.NonScalarOutput(
-                f"backward needs one real number to start from; this is a {what}.", node.origin,
+                f"backward needs one real number to start from; this is a {what}.",
+                node.origin,
                 "reduce it, e.g. with .sum(), or give a cotangent: y.backward(np.ones(y.shape))",
-            )  # fmt: skip
+            )
         if np.shape(cotangent) != self.shape:
             raise errors.UserShapeError(
                 f"The cotangent has shape {np.shape(cotangent)}, the value {self.shape}.",
-                node.origin, "give a cotangent in the shape of the value",
-            )  # fmt: skip
+                node.origin,
+                "give a cotangent in the shape of the value",
+            )
         if node.dtype.kind == "f" and np.iscomplexobj(cotangent):
             raise errors.UnsupportedType(
                 "The cotangent of a real value is complex.", node.origin, "take its .real"
@@ -175,8 +178,11 @@ class Tensor(EagerArray):
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if not all(issubclass(kind, (EagerArray, np.generic)) or kind in PLAIN for kind in types):
-            if any(kind.__array_function__ is not np.ndarray.__array_function__ for kind in types
-                   if not issubclass(kind, EagerArray)):  # fmt: skip
+            if any(
+                kind.__array_function__ is not np.ndarray.__array_function__
+                for kind in types
+                if not issubclass(kind, EagerArray)
+            ):
                 return NotImplemented
         return calls.function(function, args, kwargs)
 
@@ -283,21 +289,37 @@ def _unary(name: str) -> Any:
 
 
 for _dunder, _op in {
-    "add": "add", "sub": "subtract", "mul": "multiply", "truediv": "divide",
-    "floordiv": "floor_divide", "mod": "remainder", "matmul": "matmul", "pow": "pow",
-    "and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor", "lshift": "left_shift",
+    "add": "add",
+    "sub": "subtract",
+    "mul": "multiply",
+    "truediv": "divide",
+    "floordiv": "floor_divide",
+    "mod": "remainder",
+    "matmul": "matmul",
+    "pow": "pow",
+    "and": "bitwise_and",
+    "or": "bitwise_or",
+    "xor": "bitwise_xor",
+    "lshift": "left_shift",
     "rshift": "right_shift",
-}.items():  # fmt: skip
+}.items():
     for _prefix, _function in zip(("", "r", "i"), _binary(_op), strict=True):
         setattr(Tensor, f"__{_prefix}{_dunder}__", _function)
 for _dunder, _op in {
-    "lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal", "eq": "equal",
+    "lt": "less",
+    "le": "less_equal",
+    "gt": "greater",
+    "ge": "greater_equal",
+    "eq": "equal",
     "ne": "not_equal",
-}.items():  # fmt: skip
+}.items():
     setattr(Tensor, f"__{_dunder}__", _binary(_op)[0])
 for _dunder, _op in {
-    "neg": "negative", "pos": "positive", "abs": "absolute", "invert": "invert"
-}.items():  # fmt: skip
+    "neg": "negative",
+    "pos": "positive",
+    "abs": "absolute",
+    "invert": "invert",
+}.items():
     setattr(Tensor, f"__{_dunder}__", _unary(_op))
 for _dunder, _function in METHODS.items():
     setattr(Tensor, _dunder, _function)

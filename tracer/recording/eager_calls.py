@@ -30,7 +30,7 @@ from tracer.recording.eager_state import (
     place,
     refuse_type,
     wrap,
-)  # fmt: skip
+)
 from tracer.recording.functions import ABOUT_TYPES
 from tracer.recording.whereabouts import Place
 
@@ -137,9 +137,7 @@ def _record(op: Op, split: Arguments, result: Any, spelling: str, found: Place |
     return type(result)(*made) if hasattr(result, "_fields") else tuple(made)
 
 
-def _result(
-    split: Arguments, node: Node, own: Node, value: Any, leaves: dict, item: int
-) -> Any:  # fmt: skip
+def _result(split: Arguments, node: Node, own: Node, value: Any, leaves: dict, item: int) -> Any:
     """A Tensor for one result: of memory of its own, or a view of an operand's."""
     if not isinstance(value, np.ndarray):
         return wrap(split.kind, np.asarray(value), own, leaves)
@@ -152,7 +150,7 @@ def _result(
             return wrap(split.kind, value.copy(), own, leaves)
         view = View(
             tensor, node.op, node.params, node.inputs, slot, item, node.specs, node.spelling
-        )  # fmt: skip
+        )
         return wrap(split.kind, value, own, leaves, tensor._memory, view)
     return wrap(split.kind, value, own, leaves)
 
@@ -165,9 +163,7 @@ def shares(value: np.ndarray, source: np.ndarray) -> bool:
 
 
 # -- what NumPy dispatches -----------------------------------------------------------------------
-def function(
-    function: Any, args: Sequence[Any], kwargs: dict[str, Any], spelling: str = ""
-) -> Any:  # fmt: skip
+def function(function: Any, args: Sequence[Any], kwargs: dict[str, Any], spelling: str = "") -> Any:
     """A NumPy function or ufunc method on Tensors, by name."""
     from tracer.recording.eager_writes import IN_PLACE, into, plain
 

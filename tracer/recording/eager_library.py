@@ -37,9 +37,11 @@ def refuse_library() -> None:
     module, name = frame.f_globals.get("__name__", ""), frame.f_code.co_name
     if not module.startswith(CHAPTERS):
         return
-    while name not in FOLLOWED and frame.f_back is not None and (
-        frame.f_back.f_globals.get("__name__", "").startswith("scipy.")
-    ):  # fmt: skip
+    while (
+        name not in FOLLOWED
+        and frame.f_back is not None
+        and (frame.f_back.f_globals.get("__name__", "").startswith("scipy."))
+    ):
         frame = frame.f_back  # up to the function that was called
         name = frame.f_code.co_name
     if name in FOLLOWED:
@@ -47,7 +49,7 @@ def refuse_library() -> None:
     chapter = ".".join(module.split(".")[:2])
     place = Locator("f").locate(user_frame(2))
     raise errors.LeakError(
-        f"{chapter}'s {name} reads the numbers of a Tensor, and the graph ends "
-        "there.", place.origin if place is not None else None,
+        f"{chapter}'s {name} reads the numbers of a Tensor, and the graph ends there.",
+        place.origin if place is not None else None,
         "call it in a traced function, grad(lambda x: ...), or on np.asarray(x)",
-    )  # fmt: skip
+    )

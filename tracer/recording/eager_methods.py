@@ -108,9 +108,13 @@ def copy(self: EagerArray, order: str = "C") -> Any:
 
 @_method
 def astype(
-    self: EagerArray, dtype: Any, order: Any = "K", casting: Any = "unsafe", subok: bool = True,
+    self: EagerArray,
+    dtype: Any,
+    order: Any = "K",
+    casting: Any = "unsafe",
+    subok: bool = True,
     copy: bool = True,
-) -> Any:  # fmt: skip
+) -> Any:
     wanted = np.dtype(dtype)
     if not np.can_cast(self.dtype, wanted, casting=casting) or wanted.kind not in "biufc":
         return self.view(np.ndarray).astype(wanted, order, casting)  # texts, or NumPy's error
@@ -213,14 +217,17 @@ def _refused(name: str, fix: str) -> Any:
 
 
 for _name, _fix in {
-    "resize": "use x = np.resize(x, shape)", "setfield": "use x[...] = value",
-    "byteswap": "use np.asarray(x).byteswap()", "getfield": "use np.asarray(x).getfield(dtype)",
-}.items():  # fmt: skip
+    "resize": "use x = np.resize(x, shape)",
+    "setfield": "use x[...] = value",
+    "byteswap": "use np.asarray(x).byteswap()",
+    "getfield": "use np.asarray(x).getfield(dtype)",
+}.items():
     METHODS[_name] = _refused(_name, _fix)
 for _name, _fix in {
-    "shape": "use x = x.reshape(shape)", "dtype": "use x = x.astype(dtype)",
+    "shape": "use x = x.reshape(shape)",
+    "dtype": "use x = x.astype(dtype)",
     "strides": "use np.lib.stride_tricks",
-}.items():  # fmt: skip
+}.items():
     _read = getattr(np.ndarray, _name).__get__
     METHODS[_name] = property(_read, _refused(f"{_name} = …", _fix))
 
@@ -229,6 +236,7 @@ for _name, _fix in {
 def setflags(self: EagerArray, write: Any = None, **kwargs: Any) -> None:
     """A Tensor's memory is read-only already to everything but its own operations."""
     raise errors.LeakError(
-        "The flags of a Tensor's memory can't be changed.", None,
+        "The flags of a Tensor's memory can't be changed.",
+        None,
         "write through the Tensor itself, or to np.array(t)",
-    )  # fmt: skip
+    )

@@ -36,8 +36,10 @@ def call_traced(function: Callable[..., Any], args: tuple, name: str) -> Any:
     nodes, values = tuple([node_of(t) for t in tensors]), [operand(t) for t in tensors]
     recorder = Recorder(name)
     with recorder.recording():
-        inner = [recorder.argument(np.copy(v) if isinstance(v, np.ndarray) else v, node.name)
-                 for node, v in zip(nodes, values, strict=True)]  # fmt: skip
+        inner = [
+            recorder.argument(np.copy(v) if isinstance(v, np.ndarray) else v, node.name)
+            for node, v in zip(nodes, values, strict=True)
+        ]
         left = iter(inner)
         fresh = [next(left) if isinstance(leaf, EagerArray) else leaf for leaf in leaves]
         out, out_structure = trees.flatten(function(*trees.unflatten(structure, fresh)))
@@ -48,9 +50,11 @@ def call_traced(function: Callable[..., Any], args: tuple, name: str) -> Any:
     found = run(evaluate, (graph, values), {})
     origin = getattr(place(), "origin", None)
     specs = tuple([node.specs[0] for node in graph.outputs])
-    holes = POSITIONAL[len(nodes)] if len(nodes) < len(POSITIONAL) else Params(
-        [hole(k) for k in range(len(nodes))]
-    )  # fmt: skip
+    holes = (
+        POSITIONAL[len(nodes)]
+        if len(nodes) < len(POSITIONAL)
+        else Params([hole(k) for k in range(len(nodes))])
+    )
     node = Node(registry.CALL, nodes, holes, specs, origin, regions=(graph,))
     every = joined([t._leaves for t in tensors])
     made = []

@@ -80,9 +80,7 @@ class View:
 class EagerArray(Recorded, np.ndarray):
     """The state of a `tracer.Tensor`; its operations are in `tracer.recording.eager`."""
 
-    __slots__ = (
-        "_foreign", "_leaves", "_memory", "_node", "_plain", "_version", "_view", "grad",
-    )  # fmt: skip
+    __slots__ = ("_foreign", "_leaves", "_memory", "_node", "_plain", "_version", "_view", "grad")
 
     _foreign: bool  # made from a Tensor by code that went round the protocols
     _leaves: dict[Node, Leaf]
@@ -101,9 +99,13 @@ class EagerArray(Recorded, np.ndarray):
 
 # -- making -------------------------------------------------------------------------------------
 def wrap(
-    kind: type[Any], value: np.ndarray, node: Node, leaves: dict[Node, Leaf],
-    memory: Memory | None = None, view: View | None = None,
-) -> Any:  # fmt: skip
+    kind: type[Any],
+    value: np.ndarray,
+    node: Node,
+    leaves: dict[Node, Leaf],
+    memory: Memory | None = None,
+    view: View | None = None,
+) -> Any:
     """A Tensor of the given class for a value that belongs to it."""
     plain = value.view(np.ndarray)
     plain.flags.writeable = False
@@ -140,9 +142,10 @@ def adopt(tensor: EagerArray) -> None:
     if tensor._foreign and tensor.dtype.kind in "fc":
         raise errors.LeakError(
             "An array was made from a Tensor by code that does not go through NumPy's protocols, "
-            "so its graph is not known.", where(),
+            "so its graph is not known.",
+            where(),
             "use the NumPy function of the same meaning, or np.asarray(t) for the numbers",
-        )  # fmt: skip
+        )
     made = make_leaf(type(tensor), np.array(tensor.view(np.ndarray)), "")
     for slot in ("_plain", "_leaves", "_memory", "_version", "_view", "_node"):
         setattr(tensor, slot, getattr(made, slot))

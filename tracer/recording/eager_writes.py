@@ -20,15 +20,7 @@ from tracer.graph.spec import array_spec
 from tracer.ops import registry
 from tracer.ops.normalise import parameters
 from tracer.ops.originals import original_of
-from tracer.recording.eager_calls import (
-    Arguments,
-    as_array,
-    call,
-    has_gradient,
-    lost,
-    operate,
-    run,
-)  # fmt: skip
+from tracer.recording.eager_calls import Arguments, as_array, call, has_gradient, lost, operate, run
 from tracer.recording.eager_state import (
     EagerArray,
     View,
@@ -38,7 +30,7 @@ from tracer.recording.eager_state import (
     operand,
     place,
     shifted,
-)  # fmt: skip
+)
 from tracer.recording.histograms import histogramdd
 
 IDENTITY = "np.asarray(t) gives the numbers, out = Tensor(np.zeros(n)) an array to write to"
@@ -99,7 +91,7 @@ def _node(op: Op, inputs: tuple[Node, ...], params: Params, like: Node, shape: A
 # -- versions ------------------------------------------------------------------------------------
 def change(
     target: EagerArray, write: Callable[[np.ndarray], None], node: Node, leaves: dict
-) -> None:  # fmt: skip
+) -> None:
     """Run a write on the memory of ``target``, which is ``node`` from then on."""
     if node_of(target).specs[0].kind != "array":
         raise TypeError("a scalar Tensor does not support item assignment; make a new value")
@@ -245,12 +237,14 @@ def plain(tree: Any) -> Any:
 
 # -- functions that write to their first argument --------------------------------------------------
 VALUES = {
-    np.copyto: "src", np.put: "v", np.putmask: "values", np.place: "vals",
-    np.put_along_axis: "values", np.fill_diagonal: "val",
-}  # fmt: skip
-NAMES = {
-    np.copyto: ("dst", "src", "casting", "where"), np.putmask: ("a", "mask", "values"),
-}  # fmt: skip
+    np.copyto: "src",
+    np.put: "v",
+    np.putmask: "values",
+    np.place: "vals",
+    np.put_along_axis: "values",
+    np.fill_diagonal: "val",
+}
+NAMES = {np.copyto: ("dst", "src", "casting", "where"), np.putmask: ("a", "mask", "values")}
 
 
 def scatter(written: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
@@ -282,9 +276,11 @@ def scatter(written: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
     moved = split.inputs[0] if split.inputs else split.params.args[0]
     concrete = rest | {VALUES[written]: plain(value)}
     change(
-        target, lambda memory: run(written, *_call(written, memory, concrete)),
-        _scatter(old, changed, moved), split.leaves(),
-    )  # fmt: skip
+        target,
+        lambda memory: run(written, *_call(written, memory, concrete)),
+        _scatter(old, changed, moved),
+        split.leaves(),
+    )
     return None
 
 

@@ -60,9 +60,13 @@ def in_known_order(
 
 
 def _as_strided(
-    recorder: Recorder, x: Any, shape: Any = None, strides: Any = None, subok: bool = False,
+    recorder: Recorder,
+    x: Any,
+    shape: Any = None,
+    strides: Any = None,
+    subok: bool = False,
     writeable: bool = True,
-) -> Any:  # fmt: skip
+) -> Any:
     """A lookup of the elements that lie there; what is written to it reaches no other array."""
     value = np.asarray(x._value)
     shape, strides = plain(shape), plain(strides)
@@ -205,8 +209,9 @@ def _apply_along_axis(
         raise ValueError("Cannot apply_along_axis when any iteration dimensions are 0")
     found = [np.asanyarray(func1d(rows[at], *args, **kwargs)) for at in np.ndindex(*shape)]
     dtype, inner = found[0].dtype, np.shape(found[0])
-    joined = np.reshape(np.stack([f if f.dtype == dtype else f.astype(dtype) for f in found]),
-                        (*shape, *inner))  # fmt: skip
+    joined = np.reshape(
+        np.stack([f if f.dtype == dtype else f.astype(dtype) for f in found]), (*shape, *inner)
+    )
     count = len(inner)
     order = (*range(axis), *range(ndim - 1, ndim - 1 + count), *range(axis, ndim - 1))
     return joined if order == tuple(range(len(order))) else np.transpose(joined, order)
@@ -257,10 +262,18 @@ def _ix(recorder: Recorder, *args: Any) -> tuple[Any, ...]:
 
 
 EXPANSIONS: dict[Any, Callable[..., Any]] = {
-    np.broadcast_arrays: _broadcast_arrays, np.ix_: _ix, np.polyval: _polyval,
-    np.astype: _astype, np.trim_zeros: _trim_zeros, np.pad: _pad,
-    np.arange: _arange, np.einsum_path: _einsum_path, np.apply_along_axis: _apply_along_axis,
-    np.require: _require, np.ascontiguousarray: _at_least_1d(np.ascontiguousarray),
-    np.asfortranarray: _at_least_1d(np.asfortranarray), as_strided: _as_strided,
+    np.broadcast_arrays: _broadcast_arrays,
+    np.ix_: _ix,
+    np.polyval: _polyval,
+    np.astype: _astype,
+    np.trim_zeros: _trim_zeros,
+    np.pad: _pad,
+    np.arange: _arange,
+    np.einsum_path: _einsum_path,
+    np.apply_along_axis: _apply_along_axis,
+    np.require: _require,
+    np.ascontiguousarray: _at_least_1d(np.ascontiguousarray),
+    np.asfortranarray: _at_least_1d(np.asfortranarray),
+    as_strided: _as_strided,
     sliding_window_view: _windows,
-}  # fmt: skip
+}

@@ -29,9 +29,11 @@ from tracer.recording.active import ACTIVE, COMPUTING
 _umath: Any = np._core.umath  # type: ignore[attr-defined]
 ERRSTATE = _umath._extobj_contextvar
 EVENTS = {
-    "divide": "divide by zero encountered in ", "over": "overflow encountered in ",
-    "invalid": "invalid value encountered in ", "under": "underflow encountered in ",
-}  # fmt: skip
+    "divide": "divide by zero encountered in ",
+    "over": "overflow encountered in ",
+    "invalid": "invalid value encountered in ",
+    "under": "underflow encountered in ",
+}
 GENERATED = "calcgraph-generated/"
 PROGRAMS: WeakValueDictionary[str, Any] = WeakValueDictionary()  # by their files' names
 
@@ -142,9 +144,13 @@ def warn_at(message: str, category: type[Warning], origin: Any) -> None:
     """Warn as if the user's line had called NumPy itself."""
     module = _module_of(origin.file)
     warnings.warn_explicit(
-        message, category, origin.file, origin.line, module.get("__name__", "<unknown>"),
+        message,
+        category,
+        origin.file,
+        origin.line,
+        module.get("__name__", "<unknown>"),
         module.setdefault("__warningregistry__", {}),
-    )  # fmt: skip
+    )
 
 
 _NAMES: dict[str, str] = {}  # of modules, by their files

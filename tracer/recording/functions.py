@@ -167,9 +167,7 @@ def _may_share(recorder: Recorder, a: Any, b: Any, max_work: Any = None) -> bool
 
 
 # How NumPy itself spells copy=None, False and True.
-COPY_MODES = {
-    np._CopyMode.IF_NEEDED: None, np._CopyMode.NEVER: False, np._CopyMode.ALWAYS: True,
-}  # fmt: skip
+COPY_MODES = {np._CopyMode.IF_NEEDED: None, np._CopyMode.NEVER: False, np._CopyMode.ALWAYS: True}
 
 
 def _without_copy(a: Any, dtype: Any, order: Any) -> None:
@@ -220,9 +218,15 @@ def _array(recorder: Recorder, a: Any, dtype: Any = None, **kwargs: Any) -> Any:
 
 
 def _full_like(
-    recorder: Recorder, a: Any, fill_value: Any, dtype: Any = None, order: str = "K",
-    subok: bool = True, shape: Any = None, device: Any = None,
-) -> Any:  # fmt: skip
+    recorder: Recorder,
+    a: Any,
+    fill_value: Any,
+    dtype: Any = None,
+    order: str = "K",
+    subok: bool = True,
+    shape: Any = None,
+    device: Any = None,
+) -> Any:
     """With a traced fill value: room for it, then the value written there."""
     room = np.empty_like(a, dtype=dtype, shape=shape)
     room[...] = fill_value
@@ -231,11 +235,23 @@ def _full_like(
 
 SPECIAL: dict[Any, Any] = {
     np.full_like: _full_like,
-    np.copyto: _copyto, np.fill_diagonal: _fill_diagonal, np.put: _put, np.putmask: _putmask,
-    np.place: _place, np.put_along_axis: _put_along_axis, np.ndim: _ndim, np.shape: _shape,
-    np.size: _size, np.isfortran: _isfortran, np.shares_memory: _shares,
+    np.copyto: _copyto,
+    np.fill_diagonal: _fill_diagonal,
+    np.put: _put,
+    np.putmask: _putmask,
+    np.place: _place,
+    np.put_along_axis: _put_along_axis,
+    np.ndim: _ndim,
+    np.shape: _shape,
+    np.size: _size,
+    np.isfortran: _isfortran,
+    np.shares_memory: _shares,
     np.may_share_memory: _may_share,
-    np.array: _array, np.asarray: _asarray, np.asanyarray: _asarray,
-    np.asarray_chkfinite: _asarray, **EXPANSIONS, **REFUSALS,
+    np.array: _array,
+    np.asarray: _asarray,
+    np.asanyarray: _asarray,
+    np.asarray_chkfinite: _asarray,
+    **EXPANSIONS,
+    **REFUSALS,
     np.histogramdd: histogramdd,
-}  # fmt: skip
+}

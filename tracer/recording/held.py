@@ -24,10 +24,30 @@ ROWS = (list, deque)
 TABLES = (dict, OrderedDict, defaultdict)
 # What holds nothing that a program can write to.
 FIXED = (
-    types.ModuleType, types.MethodType, types.BuiltinFunctionType, property, staticmethod,
-    classmethod, np.generic, np.ndarray, np.ufunc, np.random.Generator, np.random.RandomState,
-    bool, int, float, complex, str, bytes, tuple, frozenset, type(None), range, slice, TracedTensor,
-)  # fmt: skip
+    types.ModuleType,
+    types.MethodType,
+    types.BuiltinFunctionType,
+    property,
+    staticmethod,
+    classmethod,
+    np.generic,
+    np.ndarray,
+    np.ufunc,
+    np.random.Generator,
+    np.random.RandomState,
+    bool,
+    int,
+    float,
+    complex,
+    str,
+    bytes,
+    tuple,
+    frozenset,
+    type(None),
+    range,
+    slice,
+    TracedTensor,
+)
 
 
 def kind_of(thing: Any) -> str:

@@ -11,9 +11,13 @@ import numpy as np
 
 
 def histogramdd(
-    recorder: Any, sample: Any, bins: Any = 10, range: Any = None, density: Any = None,
+    recorder: Any,
+    sample: Any,
+    bins: Any = 10,
+    range: Any = None,
+    density: Any = None,
     weights: Any = None,
-) -> tuple[Any, list[Any]]:  # fmt: skip
+) -> tuple[Any, list[Any]]:
     """Counts, or sums of weights, in cells of a grid, and the edges along each axis.
 
     Parameters are those of `np.histogramdd`; ``sample`` has shape (N, D), or is a list of D

@@ -168,7 +168,7 @@ def listed(argument: Any) -> Any:
         return argument.copy()
     if isinstance(argument, (deque, UserList, array.array)) or (
         isinstance(argument, (list, tuple)) and type(argument) not in (list, tuple)
-    ):  # fmt: skip
+    ):
         items = [listed(item) for item in argument]
         return items if contains_tensor(items) else argument
     if type(argument) is np.ndarray and argument.dtype.kind == "O":

@@ -189,9 +189,11 @@ class Identities:
         """
         first, second = self._outwards(left), self._outwards(right)
         nearest = [
-            (one, other) for one in first for other in second
+            (one, other)
+            for one in first
+            for other in second
             if _buffer(one.thing) is not None and _buffer(one.thing) is _buffer(other.thing)
-        ]  # fmt: skip
+        ]
         one, other = nearest[0] if nearest else (first[-1], second[-1])
         if all([len(step.inputs) == 1 for step in (*one.steps, *other.steps)]):
             return self._relate(one, other, test)

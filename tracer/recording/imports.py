@@ -52,9 +52,11 @@ def is_standard(module: ModuleType, name: str) -> bool:
     if isinstance(value, FunctionType):
         return not is_users(value.__code__.co_filename)
     return (
-        callable(value) or isinstance(value, ModuleType)
-        or name in CONSTANTS or name in vars(module).get("__all__", ())
-    )  # fmt: skip
+        callable(value)
+        or isinstance(value, ModuleType)
+        or name in CONSTANTS
+        or name in vars(module).get("__all__", ())
+    )
 
 
 def _full_name(monitor: Monitor, module: str, level: int) -> str:
@@ -122,5 +124,7 @@ def _method(monitor: Monitor, caller: Any, owner: Any) -> Any:
 
 
 GETTERS: dict[type, Callable[..., Any]] = {
-    operator.attrgetter: _attributes, operator.itemgetter: _items, operator.methodcaller: _method,
-}  # fmt: skip
+    operator.attrgetter: _attributes,
+    operator.itemgetter: _items,
+    operator.methodcaller: _method,
+}

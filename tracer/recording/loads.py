@@ -20,12 +20,29 @@ from tracer.recording.whereabouts import AST_LOCK, is_users, source_file
 MONITOR = "__calcgraph_monitor__"
 FUNCTION = "__calcgraph_function__"
 OPERATORS: dict[type, str] = {
-    ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "truediv", ast.FloorDiv: "floordiv",
-    ast.Mod: "mod", ast.Pow: "pow", ast.MatMult: "matmul", ast.BitAnd: "and", ast.BitOr: "or",
-    ast.BitXor: "xor", ast.LShift: "lshift", ast.RShift: "rshift", ast.USub: "neg",
-    ast.UAdd: "pos", ast.Invert: "invert", ast.Eq: "eq", ast.NotEq: "ne", ast.Lt: "lt",
-    ast.Gt: "gt", ast.LtE: "le", ast.GtE: "ge",
-}  # fmt: skip
+    ast.Add: "add",
+    ast.Sub: "sub",
+    ast.Mult: "mul",
+    ast.Div: "truediv",
+    ast.FloorDiv: "floordiv",
+    ast.Mod: "mod",
+    ast.Pow: "pow",
+    ast.MatMult: "matmul",
+    ast.BitAnd: "and",
+    ast.BitOr: "or",
+    ast.BitXor: "xor",
+    ast.LShift: "lshift",
+    ast.RShift: "rshift",
+    ast.USub: "neg",
+    ast.UAdd: "pos",
+    ast.Invert: "invert",
+    ast.Eq: "eq",
+    ast.NotEq: "ne",
+    ast.Lt: "lt",
+    ast.Gt: "gt",
+    ast.LtE: "le",
+    ast.GtE: "ge",
+}
 
 
 _CODES: dict[int, tuple[CodeType, CodeType | None]] = {}
@@ -56,9 +73,12 @@ def _compile(code: CodeType) -> CodeType | None:
     if isinstance(body, ast.FunctionDef):
         body.name = FUNCTION  # its own name, read inside, is the user's global or cell
     arguments = ast.arguments(
-        posonlyargs=[], args=[ast.arg(arg=name) for name in (MONITOR, *free, "__class__")],
-        kwonlyargs=[], kw_defaults=[], defaults=[],
-    )  # fmt: skip
+        posonlyargs=[],
+        args=[ast.arg(arg=name) for name in (MONITOR, *free, "__class__")],
+        kwonlyargs=[],
+        kw_defaults=[],
+        defaults=[],
+    )
     factory = ast.FunctionDef(
         name="__calcgraph_factory__", args=arguments, body=[body], decorator_list=[], returns=None
     )
@@ -218,8 +238,9 @@ class _Loads(ast.NodeTransformer):
         """What is imported is bound anew, read as an attribute of its module."""
         module, level = node.module or "", node.level
         made: list[ast.stmt] = [
-            self._importing(node, module, level, tuple([alias.name for alias in node.names])), node
-        ]  # fmt: skip
+            self._importing(node, module, level, tuple([alias.name for alias in node.names])),
+            node,
+        ]
         for alias in node.names:
             name = self._mangled(alias.asname or alias.name)
             target, value = ast.Name(name, ast.Store()), ast.Name(name, ast.Load())
@@ -239,9 +260,11 @@ class _Loads(ast.NodeTransformer):
         """A load of which only a part is read."""
         if isinstance(load, ast.Call) and isinstance(load.func, ast.Attribute):
             owner = load.func.value
-            if isinstance(owner, ast.Name) and owner.id == MONITOR and load.func.attr in (
-                "name", "attr", "item",
-            ):  # fmt: skip
+            if (
+                isinstance(owner, ast.Name)
+                and owner.id == MONITOR
+                and load.func.attr in ("name", "attr", "item")
+            ):
                 flag = ast.copy_location(ast.Constant(False), load)
                 load.args = (
                     [*load.args[:2], flag] if load.func.attr != "name" else [*load.args, flag]
@@ -348,7 +371,7 @@ class _Loads(ast.NodeTransformer):
         """A condition; comparisons and constants are no objects with a truth of their own."""
         if isinstance(test, (ast.Constant, ast.Compare, ast.BoolOp)) or (
             isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not)
-        ):  # fmt: skip
+        ):
             return test
         return self._call(test, method, test)
 
@@ -368,8 +391,10 @@ class _Loads(ast.NodeTransformer):
         for part in node.elts:
             if isinstance(part, ast.Starred):
                 part.value = self._call(part.value, "counted", self.visit(part.value))
-        node.elts = [part if isinstance(part, ast.Starred) else self._hashed(self.visit(part))
-                     for part in node.elts]  # fmt: skip
+        node.elts = [
+            part if isinstance(part, ast.Starred) else self._hashed(self.visit(part))
+            for part in node.elts
+        ]
         return node
 
     def visit_Dict(self, node: ast.Dict) -> ast.AST:

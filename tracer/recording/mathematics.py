@@ -138,10 +138,14 @@ def _map(function: Any, *iterables: Any) -> Any:
 HOOKS: dict[Any, Hook] = {
     function: _wrapper(function) for function, op in OPS.items() if not op.name.startswith("built")
 } | {
-    builtins.sum: _sum, builtins.max: _extreme(builtins.max), builtins.min: _extreme(builtins.min),
-    builtins.round: _round, builtins.pow: _pow, builtins.complex: _complex,
+    builtins.sum: _sum,
+    builtins.max: _extreme(builtins.max),
+    builtins.min: _extreme(builtins.min),
+    builtins.round: _round,
+    builtins.pow: _pow,
+    builtins.complex: _complex,
     builtins.map: _map,
-}  # fmt: skip
+}
 _BY_ID = {id(function): hook for function, hook in HOOKS.items()}
 # A name bound before the trace may be handed on instead of called: reduce(hypot, x).
 hand_on({f: hook for f, hook in HOOKS.items() if f.__module__ in ("math", "cmath")})

@@ -28,11 +28,19 @@ FUNCTIONS = {
     ).split()
 }
 REFUSED = {
-    "tobytes": "bytes", "tofile": "a file", "dump": "a pickle", "dumps": "a pickle",
-    "ctypes": "ctypes", "data": "a memoryview", "__array_interface__": "the array interface",
-    "__array_struct__": "the array interface", "getfield": "raw bytes", "byteswap": "raw bytes",
-    "setfield": "raw bytes", "__dlpack_device__": "DLPack",
-}  # fmt: skip
+    "tobytes": "bytes",
+    "tofile": "a file",
+    "dump": "a pickle",
+    "dumps": "a pickle",
+    "ctypes": "ctypes",
+    "data": "a memoryview",
+    "__array_interface__": "the array interface",
+    "__array_struct__": "the array interface",
+    "getfield": "raw bytes",
+    "byteswap": "raw bytes",
+    "setfield": "raw bytes",
+    "__dlpack_device__": "DLPack",
+}
 
 
 FLATTEN = registry.FLATTEN
@@ -225,9 +233,13 @@ def transpose(self: TracedTensor, *axes: Any) -> Any:
 
 @_method
 def astype(
-    self: TracedTensor, dtype: Any, order: str = "K", casting: str = "unsafe", subok: bool = True,
+    self: TracedTensor,
+    dtype: Any,
+    order: str = "K",
+    casting: str = "unsafe",
+    subok: bool = True,
     copy: bool = True,
-) -> Any:  # fmt: skip
+) -> Any:
     if not np.can_cast(self.dtype, dtype, casting=casting):
         np.asarray(self._value).astype(dtype, casting=casting)  # type: ignore[call-overload]
     if copy or np.dtype(dtype) != self.dtype:

@@ -85,9 +85,13 @@ class Notes:
         return self.array(node, value, buffer)
 
     def array(
-        self, node: Node, value: np.ndarray, buffer: Buffer | None = None,
-        steps: tuple[Step, ...] = (), known: bool = False,
-    ) -> TracedTensor:  # fmt: skip
+        self,
+        node: Node,
+        value: np.ndarray,
+        buffer: Buffer | None = None,
+        steps: tuple[Step, ...] = (),
+        known: bool = False,
+    ) -> TracedTensor:
         tensor = shell(value.shape).view(TracedTensor)
         tensor._value = value
         tensor._recorder = self
@@ -174,9 +178,15 @@ class Notes:
 
     # -- nodes -------------------------------------------------------------------------------
     def add(
-        self, op: Op, inputs: tuple[Node, ...], params: Params, specs: tuple[ArraySpec, ...],
-        name: str = "", spelling: str = "", origin: Origin | None = None,
-    ) -> Node:  # fmt: skip
+        self,
+        op: Op,
+        inputs: tuple[Node, ...],
+        params: Params,
+        specs: tuple[ArraySpec, ...],
+        name: str = "",
+        spelling: str = "",
+        origin: Origin | None = None,
+    ) -> Node:
         if origin is None:
             place = self.locator.locate(user_frame(2))
             origin = place.origin if place is not None else None

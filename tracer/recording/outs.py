@@ -16,22 +16,41 @@ from tracer.graph.op import Op
 
 # Operands that have no value everywhere, and a number for where the ufunc does not look.
 SAFE: dict[str, tuple[tuple[int, ...], int]] = {
-    "sqrt": ((0,), 1), "log": ((0,), 1), "log2": ((0,), 1), "log10": ((0,), 1), "log1p": ((0,), 1),
-    "arcsin": ((0,), 0), "arccos": ((0,), 0), "arctanh": ((0,), 0), "arccosh": ((0,), 2),
-    "reciprocal": ((0,), 1), "power": ((0, 1), 1), "float_power": ((0, 1), 1),
-    "divide": ((0, 1), 1), "floor_divide": ((0, 1), 1), "remainder": ((0, 1), 1),
-    "fmod": ((0, 1), 1), "divmod": ((0, 1), 1), "exp": ((0,), 1), "exp2": ((0,), 1),
-    "expm1": ((0,), 1), "sinh": ((0,), 1), "cosh": ((0,), 1), "tan": ((0,), 1),
-}  # fmt: skip
+    "sqrt": ((0,), 1),
+    "log": ((0,), 1),
+    "log2": ((0,), 1),
+    "log10": ((0,), 1),
+    "log1p": ((0,), 1),
+    "arcsin": ((0,), 0),
+    "arccos": ((0,), 0),
+    "arctanh": ((0,), 0),
+    "arccosh": ((0,), 2),
+    "reciprocal": ((0,), 1),
+    "power": ((0, 1), 1),
+    "float_power": ((0, 1), 1),
+    "divide": ((0, 1), 1),
+    "floor_divide": ((0, 1), 1),
+    "remainder": ((0, 1), 1),
+    "fmod": ((0, 1), 1),
+    "divmod": ((0, 1), 1),
+    "exp": ((0,), 1),
+    "exp2": ((0,), 1),
+    "expm1": ((0,), 1),
+    "sinh": ((0,), 1),
+    "cosh": ((0,), 1),
+    "tan": ((0,), 1),
+}
 
 
 def seen_operands(op: Op, args: Sequence[Any], where: Any) -> tuple[Any, ...]:
     """The operands with a harmless number where ``where`` is false: no warnings from there."""
     slots, number = SAFE.get(op.name, ((), 0))
-    return tuple([
-        np.where(where, a, number) if k in slots and isinstance(a, np.ndarray) else a
-        for k, a in enumerate(args)
-    ])  # fmt: skip
+    return tuple(
+        [
+            np.where(where, a, number) if k in slots and isinstance(a, np.ndarray) else a
+            for k, a in enumerate(args)
+        ]
+    )
 
 
 # -- running sums into other shapes -----------------------------------------------------------
@@ -136,9 +155,13 @@ def _count(x: Any, axis: Any, keepdims: bool, where: Any) -> Any:
 
 
 def _mean(
-    x: Any, out: np.dtype, axis: Any = None, dtype: Any = None, keepdims: bool = False,
+    x: Any,
+    out: np.dtype,
+    axis: Any = None,
+    dtype: Any = None,
+    keepdims: bool = False,
     where: Any = True,
-) -> Any:  # fmt: skip
+) -> Any:
     if dtype is None:
         dtype = {"f2": "f4"}.get(x.dtype.str[1:], "f8" if x.dtype.kind in "biu" else None)
     total = _summed(x, out, axis, dtype, keepdims=keepdims, where=where)
@@ -146,9 +169,16 @@ def _mean(
 
 
 def _variance(
-    x: Any, out: np.dtype, axis: Any = None, dtype: Any = None, ddof: Any = 0,
-    keepdims: bool = False, where: Any = True, mean: Any = None, correction: Any = None,
-) -> Any:  # fmt: skip
+    x: Any,
+    out: np.dtype,
+    axis: Any = None,
+    dtype: Any = None,
+    ddof: Any = 0,
+    keepdims: bool = False,
+    where: Any = True,
+    mean: Any = None,
+    correction: Any = None,
+) -> Any:
     if dtype is None and x.dtype.kind in "biu":
         dtype = "f8"
     if mean is None:
@@ -166,9 +196,13 @@ def _deviation(x: Any, out: np.dtype, **kwargs: Any) -> Any:
 
 
 def _nan_mean(
-    x: Any, out: np.dtype, axis: Any = None, dtype: Any = None, keepdims: bool = False,
+    x: Any,
+    out: np.dtype,
+    axis: Any = None,
+    dtype: Any = None,
+    keepdims: bool = False,
     where: Any = True,
-) -> Any:  # fmt: skip
+) -> Any:
     if x.dtype.kind not in "fc":
         return _mean(x, out, axis, dtype, keepdims, where)
     present = ~np.isnan(x)
@@ -178,9 +212,16 @@ def _nan_mean(
 
 
 def _nan_variance(
-    x: Any, out: np.dtype, axis: Any = None, dtype: Any = None, ddof: Any = 0,
-    keepdims: bool = False, where: Any = True, mean: Any = None, correction: Any = None,
-) -> Any:  # fmt: skip
+    x: Any,
+    out: np.dtype,
+    axis: Any = None,
+    dtype: Any = None,
+    ddof: Any = 0,
+    keepdims: bool = False,
+    where: Any = True,
+    mean: Any = None,
+    correction: Any = None,
+) -> Any:
     ddof = ddof if correction is None else correction
     if x.dtype.kind not in "fc":
         return _variance(x, out, axis, dtype, ddof, keepdims, where, mean)
@@ -206,6 +247,11 @@ def _range(x: Any, out: np.dtype, axis: Any = None, keepdims: bool = False) -> A
 
 
 KEPT_IN_OUT: dict[str, Callable[..., Any]] = {
-    "mean": _mean, "var": _variance, "std": _deviation, "nanmean": _nan_mean, "ptp": _range,
-    "nanvar": _nan_variance, "nanstd": _nan_deviation,
-}  # fmt: skip
+    "mean": _mean,
+    "var": _variance,
+    "std": _deviation,
+    "nanmean": _nan_mean,
+    "ptp": _range,
+    "nanvar": _nan_variance,
+    "nanstd": _nan_deviation,
+}

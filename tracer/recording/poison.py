@@ -48,10 +48,35 @@ class Poison:
 
 _BINARY = "add sub mul matmul truediv floordiv mod divmod pow lshift rshift and xor or".split()
 for _name in (
-    *_BINARY, *["r" + name for name in _BINARY], "lt", "le", "eq", "ne", "gt", "ge", "neg", "pos",
-    "abs", "invert", "complex", "int", "float", "index", "round", "trunc", "floor", "ceil", "bool",
-    "len", "iter", "getitem", "setitem", "contains", "call", "bytes",
-):  # fmt: skip
+    *_BINARY,
+    *["r" + name for name in _BINARY],
+    "lt",
+    "le",
+    "eq",
+    "ne",
+    "gt",
+    "ge",
+    "neg",
+    "pos",
+    "abs",
+    "invert",
+    "complex",
+    "int",
+    "float",
+    "index",
+    "round",
+    "trunc",
+    "floor",
+    "ceil",
+    "bool",
+    "len",
+    "iter",
+    "getitem",
+    "setitem",
+    "contains",
+    "call",
+    "bytes",
+):
     setattr(Poison, f"__{_name}__", _refuse)
 
 _CELL = np.empty((), dtype=object)

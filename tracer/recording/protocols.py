@@ -41,20 +41,34 @@ SIMPLE = frozenset({TracedTensor, TracedScalar, int, float, bool})
 BINARY = {
     name: (getattr(operator, name.strip("_") + mark), f"__{name}__", f"__r{name}__")
     for name, mark in [
-        ("add", ""), ("sub", ""), ("mul", ""), ("truediv", ""), ("floordiv", ""), ("mod", ""),
-        ("pow", ""), ("matmul", ""), ("and", "_"), ("or", "_"), ("xor", ""), ("lshift", ""),
+        ("add", ""),
+        ("sub", ""),
+        ("mul", ""),
+        ("truediv", ""),
+        ("floordiv", ""),
+        ("mod", ""),
+        ("pow", ""),
+        ("matmul", ""),
+        ("and", "_"),
+        ("or", "_"),
+        ("xor", ""),
+        ("lshift", ""),
         ("rshift", ""),
     ]
-}  # fmt: skip
+}
 COMPARISONS = {
-    "eq": (operator.eq, "__eq__", "__eq__"), "ne": (operator.ne, "__ne__", "__ne__"),
-    "lt": (operator.lt, "__lt__", "__gt__"), "gt": (operator.gt, "__gt__", "__lt__"),
-    "le": (operator.le, "__le__", "__ge__"), "ge": (operator.ge, "__ge__", "__le__"),
-}  # fmt: skip
+    "eq": (operator.eq, "__eq__", "__eq__"),
+    "ne": (operator.ne, "__ne__", "__ne__"),
+    "lt": (operator.lt, "__lt__", "__gt__"),
+    "gt": (operator.gt, "__gt__", "__lt__"),
+    "le": (operator.le, "__le__", "__ge__"),
+    "ge": (operator.ge, "__ge__", "__le__"),
+}
 UNARY: dict[str, tuple[Callable[[Any], Any], str]] = {
-    "neg": (operator.neg, "__neg__"), "pos": (operator.pos, "__pos__"),
+    "neg": (operator.neg, "__neg__"),
+    "pos": (operator.pos, "__pos__"),
     "invert": (operator.invert, "__invert__"),
-}  # fmt: skip
+}
 
 
 def users_method(owner: Any, name: str) -> FunctionType | None:

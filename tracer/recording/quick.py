@@ -37,11 +37,18 @@ SHELL = shell(())
 OPERATORS = {
     name: registry.op_named(called)
     for name, called in {
-        "add": "add", "sub": "subtract", "mul": "multiply", "truediv": "divide", "pow": "pow",
+        "add": "add",
+        "sub": "subtract",
+        "mul": "multiply",
+        "truediv": "divide",
+        "pow": "pow",
         "matmul": "matmul",
-        "lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal",
+        "lt": "less",
+        "le": "less_equal",
+        "gt": "greater",
+        "ge": "greater_equal",
     }.items()
-}  # fmt: skip
+}
 REFLECTED = frozenset({"lt", "le", "gt", "ge"})  # 1 < x is x > 1 to Python
 FLOAT64 = scalar_spec(np.dtype(np.float64))
 ONE_FLOAT64 = (FLOAT64,)
@@ -386,9 +393,14 @@ def _is_current(recorder: Any, tensor: Any) -> bool:
 
 
 def _noted(
-    recorder: Any, op: Op, inputs: tuple[Node, ...], params: Params, spec: ArraySpec, place: Any,
+    recorder: Any,
+    op: Op,
+    inputs: tuple[Node, ...],
+    params: Params,
+    spec: ArraySpec,
+    place: Any,
     name: str,
-) -> Node:  # fmt: skip
+) -> Node:
     """A new node, written down."""
     context = None
     if (

@@ -114,8 +114,9 @@ def global_stream(recorder: Recorder) -> TracedStream:
         node = Node(registry.CONSTANT, (), Params((Ref(GLOBAL, "np_random"),)), (STREAM,))
         recorder.nodes.append(node)
         copy = _enclosing_copy(recorder)
-        found = traced_stream(recorder, node, recorder.streams.private(GLOBAL) if copy is None
-                              else copy)  # fmt: skip
+        found = traced_stream(
+            recorder, node, recorder.streams.private(GLOBAL) if copy is None else copy
+        )
         recorder.streams.traced[id(GLOBAL)] = found
     return found
 
@@ -166,7 +167,7 @@ def _draw_into(
             f"{name}(out=...) wrote into an array made outside the trace.",
             "make it inside the traced function, e.g. out = np.empty(n)",
             errors.CaptureMutationError,
-        )  # fmt: skip
+        )
     if len(args) < 1:
         kwargs.setdefault("size", out.shape)
     if out.dtype != np.float64:
@@ -222,9 +223,15 @@ def _size(size: Any) -> Any:
 
 
 def _choice(
-    recorder: Recorder, stream: TracedStream, a: Any, size: Any = None, replace: Any = True,
-    p: Any = None, axis: int = 0, shuffle: bool = True,
-) -> Any:  # fmt: skip
+    recorder: Recorder,
+    stream: TracedStream,
+    a: Any,
+    size: Any = None,
+    replace: Any = True,
+    p: Any = None,
+    axis: int = 0,
+    shuffle: bool = True,
+) -> Any:
     """A choice among elements is a choice of positions and a look-up."""
     op = draw_op(type(stream._value), "choice")
     options: dict[str, Any] = {} if size is None else {"size": _size(size)}
@@ -263,7 +270,7 @@ def _shuffle(recorder: Recorder, stream: TracedStream, x: Any, axis: int = 0) ->
             f"shuffle() was called on a {type(x).__name__} that is not traced.",
             "order positions instead: order = rng.permutation(len(items))",
             errors.CaptureMutationError,
-        )  # fmt: skip
+        )
     x[...] = _permutation(recorder, stream, x, axis)
 
 
@@ -283,8 +290,9 @@ def _permuted(
     if not isinstance(out, TracedTensor):
         raise leak(
             "permuted(out=...) wrote into an array made outside the trace.",
-            "make it inside the traced function", errors.CaptureMutationError,
-        )  # fmt: skip
+            "make it inside the traced function",
+            errors.CaptureMutationError,
+        )
     out[...] = result
     return out
 
@@ -305,10 +313,14 @@ def _change(name: str) -> Callable[..., Any]:
 
 
 SPECIAL: dict[str, Callable[..., Any]] = {
-    "choice": _choice, "permutation": _permutation, "shuffle": _shuffle, "permuted": _permuted,
-    "seed": _change("seed"), "set_state": _change("set_state"),
+    "choice": _choice,
+    "permutation": _permutation,
+    "shuffle": _shuffle,
+    "permuted": _permuted,
+    "seed": _change("seed"),
+    "set_state": _change("set_state"),
     "get_state": _change("get_state"),
-}  # fmt: skip
+}
 
 
 # -- streams made inside ---------------------------------------------------------------------

@@ -257,7 +257,7 @@ class Recorder(Writes):
             f"{kind.__name__}() of a traced value would drop its gradient.",
             "calculate with the number itself, or take this step outside the traced function",
             errors.ConversionError,
-        )  # fmt: skip
+        )
 
     def read_shape(self, tensor: TracedTensor) -> None:
         """A run-time size was read: from here on the program holds for that size only."""

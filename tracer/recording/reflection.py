@@ -136,13 +136,22 @@ def _count_names(monitor: Monitor, names: list[str], table: Mapping[str, Any]) -
 
 
 SPECIAL: dict[Any, Callable[..., Any]] = {
-    type: _type, isinstance: _isinstance, dir: _dir, vars: _vars, getattr: _getattr,
-    hasattr: _hasattr, os.getenv: _getenv, eval: _eval, exec: _exec, globals: global_table,
-    sys.getsizeof: _getsizeof, sys.getrefcount: _getrefcount,
+    type: _type,
+    isinstance: _isinstance,
+    dir: _dir,
+    vars: _vars,
+    getattr: _getattr,
+    hasattr: _hasattr,
+    os.getenv: _getenv,
+    eval: _eval,
+    exec: _exec,
+    globals: global_table,
+    sys.getsizeof: _getsizeof,
+    sys.getrefcount: _getrefcount,
     id: lambda monitor, thing: monitor.captures.identities.number(thing),
     operator.is_: lambda monitor, left, right: monitor.same(left, right),
     operator.is_not: lambda monitor, left, right: not monitor.same(left, right),
     operator.eq: lambda monitor, left, right: monitor.compare("eq", left, right),
     operator.ne: lambda monitor, left, right: monitor.compare("ne", left, right),
     operator.contains: lambda monitor, container, item: monitor.contains(item, container),
-}  # fmt: skip
+}

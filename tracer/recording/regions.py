@@ -127,9 +127,12 @@ def fori_loop(lower: Any, upper: Any, body_fn: Callable[[Any, Any], Any], init: 
 
 
 def scan(
-    f: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any = None,
-    length: int | None = None, reverse: bool = False,
-) -> tuple[Any, Any]:  # fmt: skip
+    f: Callable[[Any, Any], tuple[Any, Any]],
+    init: Any,
+    xs: Any = None,
+    length: int | None = None,
+    reverse: bool = False,
+) -> tuple[Any, Any]:
     """A loop over the leading axis of ``xs`` that carries a value along and stacks another.
 
     Parameters
@@ -279,4 +282,4 @@ def mismatch(name: str, before: str, after: str, path: str = "the carry") -> Car
         f"{name}: {path} is {before} before an iteration and {after} after it.",
         place.origin if place is not None else None,
         "return what has the shape and dtype of init, or give init that dtype: x.astype(float)",
-    )  # fmt: skip
+    )

@@ -25,7 +25,7 @@ from tracer.recording.tensor import TracedTensor
 
 def record_cond(
     recorder: Recorder, pred: TracedTensor, true_fn: Any, false_fn: Any, operands: tuple
-) -> tuple | None:  # fmt: skip
+) -> tuple | None:
     """One ``cond`` node."""
     if np.ndim(pred._value):
         if np.size(pred._value) != 1:
@@ -60,9 +60,12 @@ def record_cond(
     if not specs:
         return None
     made = Node(
-        registry.COND, tuple([node for node, _ in operands_of]),
-        cond_params(len(operands_of) - 1), specs, regions=regions,
-    )  # fmt: skip
+        registry.COND,
+        tuple([node for node, _ in operands_of]),
+        cond_params(len(operands_of) - 1),
+        specs,
+        regions=regions,
+    )
     results = emit(recorder, made, [t for _, t in operands_of], bodies[0].structure)
     return (trees.unflatten(bodies[0].structure, results),)
 
@@ -79,8 +82,9 @@ def _same_results(recorder: Recorder, bodies: list[Body]) -> None:
     if first.structure != second.structure:
         raise BranchMismatch(
             f"cond: one branch returns {first.structure}, the other {second.structure}.",
-            recorder.where(), fix,
-        )  # fmt: skip
+            recorder.where(),
+            fix,
+        )
     wanted: list[ArraySpec] = []
     for one, other in zip(first.specs(), second.specs(), strict=True):
         spec = joined(one, other)

@@ -62,9 +62,12 @@ class Given:
 
 
 def emit(
-    recorder: Recorder, node: Node, operands: Sequence[Any], structure: Any,
+    recorder: Recorder,
+    node: Node,
+    operands: Sequence[Any],
+    structure: Any,
     places: Sequence[int] | None = None,
-) -> list[Any]:  # fmt: skip
+) -> list[Any]:
     """Run a ``loop`` or ``cond`` on the values at hand, append it, and wrap its results.
 
     The results are the leaves of ``structure``, or those of them that ``places`` counts.

@@ -39,8 +39,9 @@ def hoist(recorder: Recorder, body: Body, count: int) -> None:
     for node in graph.order:
         if node in needed:
             outer[node] = _outside(recorder, node, [outer[operand] for operand in node.inputs])
-    inputs = {node: Node(registry.INPUT, (), Params(), node.specs, None, node.name)
-              for node in wanted}  # fmt: skip
+    inputs = {
+        node: Node(registry.INPUT, (), Params(), node.specs, None, node.name) for node in wanted
+    }
     for node in wanted:
         made, value, known = outer[node]
         wrap = recorder.array if isinstance(value, np.ndarray) else recorder.scalar
@@ -56,10 +57,15 @@ def _steady(graph: CalcGraph, fixed: set[Node]) -> set[Node]:
     for node in graph.order:
         op = node.op
         if (
-            node.inputs and not node.regions and not op.effects and len(node.specs) == 1
-            and op.schema.kind in (*WORK, *LIGHT) and op.name not in STAY
-            and node.specs[0].is_static and all(operand in found for operand in node.inputs)
-        ):  # fmt: skip
+            node.inputs
+            and not node.regions
+            and not op.effects
+            and len(node.specs) == 1
+            and op.schema.kind in (*WORK, *LIGHT)
+            and op.name not in STAY
+            and node.specs[0].is_static
+            and all(operand in found for operand in node.inputs)
+        ):
             found.add(node)
     return found - fixed
 
@@ -69,10 +75,14 @@ def _wanted(graph: CalcGraph, steady: set[Node]) -> list[Node]:
     read = {operand for node in graph.order if node not in steady for operand in node.inputs}
     ends = set(graph.outputs)
     return [
-        node for node in graph.order
-        if node in steady and node in read and node not in ends and node.op.schema.kind in WORK
+        node
+        for node in graph.order
+        if node in steady
+        and node in read
+        and node not in ends
+        and node.op.schema.kind in WORK
         and any(operand.specs[0].shape for operand in node.inputs)
-    ]  # fmt: skip
+    ]
 
 
 def _needed(graph: CalcGraph, steady: set[Node], wanted: list[Node]) -> set[Node]:

@@ -48,9 +48,11 @@ def record_for(recorder: Recorder, lower: Any, upper: Any, body_fn: Any, init: A
     def build(i: Any, carry: Any, elements: list[Any]) -> tuple:
         return i, carry
 
-    return _guarded(lambda: _record(
-        recorder, "fori_loop", body_fn, build, init, names[1], names[0] or "i", lower, upper
-    ))  # fmt: skip
+    return _guarded(
+        lambda: _record(
+            recorder, "fori_loop", body_fn, build, init, names[1], names[0] or "i", lower, upper
+        )
+    )
 
 
 def record_scan(
@@ -63,10 +65,22 @@ def record_scan(
     def build(i: Any, carry: Any, elements: list[Any]) -> tuple:
         return carry, trees.unflatten(structure, elements)
 
-    return _guarded(lambda: _record(
-        recorder, "scan", f, build, init, names[0], "i", 0, length, leaves,
-        leaf_names(xs, names[1]), reverse,
-    ))  # fmt: skip
+    return _guarded(
+        lambda: _record(
+            recorder,
+            "scan",
+            f,
+            build,
+            init,
+            names[0],
+            "i",
+            0,
+            length,
+            leaves,
+            leaf_names(xs, names[1]),
+            reverse,
+        )
+    )
 
 
 def record_while(recorder: Recorder, cond_fn: Any, body_fn: Any, init: Any) -> tuple | None:
@@ -76,9 +90,11 @@ def record_while(recorder: Recorder, cond_fn: Any, body_fn: Any, init: Any) -> t
     def build(i: Any, carry: Any, elements: list[Any]) -> tuple:
         return (carry,)
 
-    return _guarded(lambda: _record(
-        recorder, "while_loop", body_fn, build, init, names[0], "i", 0, None, condition=cond_fn
-    ))  # fmt: skip
+    return _guarded(
+        lambda: _record(
+            recorder, "while_loop", body_fn, build, init, names[0], "i", 0, None, condition=cond_fn
+        )
+    )
 
 
 def _guarded(record: Callable[[], Any]) -> tuple | None:
@@ -89,10 +105,20 @@ def _guarded(record: Callable[[], Any]) -> tuple | None:
 
 
 def _record(
-    recorder: Recorder, name: str, function: Any, build: Callable[..., tuple], init: Any,
-    carry_name: str, index_name: str, start: Any, stop: Any, xs: Sequence[Any] = (),
-    element_names: Sequence[str] = (), reverse: bool = False, condition: Any = None,
-) -> tuple:  # fmt: skip
+    recorder: Recorder,
+    name: str,
+    function: Any,
+    build: Callable[..., tuple],
+    init: Any,
+    carry_name: str,
+    index_name: str,
+    start: Any,
+    stop: Any,
+    xs: Sequence[Any] = (),
+    element_names: Sequence[str] = (),
+    reverse: bool = False,
+    condition: Any = None,
+) -> tuple:
     leaves, structure = trees.flatten(init)
     if not all(isinstance(leaf, NUMBERS) for leaf in (*leaves, *xs)):
         raise NoRegion
@@ -132,9 +158,17 @@ def _record(
     if type(start) is int and type(stop) is int and start < stop:
         hoist(recorder, body, 1 + len(pairs) + len(sequences))
     places = [k for k in range(made.leaves) if k not in same]
-    results = dict(zip(places, _assemble(
-        recorder, bodies, pairs, sequences, start, stop, reverse, made, places
-    ), strict=True)) if places else {}  # fmt: skip
+    results = (
+        dict(
+            zip(
+                places,
+                _assemble(recorder, bodies, pairs, sequences, start, stop, reverse, made, places),
+                strict=True,
+            )
+        )
+        if places
+        else {}
+    )
     results |= {k: _own(recorder, carry[k]) for k in same}
     return (trees.unflatten(made, [results[k] for k in range(made.leaves)]),)
 
@@ -196,8 +230,9 @@ def _check_structure(name: str, made: Any, structure: Any, recorder: Recorder) -
     if made != structure:
         raise CarryMismatch(
             f"{name}: the carry is {structure} before an iteration and {made} after it.",
-            recorder.where(), "return what has the structure of init",
-        )  # fmt: skip
+            recorder.where(),
+            "return what has the structure of init",
+        )
 
 
 def _fitted(
@@ -218,7 +253,7 @@ def _fitted(
                 recorder.where(),
                 "return what has the shape and dtype of init, or give init that dtype: "
                 "x.astype(float)",
-            )  # fmt: skip
+            )
         wanted.append(found)
     return wanted
 
@@ -236,18 +271,28 @@ def _condition(
 
 
 def _assemble(
-    recorder: Recorder, bodies: list[Body], carry: list[tuple[Node, Any]],
-    sequences: list[TracedTensor], start: Any, stop: Any, reverse: bool, structure: Any,
+    recorder: Recorder,
+    bodies: list[Body],
+    carry: list[tuple[Node, Any]],
+    sequences: list[TracedTensor],
+    start: Any,
+    stop: Any,
+    reverse: bool,
+    structure: Any,
     places: list[int],
-) -> list[Any]:  # fmt: skip
+) -> list[Any]:
     """Append the ``loop`` node; its results."""
     counts = [1 + len(carry) + len(sequences), 1 + len(carry)][: len(bodies)]
     regions, captured = on_common_inputs(recorder, bodies, counts, 1)
     ends = [recorder.node_of(b) if isinstance(b, TracedTensor) else b for b in (start, stop)]
     inputs, params = loop_parts(
-        list(captured), [node for node, _ in carry], [recorder.node_of(t) for t in sequences],
-        ends[0], ends[1], reverse,
-    )  # fmt: skip
+        list(captured),
+        [node for node, _ in carry],
+        [recorder.node_of(t) for t in sequences],
+        ends[0],
+        ends[1],
+        reverse,
+    )
     length = _length(start, stop, sequences)
     made = bodies[0].specs()
     rows = [stacked_spec(spec, length) for spec in made[len(carry) :]]

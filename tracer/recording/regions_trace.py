@@ -59,9 +59,14 @@ class Body:
 
 
 def trace_body(
-    recorder: Recorder, function: Callable[..., Any], build: Callable[[list[Any]], tuple],
-    examples: Sequence[Any], names: Sequence[str], carry: range = range(0), root: str = "",
-) -> Body:  # fmt: skip
+    recorder: Recorder,
+    function: Callable[..., Any],
+    build: Callable[[list[Any]], tuple],
+    examples: Sequence[Any],
+    names: Sequence[str],
+    carry: range = range(0),
+    root: str = "",
+) -> Body:
     """Run ``function(*build(tensors))`` once on Tensors of a recorder of its own.
 
     Parameters
@@ -83,8 +88,10 @@ def trace_body(
     inner = Recorder(root, "body" if label == "<lambda>" else label)
     inner.captures = recorder.captures
     inner.enclosing = recorder
-    fresh = [inner.argument(v.copy() if isinstance(v, np.ndarray) else v, name)
-             for v, name in zip(examples, names, strict=True)]  # fmt: skip
+    fresh = [
+        inner.argument(v.copy() if isinstance(v, np.ndarray) else v, name)
+        for v, name in zip(examples, names, strict=True)
+    ]
     since = Since(inner.captures.state) if inner.captures is not None else None
     try:
         with inner.recording():
@@ -227,9 +234,10 @@ def replaced(graph: CalcGraph, moved: dict[Node, Node]) -> CalcGraph:
             here[node] = new
         order.append(new)
     return graph.replace(
-        inputs=[i for i in graph.inputs if i not in moved], order=order,
+        inputs=[i for i in graph.inputs if i not in moved],
+        order=order,
         outputs=[here.get(o, o) for o in graph.outputs],
-    )  # fmt: skip
+    )
 
 
 # -- graphs ---------------------------------------------------------------------------------------

@@ -34,8 +34,9 @@ def scatter(recorder: Recorder, ufunc: np.ufunc, target: Any, index: Any, *value
     if not isinstance(target, TracedTensor):
         raise leak(
             f"{ufunc.__name__}.at wrote a traced value into an array from outside the trace.",
-            "make it inside the traced function", errors.CaptureMutationError,
-        )  # fmt: skip
+            "make it inside the traced function",
+            errors.CaptureMutationError,
+        )
     recorder._refuse_capture(target)
     values = tuple([recorder.as_array(v) if isinstance(v, (list, tuple)) else v for v in values])
     try:
@@ -98,10 +99,15 @@ def _may_repeat(index: Any) -> bool:
     """Whether another call could have repeated indices: index arrays that depend on data."""
     found: list[Any] = []
     map_structure(found.append, index)
-    return any([
-        isinstance(part, TracedTensor) and not part._known and part.dtype.kind != "b"
-        and np.ndim(part._value) for part in found
-    ])  # fmt: skip
+    return any(
+        [
+            isinstance(part, TracedTensor)
+            and not part._known
+            and part.dtype.kind != "b"
+            and np.ndim(part._value)
+            for part in found
+        ]
+    )
 
 
 def _earlier_ones(where: Any) -> Any:

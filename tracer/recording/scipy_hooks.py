@@ -87,9 +87,9 @@ def record(recorder: Recorder, function: Any, args: tuple, kwargs: dict[str, Any
     args = tuple([own(a, "__tracer_plain_function__", a) for a in args])
     if kwargs.get("out") is not None:
         return recorder.function(function, args, kwargs)
-    args = tuple([
-        recorder.as_array(a) if type(a) is list and contains_tensor(a) else a for a in args
-    ])  # fmt: skip
+    args = tuple(
+        [recorder.as_array(a) if type(a) is list and contains_tensor(a) else a for a in args]
+    )
     state = GLOBAL.get_state(legacy=False) if op.name in ESTIMATES else None
     try:
         result = recorder.call(op, args, kwargs, "")
@@ -172,8 +172,9 @@ def _bound(distribution: Any, original: Any) -> Any:
         raise errors.MissingRule(
             f"{type(distribution).__name__}.{original.__name__} of a distribution that is not one "
             "of scipy.stats' own can't be traced.",
-            None, "write its density with NumPy",
-        )  # fmt: skip
+            None,
+            "write its density with NumPy",
+        )
     public = getattr(sys.modules["scipy.stats"], name.split(".")[2])
     return MethodType(original, public)
 

@@ -24,9 +24,14 @@ class Sizes(Notes):
     """Notes that know which sizes are a matter of values."""
 
     def _specs(
-        self, op: Op, params: Params, inputs: tuple[Node, ...], results: list[Any], spelling: str,
+        self,
+        op: Op,
+        params: Params,
+        inputs: tuple[Node, ...],
+        results: list[Any],
+        spelling: str,
         origin: Origin | None,
-    ) -> tuple[ArraySpec, ...]:  # fmt: skip
+    ) -> tuple[ArraySpec, ...]:
         seen = tuple([spec_of(value) for value in results])
         free = [size for node in inputs for size in node.specs[0].shape if type(size) is not int]
         if not free and not depends_on_data(op, params, inputs):
@@ -62,9 +67,14 @@ class Sizes(Notes):
         self._fix_sizes(node, node.origin)
         shape = spec.seen_shape
         return self.add(
-            registry.op_of(np.reshape), (node,), Params((HOLES[0], shape)),
-            (array_spec(shape, spec.dtype),), node.name, "", node.origin,
-        )  # fmt: skip
+            registry.op_of(np.reshape),
+            (node,),
+            Params((HOLES[0], shape)),
+            (array_spec(shape, spec.dtype),),
+            node.name,
+            "",
+            node.origin,
+        )
 
     def _relate(self, op: Op, inputs: tuple[Node, ...]) -> None:
         """Broadcasting of a run-time size with another size holds only while both stay related."""

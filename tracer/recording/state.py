@@ -217,11 +217,15 @@ class State:
         """The ways to other objects of the classes that were written to."""
         written = {place.path.key() for place in places}
         kinds = {type(held.thing) for held in self.held.values() if held.path.key() in written}
-        return tuple([
-            held.path for held in self.held.values()
-            if type(held.thing) in kinds and held.path.key() not in written
-            and not isinstance(held.thing, (type, types.FunctionType))
-        ])  # fmt: skip
+        return tuple(
+            [
+                held.path
+                for held in self.held.values()
+                if type(held.thing) in kinds
+                and held.path.key() not in written
+                and not isinstance(held.thing, (type, types.FunctionType))
+            ]
+        )
 
     def forget(self) -> None:
         """Let go of the caller's objects."""
@@ -274,7 +278,7 @@ class Since:
                 "another traced function.",
                 "return the value, and put it there outside of the inner function",
                 errors.CaptureMutationError,
-            )  # fmt: skip
+            )
 
 
 def _is_array(tensor: TracedTensor) -> bool:
@@ -346,8 +350,10 @@ class Place:
             thing.extend(values)
         elif self.kind == "rows":
             held = list(thing)
-            fresh = [held[key] if recipe is None else value
-                     for (key, recipe), value in zip(self.sets, values, strict=True)]  # fmt: skip
+            fresh = [
+                held[key] if recipe is None else value
+                for (key, recipe), value in zip(self.sets, values, strict=True)
+            ]
             thing.clear()
             thing.extend(fresh)
         elif self.kind == "table":
@@ -375,8 +381,9 @@ def _written(held: Held, writer: Writer, captures: Captures) -> Place:
         raise leak(
             f"The function changed {path or 'a container'} outside of it, a "
             f"{type(held.thing).__name__}.",
-            "use a dict or a list, or return it", errors.CaptureMutationError,
-        )  # fmt: skip
+            "use a dict or a list, or return it",
+            errors.CaptureMutationError,
+        )
     if held.kind == "rows":
         added = held.added()
         if added is not None:

@@ -209,8 +209,11 @@ def _pop(monitor: Monitor, table: Any, key: Any, *default: Any) -> Any:
 
 ROW_METHODS: dict[str, Callable[..., Any]] = {"append": _append, "extend": _extend}
 TABLE_METHODS: dict[str, Callable[..., Any]] = {
-    "update": _update, "setdefault": _setdefault, "pop": _pop, "__setitem__": set_item,
-}  # fmt: skip
+    "update": _update,
+    "setdefault": _setdefault,
+    "pop": _pop,
+    "__setitem__": set_item,
+}
 
 
 # -- builtins --------------------------------------------------------------------------------------
@@ -251,8 +254,10 @@ def augmented(monitor: Monitor, name: str, kind: str, owner: Any, key: Any, valu
         fresh, path = state.is_assigned(*monitor.place(key)), monitor.variable(key)
     else:
         known = monitor.captures.path_of(owner)
-        written = was_written(monitor, owner, key, now) if kind == "attr" else (
-            state.is_new(owner, key, now)
-        )  # fmt: skip
+        written = (
+            was_written(monitor, owner, key, now)
+            if kind == "attr"
+            else (state.is_new(owner, key, now))
+        )
         fresh, path = known is None or written, known and known.then(kind, key)
     return operate(now if fresh or path is None else monitor.captures.counted(now, path), value)

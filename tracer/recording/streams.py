@@ -152,9 +152,10 @@ def refuse_stream(stream: Any) -> None:
         strange = type(stream._bit_generator) is not np.random.MT19937
     if strange:
         raise errors.UnsupportedType(
-            f"A {type(stream).__name__} of this kind can't be traced.", None,
+            f"A {type(stream).__name__} of this kind can't be traced.",
+            None,
             "use np.random.default_rng, or a RandomState made from a seed",
-        )  # fmt: skip
+        )
 
 
 def _state(stream: Any) -> Any:
@@ -200,17 +201,17 @@ def _fixed_streams(graph: CalcGraph) -> list[Any]:
 
 def draws(graph: CalcGraph) -> bool:
     """Whether a program of the graph advances a stream."""
-    return any(
-        "rng" in node.op.effects or any(map(draws, node.regions)) for node in graph.order
-    )  # fmt: skip
+    return any("rng" in node.op.effects or any(map(draws, node.regions)) for node in graph.order)
 
 
 def makes(graph: CalcGraph) -> bool:
     """Whether a program of the graph makes streams, maybe without a seed."""
-    return any([
-        node.op in MADE_BY or (node.regions and any(map(makes, node.regions)))
-        for node in graph.order
-    ])  # fmt: skip
+    return any(
+        [
+            node.op in MADE_BY or (node.regions and any(map(makes, node.regions)))
+            for node in graph.order
+        ]
+    )
 
 
 def states_of(streams: Iterable[Any]) -> list[tuple[Any, Any]]:

@@ -116,15 +116,23 @@ class _NdIter:
         return super().__new__(cls)
 
     def __init__(
-        self, op: Any, flags: Any = (), op_flags: Any = None, op_dtypes: Any = None,
-        order: str = "K", **kwargs: Any,
-    ):  # fmt: skip
+        self,
+        op: Any,
+        flags: Any = (),
+        op_flags: Any = None,
+        op_dtypes: Any = None,
+        order: str = "K",
+        **kwargs: Any,
+    ):
         self.alone = not isinstance(op, (list, tuple))
         self.operands = tuple([op] if self.alone else op)
         known = {"multi_index", "refs_ok", "zerosize_ok", "c_index"}
-        if kwargs or op_dtypes is not None or not known.issuperset(flags) or not all(
-            isinstance(o, TracedTensor) for o in self.operands
-        ):  # fmt: skip
+        if (
+            kwargs
+            or op_dtypes is not None
+            or not known.issuperset(flags)
+            or not all(isinstance(o, TracedTensor) for o in self.operands)
+        ):
             raise leak("This np.nditer is not traced.", "loop over np.ndindex(x.shape) instead")
         self.shape = np.broadcast_shapes(*[np.shape(o) for o in self.operands])
         rows: list[Any] = [np.broadcast_to(o._value, self.shape) for o in self.operands]
@@ -357,16 +365,22 @@ def _numbers(part: slice) -> Any:
 
 
 _R, _C = _Joiner(np.r_, 0, 1, -1), _Joiner(np.c_, -1, 2, 0)
-_SCALARS = [
-    np.dtype(code).type for code in "?bhilqBHILQefdgFDG"
-]  # fmt: skip
+_SCALARS = [np.dtype(code).type for code in "?bhilqBHILQefdgFDG"]
 _PAIRS: list[tuple[Any, Any]] = [
-    (float, _number(float)), (complex, _number(complex)), (np.ndenumerate, _ndenumerate),
-    (np.nditer, _NdIter), (np.fromiter, _fromiter), (np.vectorize, _Vectorized),
-    (np.piecewise, _piecewise), (np.poly1d, _poly1d), (np.apply_over_axes, _apply_over_axes),
-    (np.apply_along_axis, _apply_along_axis), (np.r_, _R), (np.c_, _C),
+    (float, _number(float)),
+    (complex, _number(complex)),
+    (np.ndenumerate, _ndenumerate),
+    (np.nditer, _NdIter),
+    (np.fromiter, _fromiter),
+    (np.vectorize, _Vectorized),
+    (np.piecewise, _piecewise),
+    (np.poly1d, _poly1d),
+    (np.apply_over_axes, _apply_over_axes),
+    (np.apply_along_axis, _apply_along_axis),
+    (np.r_, _R),
+    (np.c_, _C),
     *[(kind, _scalar_type(kind)) for kind in _SCALARS],
-]  # fmt: skip
+]
 _TABLE = {id(old): new for old, new in _PAIRS}
 _LOADED = {id(np.r_): _R, id(np.c_): _C}
 

@@ -367,21 +367,36 @@ def _unary(name: str):
 
 
 for _dunder, _op in {
-    "add": "add", "sub": "subtract", "mul": "multiply", "truediv": "divide",
-    "floordiv": "floor_divide", "mod": "remainder", "matmul": "matmul", "pow": "pow",
-    "and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor", "lshift": "left_shift",
+    "add": "add",
+    "sub": "subtract",
+    "mul": "multiply",
+    "truediv": "divide",
+    "floordiv": "floor_divide",
+    "mod": "remainder",
+    "matmul": "matmul",
+    "pow": "pow",
+    "and": "bitwise_and",
+    "or": "bitwise_or",
+    "xor": "bitwise_xor",
+    "lshift": "left_shift",
     "rshift": "right_shift",
-}.items():  # fmt: skip
+}.items():
     _functions = _binary(_op)
     for _prefix, _function in zip(("", "r", "i"), _functions, strict=True):
         setattr(TracedTensor, f"__{_prefix}{_dunder}__", _function)
 for _dunder, _op in {
-    "lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal"
-}.items():  # fmt: skip
+    "lt": "less",
+    "le": "less_equal",
+    "gt": "greater",
+    "ge": "greater_equal",
+}.items():
     setattr(TracedTensor, f"__{_dunder}__", _binary(_op)[0])
 for _dunder, _op in {
-    "neg": "negative", "pos": "positive", "abs": "absolute", "invert": "invert"
-}.items():  # fmt: skip
+    "neg": "negative",
+    "pos": "positive",
+    "abs": "absolute",
+    "invert": "invert",
+}.items():
     setattr(TracedTensor, f"__{_dunder}__", _unary(_op))
 
 

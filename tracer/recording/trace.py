@@ -138,18 +138,25 @@ def is_dynamic(leaf: Any) -> bool:
         return True
     if kind.__module__.startswith(("scipy.sparse", "pandas")):
         raise errors.UnsupportedType(
-            f"A {kind.__module__.split('.')[0]} {kind.__name__} can't be traced.", None,
+            f"A {kind.__module__.split('.')[0]} {kind.__name__} can't be traced.",
+            None,
             "pass a plain ndarray: x.toarray() or x.to_numpy()",
-        )  # fmt: skip
+        )
     return False
 
 
 @contained
 def trace_function(
-    function: Callable[..., Any], leaves: Sequence[Any], structure: Any, names: Sequence[str],
-    title: str = "", static: frozenset[int] = frozenset(), weak: frozenset[int] = frozenset(),
-    reads_sizes: bool = False, keeps: bool = False,
-) -> Trace:  # fmt: skip
+    function: Callable[..., Any],
+    leaves: Sequence[Any],
+    structure: Any,
+    names: Sequence[str],
+    title: str = "",
+    static: frozenset[int] = frozenset(),
+    weak: frozenset[int] = frozenset(),
+    reads_sizes: bool = False,
+    keeps: bool = False,
+) -> Trace:
     """Run ``function`` once on Tensors.
 
     Parameters
@@ -172,9 +179,7 @@ def trace_function(
     """
 
     def once() -> Trace:
-        return _traced(
-            function, leaves, structure, names, title, static, weak, reads_sizes, keeps
-        )  # fmt: skip
+        return _traced(function, leaves, structure, names, title, static, weak, reads_sizes, keeps)
 
     try:
         return once()
@@ -187,9 +192,16 @@ class CounterFailed(Exception):
 
 
 def _traced(
-    function: Callable[..., Any], leaves: Sequence[Any], structure: Any, names: Sequence[str],
-    title: str, static: frozenset[int], weak: frozenset[int], reads_sizes: bool, keeps: bool,
-) -> Trace:  # fmt: skip
+    function: Callable[..., Any],
+    leaves: Sequence[Any],
+    structure: Any,
+    names: Sequence[str],
+    title: str,
+    static: frozenset[int],
+    weak: frozenset[int],
+    reads_sizes: bool,
+    keeps: bool,
+) -> Trace:
     """`trace_function`, in one attempt."""
     plain = innermost(function)
     refuse_generators(plain)
@@ -224,15 +236,17 @@ def _traced(
         raise
     except RecursionError as error:
         raise errors.RecursiveTrace(
-            f"{recorder.name} called itself without end while it was traced.", recorder.where(),
+            f"{recorder.name} called itself without end while it was traced.",
+            recorder.where(),
             "make the recursion end on a value that does not depend on traced data",
-        ) from error  # fmt: skip
+        ) from error
     except Exception as error:
         if recorder.wrote() and overlap([leaves[number] for number in dynamic]):
             raise OverlappingWrite(
-                "The function writes to one of two arguments that share memory.", recorder.where(),
+                "The function writes to one of two arguments that share memory.",
+                recorder.where(),
                 "pass a copy of one of them",
-            ) from error  # fmt: skip
+            ) from error
         failed = isinstance(error, (AttributeError, TypeError))
         if failed and recorder.enclosing is None and captures.state.gives_up():
             raise CounterFailed from error
@@ -260,9 +274,11 @@ def _traced(
 
 
 def _locked(
-    recorder: Recorder, outputs: Sequence[TracedTensor], leaves: Sequence[Any],
+    recorder: Recorder,
+    outputs: Sequence[TracedTensor],
+    leaves: Sequence[Any],
     dynamic: Sequence[int],
-) -> tuple[int, ...]:  # fmt: skip
+) -> tuple[int, ...]:
     """Numbers of the outputs that were made read-only, or are views of such.
 
     Raises
@@ -273,19 +289,25 @@ def _locked(
     for number, node in zip(dynamic, recorder.inputs, strict=False):
         own = next((b.value for b in recorder.arguments if b.target is node), None)
         given = leaves[number]
-        if own is not None and isinstance(given, np.ndarray) and (
-            not isinstance(given, TracedTensor) and _is_writeable(own) != _is_writeable(given)
-        ):  # fmt: skip
+        if (
+            own is not None
+            and isinstance(given, np.ndarray)
+            and (not isinstance(given, TracedTensor) and _is_writeable(own) != _is_writeable(given))
+        ):
             raise leak(
                 f"The function locked or unlocked the memory of its argument {node.name}.",
                 "copy it first",
             )
     outside = recorder.arguments
-    return tuple([
-        number for number, tensor in enumerate(outputs)
-        if isinstance(tensor._value, np.ndarray) and not _is_writeable(tensor._value)
-        and tensor._buffer not in outside
-    ])  # fmt: skip
+    return tuple(
+        [
+            number
+            for number, tensor in enumerate(outputs)
+            if isinstance(tensor._value, np.ndarray)
+            and not _is_writeable(tensor._value)
+            and tensor._buffer not in outside
+        ]
+    )
 
 
 def _is_writeable(array: np.ndarray) -> bool:
@@ -323,9 +345,12 @@ def _opened(function: Callable[..., Any], plain: Any, title: str) -> Recorder:
 
 
 def _placed(
-    recorder: Recorder, leaves: Sequence[Any], names: Sequence[str], static: frozenset[int],
+    recorder: Recorder,
+    leaves: Sequence[Any],
+    names: Sequence[str],
+    static: frozenset[int],
     weak: frozenset[int],
-) -> tuple[list[Any], tuple[int, ...]]:  # fmt: skip
+) -> tuple[list[Any], tuple[int, ...]]:
     """What the function gets for each leaf, and which leaves are inputs."""
     captures, outermost = recorder.captures, recorder.enclosing is None
     placed = []
@@ -370,9 +395,14 @@ def _give_up(recorder: Recorder) -> None:
 
 
 def _arranged(
-    graph: CalcGraph, recorder: Recorder, captures: Captures, dynamic: tuple[int, ...],
-    structure: Any, fixed: tuple[Static, ...], seen: list[Any],
-) -> Trace:  # fmt: skip
+    graph: CalcGraph,
+    recorder: Recorder,
+    captures: Captures,
+    dynamic: tuple[int, ...],
+    structure: Any,
+    fixed: tuple[Static, ...],
+    seen: list[Any],
+) -> Trace:
     """Captures and outer Tensors were met in any order; the inputs list them in turn."""
     own = list(graph.inputs[: len(dynamic)])
     captured = [node for _, _, node in captures.lifted.values()]
@@ -443,9 +473,10 @@ def refuse_generators(function: Any) -> None:
     code = own(_inside(function), "__code__")
     if code is not None and code.co_flags & LATER:
         raise errors.UnsupportedType(
-            f"{function.__name__} is a generator or async function, which can't be traced.", None,
+            f"{function.__name__} is a generator or async function, which can't be traced.",
+            None,
             "trace a plain function that returns its result",
-        )  # fmt: skip
+        )
 
 
 def refuse_coroutine(result: Any) -> None:
@@ -454,6 +485,7 @@ def refuse_coroutine(result: Any) -> None:
         if inspect.iscoroutine(result):
             result.close()  # it will never be awaited
         raise errors.UnsupportedType(
-            "The traced function returned a generator, which would run after the trace.", None,
+            "The traced function returned a generator, which would run after the trace.",
+            None,
             "return a list instead",
-        )  # fmt: skip
+        )

@@ -116,15 +116,19 @@ def watch(function: FunctionType, monitor: Monitor) -> Callable[..., Any]:
             "define it in a file, or return the value",
         )
     compared = Compared(monitor, code)
-    cells = tuple([
-        types.CellType(_held(monitor, cell.cell_contents, name)) if _is_filled(cell) else cell
-        for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True)
-    ])  # fmt: skip
+    cells = tuple(
+        [
+            types.CellType(_held(monitor, cell.cell_contents, name)) if _is_filled(cell) else cell
+            for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True)
+        ]
+    )
     seen = FunctionType(
         code.replace(co_name=code.co_name),
         WatchedGlobals(monitor.globals, monitor, compared),
-        function.__name__, function.__defaults__, cells,
-    )  # fmt: skip
+        function.__name__,
+        function.__defaults__,
+        cells,
+    )
     seen.__kwdefaults__ = function.__kwdefaults__
 
     @functools.wraps(function)

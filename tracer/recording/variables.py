@@ -37,11 +37,22 @@ SET: ContextVar[list[Any] | None] = ContextVar("tracer_set_variables", default=N
 READERS: dict[int, Callable[..., Any]] = {
     id(function): function
     for function in (
-        np.geterr, np.getbufsize, np.get_printoptions, decimal.getcontext, gc.isenabled,
-        gc.get_threshold, os.getcwd, os.getpid, sys.getrecursionlimit, sys.getswitchinterval,
-        threading.active_count, threading.current_thread, threading.get_ident, locale.getlocale,
+        np.geterr,
+        np.getbufsize,
+        np.get_printoptions,
+        decimal.getcontext,
+        gc.isenabled,
+        gc.get_threshold,
+        os.getcwd,
+        os.getpid,
+        sys.getrecursionlimit,
+        sys.getswitchinterval,
+        threading.active_count,
+        threading.current_thread,
+        threading.get_ident,
+        locale.getlocale,
     )
-}  # fmt: skip
+}
 
 
 @lru_cache(maxsize=256)
@@ -109,5 +120,6 @@ def refuse_set(variables: list[Any], context: Context) -> None:
             raise errors.CaptureMutationError(
                 f"The function set the context variable {owner.name}; it would happen while "
                 "tracing and never again.",
-                None, "reset it before the function returns, or set it outside",
-            )  # fmt: skip
+                None,
+                "reset it before the function returns, or set it outside",
+            )

@@ -40,10 +40,14 @@ class Writes(Calls):
         tensors: list[TracedTensor] = []
         params, values = self._template((value, index), {}, tensors)
         (concrete, concrete_index), _ = params.fill(values)
-        if isinstance(value, TracedTensor) and value._buffer is target._buffer and (
-            _is_region(concrete, target._value, concrete_index)
-            and _stays_region(value, target, params, tensors)
-        ):  # fmt: skip
+        if (
+            isinstance(value, TracedTensor)
+            and value._buffer is target._buffer
+            and (
+                _is_region(concrete, target._value, concrete_index)
+                and _stays_region(value, target, params, tensors)
+            )
+        ):
             return  # `x[1:3] *= y` ends by storing the view that it has already changed
         shifted = map_structure(_shift, params.args)
         try:
@@ -58,9 +62,15 @@ class Writes(Calls):
         origin = place.origin if place is not None else None
         name = place.target if place is not None and isinstance(place.target, str) else ""
         node = Node(
-            registry.SETITEM, inputs, Params((HOLES[0], *shifted)), old.specs, origin,
-            name or old.name, "", self._context(),
-        )  # fmt: skip
+            registry.SETITEM,
+            inputs,
+            Params((HOLES[0], *shifted)),
+            old.specs,
+            origin,
+            name or old.name,
+            "",
+            self._context(),
+        )
         self.nodes.append(node)
         self.replace(target, node, all([t._known for t in tensors]))
 
@@ -117,9 +127,12 @@ class Writes(Calls):
             index = step.params.args[1]
             params = Params((HOLES[0], HOLES[1], index))
             node = self.add(
-                registry.SETITEM, (source, node, *step.inputs[1:]), self._renumber(params, step),
-                source.specs, source.name,
-            )  # fmt: skip
+                registry.SETITEM,
+                (source, node, *step.inputs[1:]),
+                self._renumber(params, step),
+                source.specs,
+                source.name,
+            )
         return node
 
     @staticmethod
@@ -168,8 +181,10 @@ class Writes(Calls):
         for step in steps[:at]:
             source = self.array(
                 step.apply(self, source._node, (spec_of(step.values(source._value)),)),
-                step.values(source._value), buffer, (*source._steps, step),
-            )  # fmt: skip
+                step.values(source._value),
+                buffer,
+                (*source._steps, step),
+            )
         whole = source._node
         real, imag = np.real, np.imag
         real_spec = inferred_specs(registry.op_of(real), POSITIONAL[1], (whole,), "")
@@ -198,8 +213,9 @@ class Writes(Calls):
         if target._recorder is not self:
             raise leak(
                 "An inner trace wrote to an array of the outer one.",
-                "copy it first: x = x.copy()", errors.CaptureMutationError,
-            )  # fmt: skip
+                "copy it first: x = x.copy()",
+                errors.CaptureMutationError,
+            )
         if buffer is None:
             raise TypeError("a scalar does not support item assignment")
         if not target._value.flags.writeable:
@@ -207,8 +223,9 @@ class Writes(Calls):
         if buffer.capture:
             raise leak(
                 f"The function wrote to {buffer.capture}, an array made outside of it.",
-                "copy it first, or pass it as an argument", errors.CaptureMutationError,
-            )  # fmt: skip
+                "copy it first, or pass it as an argument",
+                errors.CaptureMutationError,
+            )
 
     def in_place(self, op: Op, target: TracedTensor, other: Any) -> Any:
         """``target += other``: for scalars a new value, for arrays a new version."""
@@ -230,9 +247,13 @@ class Writes(Calls):
             )
 
     def into(
-        self, op: Op, args: Sequence[Any], kwargs: dict[str, Any], outs: Sequence[Any],
+        self,
+        op: Op,
+        args: Sequence[Any],
+        kwargs: dict[str, Any],
+        outs: Sequence[Any],
         spelling: str = "",
-    ) -> Any:  # fmt: skip
+    ) -> Any:
         """An op with ``out=``: a fresh result, written into what the user gave."""
         for out in outs:
             if out is not None and not isinstance(out, TracedTensor):
@@ -240,7 +261,7 @@ class Writes(Calls):
                     "A traced result was written into an array made outside the trace.",
                     "make it inside the traced function, e.g. out = np.zeros(n)",
                     errors.CaptureMutationError,
-                )  # fmt: skip
+                )
         if op.name.endswith(RUNNING) and _in_another_shape(op, args[0], outs[0], kwargs):
             return self._running_elsewhere(op, args, kwargs, outs[0])
         if op.name in JOINING and any([_overlaps(part, outs[0]) for part in args]):
@@ -259,9 +280,13 @@ class Writes(Calls):
         elif op.name in SUMS and kwargs.get("dtype") is None and outs[0] is not None:
             # A sum widens to its out.
             kwargs = {**kwargs, "dtype": np.result_type(args[0].dtype, outs[0].dtype)}
-        elif op.name == "einsum" and outs[0] is not None and not (
-            kwargs.get("dtype") is not None or kwargs.get("optimize")  # which leaves it to BLAS
-        ):  # fmt: skip
+        elif (
+            op.name == "einsum"
+            and outs[0] is not None
+            and not (
+                kwargs.get("dtype") is not None or kwargs.get("optimize")  # which leaves it to BLAS
+            )
+        ):
             usual = np.result_type(*[np.asarray(_concrete(a)).dtype for a in args[1:]])
             wide = np.result_type(usual, outs[0].dtype)
             kwargs = kwargs if wide == usual else {**kwargs, "dtype": wide}
@@ -285,12 +310,16 @@ class Writes(Calls):
         if not many:
             return outs[0]
         shape = np.broadcast_shapes(*[np.shape(out._value) for out in outs if out is not None])
-        return tuple([
-            out if out is not None
-            else result if np.shape(result) == shape
-            else np.broadcast_to(result, shape).copy()
-            for out, result in zip(outs, results, strict=True)
-        ])  # fmt: skip
+        return tuple(
+            [
+                out
+                if out is not None
+                else result
+                if np.shape(result) == shape
+                else np.broadcast_to(result, shape).copy()
+                for out, result in zip(outs, results, strict=True)
+            ]
+        )
 
     def _join_in_turn(
         self, op: Op, args: Sequence[Any], kwargs: dict[str, Any], outs: Sequence[Any]
@@ -408,7 +437,7 @@ def _differs(out: TracedTensor, result: Any) -> bool:
     value = out._value
     return (
         value.dtype != result.dtype or value.shape != result.shape or not value.flags.c_contiguous
-    )  # fmt: skip
+    )
 
 
 def _is_region(value: Any, target: np.ndarray, index: Any) -> bool:
@@ -462,8 +491,9 @@ def _without_items(steps: tuple[Step, ...]) -> tuple[Step, ...]:
         position = step.params.args[1]
         evaluate = source.op.evaluate
         op = Op(
-            f"{source.op.name}[{position}]", source.op.schema,
+            f"{source.op.name}[{position}]",
+            source.op.schema,
             lambda *a, _f=evaluate, _k=position, **k: _f(*a, **k)[_k],
-        )  # fmt: skip
+        )
         merged.append(Step(op, source.params, source.inputs, source.slot, "", source.source_shape))
     return tuple(merged)

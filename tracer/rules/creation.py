@@ -14,15 +14,28 @@ from tracer.rules.declare import composed, pullback, zero_gradient
 from tracer.rules.helpers import shape_of, sum_to
 
 zero_gradient(
-    np.zeros_like, np.ones_like, np.empty_like, registry.ZEROS_OF, registry.SIZE_OF,
-    registry.SAME_SIZE, np.shape, np.ndim, np.size,
+    np.zeros_like,
+    np.ones_like,
+    np.empty_like,
+    registry.ZEROS_OF,
+    registry.SIZE_OF,
+    registry.SAME_SIZE,
+    np.shape,
+    np.ndim,
+    np.size,
     because="the values of the operand are not read",
-)  # fmt: skip
+)
 zero_gradient(registry.TEXT_IS, because="a text does not change with a small step")
 zero_gradient(
-    np.zeros, np.ones, np.empty, np.eye, np.identity, np.tri, np.indices,
+    np.zeros,
+    np.ones,
+    np.empty,
+    np.eye,
+    np.identity,
+    np.tri,
+    np.indices,
     because="made from sizes alone",
-)  # fmt: skip
+)
 
 
 @pullback(np.full, 1)

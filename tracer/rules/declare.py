@@ -237,10 +237,7 @@ def linear(
 
 
 def multilinear(
-    fn: Any,
-    *transposes: Callable[..., Any],
-    each: Callable[..., Any] | None = None,
-    math: str = "",
+    fn: Any, *transposes: Callable[..., Any], each: Callable[..., Any] | None = None, math: str = ""
 ) -> None:
     """Declare that ``fn`` is linear in each of several operands, as products are.
 
@@ -337,7 +334,7 @@ SCIPY_CHAPTERS = {
     "scipy.signal.": "scipy_signal",
     "scipy.fft.": "scipy_fft",
     "scipy.integrate.": "scipy_integrate",
-}  # fmt: skip
+}
 _NOT_CHAPTERS = ("declare", "helpers", "special_", "scipy_")
 _loaded: set[str] = set()
 

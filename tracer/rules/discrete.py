@@ -13,20 +13,61 @@ from tracer.rules.helpers import sum_to
 
 zero_gradient(np.floor, np.ceil, np.trunc, np.rint, np.round, np.fix, because="piecewise constant")
 zero_gradient(
-    np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal, np.isclose,
-    np.allclose, np.array_equal, np.array_equiv, np.isnan, np.isinf, np.isfinite, np.isneginf,
-    np.isposinf, np.isreal, np.iscomplex, np.isrealobj, np.iscomplexobj, np.logical_and,
-    np.logical_or, np.logical_not, np.logical_xor, np.any, np.all, np.isin, np.bitwise_and,
-    np.bitwise_or, np.bitwise_xor, np.invert, np.left_shift, np.right_shift, np.isnat,
+    np.less,
+    np.less_equal,
+    np.greater,
+    np.greater_equal,
+    np.equal,
+    np.not_equal,
+    np.isclose,
+    np.allclose,
+    np.array_equal,
+    np.array_equiv,
+    np.isnan,
+    np.isinf,
+    np.isfinite,
+    np.isneginf,
+    np.isposinf,
+    np.isreal,
+    np.iscomplex,
+    np.isrealobj,
+    np.iscomplexobj,
+    np.logical_and,
+    np.logical_or,
+    np.logical_not,
+    np.logical_xor,
+    np.any,
+    np.all,
+    np.isin,
+    np.bitwise_and,
+    np.bitwise_or,
+    np.bitwise_xor,
+    np.invert,
+    np.left_shift,
+    np.right_shift,
+    np.isnat,
     because="a truth value",
-)  # fmt: skip
+)
 zero_gradient(
-    np.argmax, np.argmin, np.nanargmax, np.nanargmin, np.argsort, np.argpartition, np.argwhere,
-    np.nonzero, np.flatnonzero, np.count_nonzero, np.searchsorted, np.digitize, np.lexsort,
-    np.ravel_multi_index, np.unravel_index, np.result_type,
+    np.argmax,
+    np.argmin,
+    np.nanargmax,
+    np.nanargmin,
+    np.argsort,
+    np.argpartition,
+    np.argwhere,
+    np.nonzero,
+    np.flatnonzero,
+    np.count_nonzero,
+    np.searchsorted,
+    np.digitize,
+    np.lexsort,
+    np.ravel_multi_index,
+    np.unravel_index,
+    np.result_type,
     *([np.bitwise_count] if hasattr(np, "bitwise_count") else []),
     because="counts and positions are integers",
-)  # fmt: skip
+)
 zero_gradient(  # gone since NumPy 2.4
     *[getattr(np, name) for name in ("in1d",) if hasattr(np, name)], because="a truth value"
 )
@@ -34,9 +75,12 @@ zero_gradient(np.spacing, because="a property of the floating-point grid")
 zero_gradient(registry.STOP_GRADIENT, because="the user said so")
 zero_gradient(np.gcd, np.lcm, because="a function of integers")
 no_rule(
-    np.busday_count, np.busday_offset, np.is_busday, np.datetime_as_string,
+    np.busday_count,
+    np.busday_offset,
+    np.is_busday,
+    np.datetime_as_string,
     because="dates are not numbers",
-)  # fmt: skip
+)
 
 
 # -- counts with weights and results in two parts ---------------------------------------------

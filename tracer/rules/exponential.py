@@ -19,16 +19,8 @@ elementwise(np.log, lambda x: 1 / x)
 elementwise(np.log2, lambda x: 1 / (LOG_2 * x))
 elementwise(np.log10, lambda x: 1 / (LOG_10 * x))
 elementwise(np.log1p, lambda x: 1 / (1 + x))
-elementwise(
-    np.logaddexp,
-    lambda x, y, out: np.exp(x - out),
-    lambda x, y, out: np.exp(y - out),
-)
-elementwise(
-    np.logaddexp2,
-    lambda x, y, out: np.exp2(x - out),
-    lambda x, y, out: np.exp2(y - out),
-)
+elementwise(np.logaddexp, lambda x, y, out: np.exp(x - out), lambda x, y, out: np.exp(y - out))
+elementwise(np.logaddexp2, lambda x, y, out: np.exp2(x - out), lambda x, y, out: np.exp2(y - out))
 
 
 def sinc_slope(x, out):

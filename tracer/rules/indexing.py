@@ -20,12 +20,14 @@ from tracer.rules.joining import is_array, spread
 def takes_all(index: Any) -> bool:
     """Whether an index takes every element where it is, as ``x[:, None]`` does."""
     parts = index if type(index) is tuple else (index,)
-    return all([
-        part is None or part is Ellipsis or (
-            type(part) is slice and part.start is part.stop is part.step is None
-        )
-        for part in parts
-    ])  # fmt: skip
+    return all(
+        [
+            part is None
+            or part is Ellipsis
+            or (type(part) is slice and part.start is part.stop is part.step is None)
+            for part in parts
+        ]
+    )
 
 
 def _lookup(ct, x, index):

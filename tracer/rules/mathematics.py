@@ -21,9 +21,14 @@ from tracer.rules.declare import composed, elementwise, no_rule, zero_gradient
 
 # The function of NumPy that has another name.
 RENAMED = {
-    "acos": "arccos", "acosh": "arccosh", "asin": "arcsin", "asinh": "arcsinh", "atan": "arctan",
-    "atanh": "arctanh", "atan2": "arctan2",
-}  # fmt: skip
+    "acos": "arccos",
+    "acosh": "arccosh",
+    "asin": "arcsin",
+    "asinh": "arcsinh",
+    "atan": "arctan",
+    "atanh": "arctanh",
+    "atan2": "arctan2",
+}
 SAME = frozenset(
     "acos acosh asin asinh atan atan2 atanh cbrt copysign cos cosh degrees exp2 expm1 fabs fmod "
     "log10 log1p log2 pow radians sin sinh tan tanh modf frexp".split()
@@ -161,16 +166,15 @@ def _(r, phi):
 
 
 # -- steps and truth values ------------------------------------------------------------------
-zero_gradient(
-    math.floor, math.ceil, math.trunc, builtins.round, because="piecewise constant"
-)  # fmt: skip
+zero_gradient(math.floor, math.ceil, math.trunc, builtins.round, because="piecewise constant")
 zero_gradient(
     *[f for name in ("isnan", "isinf", "isfinite", "isclose") for f in _functions(name)],
     because="a truth value",
 )
 zero_gradient(
     *[vars(math)[n] for n in ("comb", "perm", "factorial", "gcd", "lcm", "isqrt")],
-    builtins.pow, because="a function of integers",
-)  # fmt: skip
+    builtins.pow,
+    because="a function of integers",
+)
 zero_gradient(math.ulp, because="a property of the floating-point grid")
 no_rule(math.nextafter, because="it steps along the floating-point grid")

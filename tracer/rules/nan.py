@@ -73,8 +73,18 @@ def _(ct, x, axis=None, dtype=None, ddof=0, keepdims=False, where=True, mean=Non
 
 
 @pullback(np.nanstd, (0, "mean"))
-def _(ct, x, axis=None, dtype=None, ddof=0, keepdims=False, where=True, mean=None, correction=0,
-      out=None):  # fmt: skip
+def _(
+    ct,
+    x,
+    axis=None,
+    dtype=None,
+    ddof=0,
+    keepdims=False,
+    where=True,
+    mean=None,
+    correction=0,
+    out=None,
+):
     _, count, deviation = _deviation(x, axis, where, mean)
     spread = restore_axes(never_zero(out), x, axis, keepdims)
     scale = restore_axes(ct, x, axis, keepdims) / (spread * _freedom(count, ddof, correction))

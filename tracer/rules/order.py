@@ -86,10 +86,13 @@ def _(ct, x, axis=None, keepdims=False, overwrite_input=False):
 # -- quantiles ----------------------------------------------------------------------------------
 # Hyndman and Fan's alpha and beta of the methods that interpolate.
 CONTINUOUS = {
-    "linear": (1.0, 1.0), "weibull": (0.0, 0.0), "hazen": (0.5, 0.5),
-    "median_unbiased": (1 / 3, 1 / 3), "normal_unbiased": (3 / 8, 3 / 8),
+    "linear": (1.0, 1.0),
+    "weibull": (0.0, 0.0),
+    "hazen": (0.5, 0.5),
+    "median_unbiased": (1 / 3, 1 / 3),
+    "normal_unbiased": (3 / 8, 3 / 8),
     "interpolated_inverted_cdf": (0.0, 1.0),
-}  # fmt: skip
+}
 
 
 def _closest_observation(count: Any, q: Any) -> Any:
@@ -179,9 +182,15 @@ def _weighted(a: Any, axis: Any, keepdims: bool, out: Any, count: int) -> Any:
 
 def _quantile(scale: float, nan: bool) -> Callable[..., Any]:
     def definition(
-        a, q, axis=None, overwrite_input=False, method="linear", keepdims=False, weights=None,
+        a,
+        q,
+        axis=None,
+        overwrite_input=False,
+        method="linear",
+        keepdims=False,
+        weights=None,
         out=None,
-    ):  # fmt: skip
+    ):
         if weights is not None:
             return _weighted(a, axis, keepdims, out, len(tree_shape(q)))
         if 0 in shape_of(a):

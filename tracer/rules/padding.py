@@ -133,6 +133,8 @@ def _statistic(x: Any, axis: int, width: tuple[int, int], mode: str, kwargs: Any
 
 
 _MAKERS = {
-    **dict.fromkeys(COPYING, _copied), "odd": _combined, "linear_ramp": _ramp,
+    **dict.fromkeys(COPYING, _copied),
+    "odd": _combined,
+    "linear_ramp": _ramp,
     **dict.fromkeys(STATISTICS, _statistic),
-}  # fmt: skip
+}

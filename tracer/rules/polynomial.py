@@ -32,9 +32,9 @@ def dropped_zeros(p: Any, length: int) -> Any:
 def _(ct, p, x):
     p = coefficients(p)
     count = shape_of(p)[0]
-    return np.stack([
-        sum_to(ct * x ** (count - 1 - k) if k < count - 1 else ct, p[k]) for k in range(count)
-    ])  # fmt: skip
+    return np.stack(
+        [sum_to(ct * x ** (count - 1 - k) if k < count - 1 else ct, p[k]) for k in range(count)]
+    )
 
 
 @pullback(np.polyval, 1)

@@ -320,10 +320,13 @@ def einsum_slot(
     grad = ct if lone else np.einsum(text, *[value for _, value in factors], **options)
     missing = tuple([at for at, letter in enumerate(wanted) if letter not in known])
     grad = np.expand_dims(grad, missing) if missing else grad
-    stretched = tuple([
-        at for at, (have, want) in enumerate(zip(shape_of(grad), shape_of(x)))
-        if want == 1 and have != 1
-    ])  # fmt: skip
+    stretched = tuple(
+        [
+            at
+            for at, (have, want) in enumerate(zip(shape_of(grad), shape_of(x)))
+            if want == 1 and have != 1
+        ]
+    )
     return np.sum(grad, axis=stretched, keepdims=True) if stretched else grad
 
 

@@ -173,8 +173,18 @@ def _(ct, x, axis=None, ddof=0, keepdims=False, where=True, correction=0, dtype=
 
 
 @pullback(np.std, (0, "mean"))
-def _(ct, x, axis=None, ddof=0, keepdims=False, where=True, correction=0, dtype=None, mean=None,
-      out=None):  # fmt: skip
+def _(
+    ct,
+    x,
+    axis=None,
+    ddof=0,
+    keepdims=False,
+    where=True,
+    correction=0,
+    dtype=None,
+    mean=None,
+    out=None,
+):
     # Where nothing varies the slope is 0 (a subgradient): dividing by inf gives it.
     spread = restore_axes(never_zero(out), x, axis, keepdims)
     ct = restore_axes(ct, x, axis, keepdims)

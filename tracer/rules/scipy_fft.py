@@ -57,8 +57,15 @@ def _by_matrix(function: Any) -> None:
     """A cosine or sine transform is a product with that of the identity."""
 
     @composed(function)
-    def _(x: Any, type: int = 2, n: Any = None, axis: int = -1, norm: Any = None,
-          workers: Any = None, orthogonalize: Any = None) -> Any:  # fmt: skip
+    def _(
+        x: Any,
+        type: int = 2,
+        n: Any = None,
+        axis: int = -1,
+        norm: Any = None,
+        workers: Any = None,
+        orthogonalize: Any = None,
+    ) -> Any:
         unit = np.eye(shape_of(x)[axis], dtype=x.dtype)
         matrix = function(unit, type, n, 0, norm, orthogonalize=orthogonalize)
         return np.moveaxis(np.moveaxis(x, axis, -1) @ matrix.T, -1, axis)

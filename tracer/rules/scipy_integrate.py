@@ -107,7 +107,11 @@ def _moves(argument: Any) -> bool:
 
 
 no_rule(
-    integrate.solve_ivp, integrate.quad, integrate.dblquad, integrate.tplquad,
-    integrate.nquad, integrate.solve_bvp,
+    integrate.solve_ivp,
+    integrate.quad,
+    integrate.dblquad,
+    integrate.tplquad,
+    integrate.nquad,
+    integrate.solve_bvp,
     because="it calls a function that is not traced",
-)  # fmt: skip
+)

@@ -64,9 +64,9 @@ def _(ct, a, b, trans=0, lower=False, unit_diagonal=False, check_finite=True, *,
     if kind == 2:  # the transpose of conj(A)ᵀ is conj(A)
         inner = conj(solve_triangular(a, conj(ct), **given))
     else:
-        inner = solve_triangular(a, ct, **given) if kind else solve_triangular(
-            a, ct, trans=1, **given
-        )  # fmt: skip
+        inner = (
+            solve_triangular(a, ct, **given) if kind else solve_triangular(a, ct, trans=1, **given)
+        )
     left, right = (inner, out) if kind == 0 else (out, inner)
     product = np.outer(left, right) if ndim(b) == 1 else left @ swap(right)
     product = conj(product) if kind == 2 else product
@@ -239,8 +239,16 @@ def matrix_function(function: Any) -> None:
         return call(np.concatenate((top, bottom), axis=-2))[..., :n, n:]
 
 
-for _f in (linalg.expm, linalg.logm, linalg.cosm, linalg.sinm, linalg.tanm, linalg.coshm,
-           linalg.sinhm, linalg.tanhm):  # fmt: skip
+for _f in (
+    linalg.expm,
+    linalg.logm,
+    linalg.cosm,
+    linalg.sinm,
+    linalg.tanm,
+    linalg.coshm,
+    linalg.sinhm,
+    linalg.tanhm,
+):
     matrix_function(_f)
 
 sylvester = applied(linalg.solve_sylvester)
@@ -305,10 +313,12 @@ def _(c):
 def from_bands(ab: Any, lower: int, upper: int) -> Any:
     """The matrix whose diagonals, from the ``upper``-th one down, are the rows of ``ab``."""
     size = ab.shape[1]
-    return sum([
-        np.diag(ab[upper - k, max(k, 0) : size + min(k, 0)], k)
-        for k in range(max(-lower, 1 - size), min(upper, size - 1) + 1)
-    ])  # fmt: skip
+    return sum(
+        [
+            np.diag(ab[upper - k, max(k, 0) : size + min(k, 0)], k)
+            for k in range(max(-lower, 1 - size), min(upper, size - 1) + 1)
+        ]
+    )
 
 
 @composed(linalg.solve_banded)
@@ -326,10 +336,12 @@ def _(a):
 @composed(linalg.block_diag)
 def _(*arrs):
     arrays = [np.atleast_2d(x) for x in arrs]
-    return np.block([
-        [x if i == j else np.zeros((x.shape[-2], y.shape[-1])) for j, y in enumerate(arrays)]
-        for i, x in enumerate(arrays)
-    ])  # fmt: skip
+    return np.block(
+        [
+            [x if i == j else np.zeros((x.shape[-2], y.shape[-1])) for j, y in enumerate(arrays)]
+            for i, x in enumerate(arrays)
+        ]
+    )
 
 
 @composed(linalg.khatri_rao)
@@ -339,10 +351,13 @@ def _(a, b):
 
 
 no_rule(
-    linalg.polar, linalg.ldl, linalg.schur, linalg.rq, linalg.funm, linalg.expm_frechet,
+    linalg.polar,
+    linalg.ldl,
+    linalg.schur,
+    linalg.rq,
+    linalg.funm,
+    linalg.expm_frechet,
     because="this factorisation has no rule; np.linalg has others",
-)  # fmt: skip
-no_rule(
-    linalg.null_space, linalg.orth, because="a basis of a subspace is not unique",
-)  # fmt: skip
+)
+no_rule(linalg.null_space, linalg.orth, because="a basis of a subspace is not unique")
 no_rule(linalg.eig, because="its scaling of vectors is SciPy's own: np.linalg.eig has a rule")

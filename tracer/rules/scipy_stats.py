@@ -78,8 +78,14 @@ def continuous(
     def _(*arguments: Any, out: Any) -> Any:
         return inside(out, (0,), out * log_value(arguments))
 
-    rest = (distribution.cdf, distribution.sf, distribution.logcdf, distribution.logsf,
-            distribution.ppf, distribution.isf)  # fmt: skip
+    rest = (
+        distribution.cdf,
+        distribution.sf,
+        distribution.logcdf,
+        distribution.logsf,
+        distribution.ppf,
+        distribution.isf,
+    )
     if cdf is None:
         no_rule(*rest, because="its distribution function has no closed derivative")
         return
@@ -159,10 +165,7 @@ on_line(
     log_cdf=lambda z: -np.exp(-z),
 )
 on_line(
-    "gumbel_l",
-    lambda z: z - np.exp(z),
-    lambda z: -np.exp(-np.exp(z)),
-    log_sf=lambda z: -np.exp(z),
+    "gumbel_l", lambda z: z - np.exp(z), lambda z: -np.exp(-np.exp(z)), log_sf=lambda z: -np.exp(z)
 )
 on_line("hypsecant", lambda z: -np.logaddexp(z, -z), lambda z: 2 / np.pi * np.arctan(np.exp(z)))
 on_line("moyal", lambda z: -(z + np.exp(-z)) / 2, lambda z: special.erfc(np.exp(-z / 2) / 2**0.5))
@@ -189,10 +192,7 @@ on_line(
     lambda z, c: c * z - np.exp(z) - special.gammaln(c),
     lambda z, c: special.gammainc(c, np.exp(z)),
 )
-on_line(
-    "exponnorm",
-    lambda z, K: (1 / (2 * K) - z) / K - np.log(K) + special.log_ndtr(z - 1 / K),
-)
+on_line("exponnorm", lambda z, K: (1 / (2 * K) - z) / K - np.log(K) + special.log_ndtr(z - 1 / K))
 
 # -- on the half line ------------------------------------------------------------------------------
 continuous("expon", lambda z: -z, lambda z: -np.expm1(-z), log_sf=lambda z: -z)
@@ -213,9 +213,7 @@ continuous("wald", lambda z: -1.5 * np.log(z) - (z - 1) ** 2 / (2 * z))
 continuous("gamma", log_gamma_density, lambda z, a: special.gammainc(a, z))
 continuous("erlang", log_gamma_density, lambda z, a: special.gammainc(a, z))
 continuous(
-    "chi2",
-    lambda z, df: log_gamma_density(z / 2, df / 2),
-    lambda z, df: special.chdtr(df, z),
+    "chi2", lambda z, df: log_gamma_density(z / 2, df / 2), lambda z, df: special.chdtr(df, z)
 )
 continuous(
     "chi",
@@ -227,10 +225,7 @@ continuous(
     lambda z, a: -(a + 1) * np.log(z) - special.gammaln(a) - 1 / z,
     lambda z, a: special.gammaincc(a, 1 / z),
 )
-continuous(
-    "invgauss",
-    lambda z, mu: -1.5 * np.log(z) - (z / mu - 1) ** 2 / (2 * z),
-)
+continuous("invgauss", lambda z, mu: -1.5 * np.log(z) - (z / mu - 1) ** 2 / (2 * z))
 continuous("f", log_f_density, lambda z, n, d: special.fdtr(n, d, z))
 continuous(
     "lognorm",
@@ -250,10 +245,11 @@ continuous(
 )
 continuous(
     "exponweib",
-    lambda z, a, c: np.log(a * c) + special.xlogy(a - 1, -np.expm1(-(z**c)))
-    + special.xlogy(c - 1, z) - z**c,
+    lambda z, a, c: (
+        np.log(a * c) + special.xlogy(a - 1, -np.expm1(-(z**c))) + special.xlogy(c - 1, z) - z**c
+    ),
     lambda z, a, c: (-np.expm1(-(z**c))) ** a,
-)  # fmt: skip
+)
 continuous(
     "pareto",
     lambda z, b: np.log(b) - (b + 1) * np.log(z),
@@ -308,9 +304,7 @@ continuous(
     lambda z, c: np.where(z < c, z**2 / c, 1 - (1 - z) ** 2 / (1 - c)),
 )
 continuous(
-    "truncexpon",
-    lambda z, b: -z - np.log(-np.expm1(-b)),
-    lambda z, b: np.expm1(-z) / np.expm1(-b),
+    "truncexpon", lambda z, b: -z - np.log(-np.expm1(-b)), lambda z, b: np.expm1(-z) / np.expm1(-b)
 )
 continuous(
     "truncnorm",
@@ -372,12 +366,15 @@ def discrete(name: str, *slopes: Formula | Missing, cdf: Formula | None = None) 
             return np.where(edges, 0.0, total * np.exp(-out) if logarithm else total)
 
 
-discrete("bernoulli", lambda k, p: k / p - (1 - k) / (1 - p),
-         cdf=lambda k, p: -p * (k < 1))  # fmt: skip
+discrete("bernoulli", lambda k, p: k / p - (1 - k) / (1 - p), cdf=lambda k, p: -p * (k < 1))
 discrete("poisson", lambda k, mu: k / mu - 1, cdf=special.pdtr)
 discrete("geom", lambda k, p: 1 / p - (k - 1) / (1 - p), cdf=lambda k, p: -((1 - p) ** k))
-discrete("binom", Missing("n, a whole number"), lambda k, n, p: k / p - (n - k) / (1 - p),
-         cdf=lambda k, n, p: special.betainc(n - k, k + 1, 1 - p))  # fmt: skip
+discrete(
+    "binom",
+    Missing("n, a whole number"),
+    lambda k, n, p: k / p - (n - k) / (1 - p),
+    cdf=lambda k, n, p: special.betainc(n - k, k + 1, 1 - p),
+)
 discrete(
     "nbinom",
     lambda k, n, p: special.digamma(k + n) - special.digamma(n) + np.log(p),
@@ -387,11 +384,19 @@ discrete(
 discrete(
     "betabinom",
     Missing("n, a whole number"),
-    lambda k, n, a, b: special.digamma(a + k) - special.digamma(a)
-    + special.digamma(a + b) - special.digamma(n + a + b),
-    lambda k, n, a, b: special.digamma(n - k + b) - special.digamma(b)
-    + special.digamma(a + b) - special.digamma(n + a + b),
-)  # fmt: skip
+    lambda k, n, a, b: (
+        special.digamma(a + k)
+        - special.digamma(a)
+        + special.digamma(a + b)
+        - special.digamma(n + a + b)
+    ),
+    lambda k, n, a, b: (
+        special.digamma(n - k + b)
+        - special.digamma(b)
+        + special.digamma(a + b)
+        - special.digamma(n + a + b)
+    ),
+)
 discrete("logser", lambda k, p: k / p + 1 / ((1 - p) * np.log1p(-p)))
 discrete(
     "dlaplace",

@@ -16,8 +16,16 @@ from tracer.rules.helpers import place_along, shape_of, still
 
 # -- unique -------------------------------------------------------------------------------------
 @composed(np.unique)
-def _(ar, return_index=False, return_inverse=False, return_counts=False, axis=None,
-      equal_nan=True, sorted=True, out=None):  # fmt: skip
+def _(
+    ar,
+    return_index=False,
+    return_inverse=False,
+    return_counts=False,
+    axis=None,
+    equal_nan=True,
+    sorted=True,
+    out=None,
+):
     told = {} if equal_nan is True else {"equal_nan": equal_nan}
     values = out[0] if isinstance(out, tuple) else out
     if axis is not None:

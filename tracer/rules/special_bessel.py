@@ -56,10 +56,7 @@ bessel(
         lambda v, z, out: (special.ive(v - 1.0, z) + special.ive(v + 1.0, z)) / 2 - np.sign(z) * out
     ),
 )
-bessel(
-    special.kve,
-    lambda v, z, out: out - (special.kve(v - 1.0, z) + special.kve(v + 1.0, z)) / 2,
-)
+bessel(special.kve, lambda v, z, out: out - (special.kve(v - 1.0, z) + special.kve(v + 1.0, z)) / 2)
 for _f, _i in ((special.hankel1e, 1j), (special.hankel2e, -1j)):
     bessel(_f, lambda v, z, out, f=_f, i=_i: (f(v - 1.0, z) - f(v + 1.0, z)) / 2 - i * out)
 

@@ -21,9 +21,11 @@ SHAPE_A, SHAPE_B = Missing(PARAMETER.format("a")), Missing(PARAMETER.format("b")
 
 def digamma_slope(x):
     """DLMF 25.11.12: the derivative of ψ is ζ(2, x)."""
-    return Missing("a complex argument: SciPy has no complex trigamma") if is_complex(x) else (
-        ZETA(2.0, x)
-    )  # fmt: skip
+    return (
+        Missing("a complex argument: SciPy has no complex trigamma")
+        if is_complex(x)
+        else (ZETA(2.0, x))
+    )
 
 
 def rgamma_slope(x, out):

@@ -32,9 +32,7 @@ polynomial(special.eval_chebyu, lambda n, x: lowered(lambda k: 2 * gegenbauer(k,
 polynomial(special.eval_chebyc, lambda n, x: n * special.eval_chebys(n - 1, x))
 polynomial(special.eval_chebys, lambda n, x: lowered(lambda k: gegenbauer(k, 2.0, x / 2), n))
 polynomial(
-    gegenbauer,
-    lambda n, alpha, x: lowered(lambda k: 2 * alpha * gegenbauer(k, alpha + 1, x), n),
-    1,
+    gegenbauer, lambda n, alpha, x: lowered(lambda k: 2 * alpha * gegenbauer(k, alpha + 1, x), n), 1
 )
 polynomial(  # DLMF 18.9.15
     special.eval_jacobi,

@@ -41,12 +41,13 @@ def _modified(characteristic):
 
 
 for _name, _slopes in {
-    "mathieu_cem": _angular(special.mathieu_a), "mathieu_sem": _angular(special.mathieu_b),
+    "mathieu_cem": _angular(special.mathieu_a),
+    "mathieu_sem": _angular(special.mathieu_b),
     "mathieu_modcem1": _modified(special.mathieu_a),
     "mathieu_modcem2": _modified(special.mathieu_a),
     "mathieu_modsem1": _modified(special.mathieu_b),
     "mathieu_modsem2": _modified(special.mathieu_b),
-}.items():  # fmt: skip
+}.items():
     _f = getattr(special, _name)
     missing(_f, 0, WHOLE)
     missing(_f, 1, CURVATURE.format("q"))
@@ -79,9 +80,7 @@ def spheroidal(name, characteristic, bend):
         missing(function, 2, CURVATURE.format("c"))
     missing(given, 3, CURVATURE.format("cv"))
     outputs(
-        plain,
-        3,
-        lambda m, n, c, x, out: (out[1], bend(m, n, c, characteristic(m, n, c), x, out)),
+        plain, 3, lambda m, n, c, x, out: (out[1], bend(m, n, c, characteristic(m, n, c), x, out))
     )
     outputs(given, 4, lambda m, n, c, cv, x, out: (out[1], bend(m, n, c, cv, x, out)))
 

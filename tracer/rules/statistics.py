@@ -37,8 +37,9 @@ def _weights_like(weights: Any, a: Any, axis: Any) -> Any:
     shape = shape_of(a)
     if shape_of(weights) == shape:
         return weights
-    axes = np.lib.array_utils.normalize_axis_tuple(range(len(shape)) if axis is None else axis,
-                                                   len(shape))  # fmt: skip
+    axes = np.lib.array_utils.normalize_axis_tuple(
+        range(len(shape)) if axis is None else axis, len(shape)
+    )
     order = sorted(range(len(axes)), key=axes.__getitem__)
     turned = np.transpose(weights, order) if order != list(range(len(axes))) else weights
     lying = np.reshape(turned, [size if at in axes else 1 for at, size in enumerate(shape)])

@@ -33,8 +33,4 @@ def hypot_slope(side, out):
     return By(lambda ct: ct * side / np.where(out == 0, 1.0, out))
 
 
-elementwise(
-    np.hypot,
-    lambda x, y, out: hypot_slope(x, out),
-    lambda x, y, out: hypot_slope(y, out),
-)
+elementwise(np.hypot, lambda x, y, out: hypot_slope(x, out), lambda x, y, out: hypot_slope(y, out))

@@ -21,15 +21,44 @@ from tracer.rules.helpers import normal_axes, place_along, restore_axes, shape_o
 from tracer.rules.reduction import masked, shared
 
 SLOPED = (
-    np.add, np.subtract, np.multiply, np.divide, np.power, np.float_power, np.maximum, np.minimum,
-    np.fmax, np.fmin, np.hypot, np.arctan2, np.logaddexp, np.logaddexp2, np.copysign, np.fmod,
+    np.add,
+    np.subtract,
+    np.multiply,
+    np.divide,
+    np.power,
+    np.float_power,
+    np.maximum,
+    np.minimum,
+    np.fmax,
+    np.fmin,
+    np.hypot,
+    np.arctan2,
+    np.logaddexp,
+    np.logaddexp2,
+    np.copysign,
+    np.fmod,
     np.remainder,
-)  # fmt: skip
+)
 FLAT = (
-    np.floor_divide, np.heaviside, np.less, np.less_equal, np.greater, np.greater_equal, np.equal,
-    np.not_equal, np.logical_and, np.logical_or, np.logical_xor, np.bitwise_and, np.bitwise_or,
-    np.bitwise_xor, np.left_shift, np.right_shift, np.gcd, np.lcm,
-)  # fmt: skip
+    np.floor_divide,
+    np.heaviside,
+    np.less,
+    np.less_equal,
+    np.greater,
+    np.greater_equal,
+    np.equal,
+    np.not_equal,
+    np.logical_and,
+    np.logical_or,
+    np.logical_xor,
+    np.bitwise_and,
+    np.bitwise_or,
+    np.bitwise_xor,
+    np.left_shift,
+    np.right_shift,
+    np.gcd,
+    np.lcm,
+)
 # Those with another name (np.sum, np.cumsum, np.all …) or a rule of their own elsewhere.
 REDUCED = (np.add, np.multiply, np.maximum, np.minimum, np.logical_and, np.logical_or)
 RUNNING = (np.add, np.multiply, np.maximum, np.minimum, np.fmax, np.fmin)
@@ -167,9 +196,12 @@ def _running_quotient(ufunc: np.ufunc, x: Any, axis: int) -> Any:
 
 
 ACCUMULATED: dict[np.ufunc, Callable[[np.ufunc, Any, int], Any]] = {
-    np.subtract: _running_difference, np.divide: _running_quotient, np.hypot: doubled,
-    np.logaddexp: doubled, np.logaddexp2: doubled,
-}  # fmt: skip
+    np.subtract: _running_difference,
+    np.divide: _running_quotient,
+    np.hypot: doubled,
+    np.logaddexp: doubled,
+    np.logaddexp2: doubled,
+}
 
 
 def _accumulate(ufunc: np.ufunc) -> Callable[..., Any]:

@@ -43,9 +43,12 @@ Fill = dict[Node, Callable[[Builder], Symbol]]
 
 
 def batch(
-    graph: CalcGraph, mapped: Sequence[bool], size: int, wanted: Sequence[bool] = (),
+    graph: CalcGraph,
+    mapped: Sequence[bool],
+    size: int,
+    wanted: Sequence[bool] = (),
     fill: Fill | None = None,
-) -> tuple[CalcGraph, list[bool]]:  # fmt: skip
+) -> tuple[CalcGraph, list[bool]]:
     """The graph of ``size`` examples at once.
 
     Parameters
@@ -130,10 +133,12 @@ class _Run:
             del self.builder.nodes[mark:]
             made = self._one_by_one(node, operands)
         several = made if isinstance(made, (tuple, list)) else (made,)
-        results = tuple([
-            Mapped(value, spec) if type(value) is Symbol and not node.regions else value
-            for value, spec in zip(several, node.specs, strict=True)
-        ])  # fmt: skip
+        results = tuple(
+            [
+                Mapped(value, spec) if type(value) is Symbol and not node.regions else value
+                for value, spec in zip(several, node.specs, strict=True)
+            ]
+        )
         self._name(node, results)
         self.values[node] = results if node in self.lists else results[0]
         self.builder.origin = self.builder.context = None
@@ -187,10 +192,12 @@ class _Run:
             one = self.builder.append(node.replace(inputs=own, name=""))
             for row, symbol in zip(rows, self._outputs(node, one), strict=True):
                 row.append(symbol)
-        stacked = tuple([
-            Mapped(self._stacked(row, spec), spec)
-            for row, spec in zip(rows, node.specs, strict=True)
-        ])  # fmt: skip
+        stacked = tuple(
+            [
+                Mapped(self._stacked(row, spec), spec)
+                for row, spec in zip(rows, node.specs, strict=True)
+            ]
+        )
         return stacked if len(stacked) > 1 else stacked[0]
 
     def _stacked(self, row: list[Symbol], spec: ArraySpec) -> Symbol:
@@ -214,9 +221,13 @@ class _Run:
             flags.append(type(value) is Mapped)
             ends.append(value.symbol.node if type(value) is Mapped else value.node)
         batched = self.graph.replace(
-            inputs=self.inputs, order=self.builder.nodes, outputs=ends, guards=guards,
-            effects=effects, records=(),
-        )  # fmt: skip
+            inputs=self.inputs,
+            order=self.builder.nodes,
+            outputs=ends,
+            guards=guards,
+            effects=effects,
+            records=(),
+        )
         return batched, flags
 
     def guard(self, node: Node) -> None:
@@ -317,11 +328,18 @@ def one_by_one(graph: CalcGraph, mapped: Sequence[bool], size: int, fill: Fill) 
             builder.append(node)
             continue
         rows[node] = [
-            builder.append(node.replace(inputs=tuple([
-                rows[operand][number] if operand in rows else operand for operand in node.inputs
-            ])))
+            builder.append(
+                node.replace(
+                    inputs=tuple(
+                        [
+                            rows[operand][number] if operand in rows else operand
+                            for operand in node.inputs
+                        ]
+                    )
+                )
+            )
             for number in range(size)
-        ]  # fmt: skip
+        ]
     ends = []
     for output in graph.outputs:
         row = rows.get(output, [output] * size)

@@ -104,6 +104,10 @@ def _name_of(leaf: Any) -> str:
 
 def _is_closed(graph: CalcGraph) -> bool:
     """Whether a call can stand for the graph: it only computes."""
-    return not graph.effects and all(
-        node.op.is_pure and all(spec.is_static for spec in node.specs) for node in graph.order
-    ) and all(guard.kind == "equals" for guard in graph.guards)  # fmt: skip
+    return (
+        not graph.effects
+        and all(
+            node.op.is_pure and all(spec.is_static for spec in node.specs) for node in graph.order
+        )
+        and all(guard.kind == "equals" for guard in graph.guards)
+    )

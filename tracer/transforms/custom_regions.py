@@ -34,9 +34,7 @@ class Conditions(Captures):
     def __init__(self, captures: Captures):
         self.__dict__ = captures.__dict__
 
-    def take(
-        self, value: Any, path: Path | None, deep: bool = False, part: bool = False
-    ) -> Any:  # fmt: skip
+    def take(self, value: Any, path: Path | None, deep: bool = False, part: bool = False) -> Any:
         if path is not None and isinstance(value, (float, complex, np.generic)):
             self.condition(path, value)
             return value
@@ -61,10 +59,12 @@ class Call:
 
     def _build(self, flat: list[Any]) -> tuple:
         left = iter(flat)
-        return tuple([
-            trees.unflatten(structure, [next(left) for _ in leaves])
-            for structure, leaves in zip(self.structures, self.leaves, strict=True)
-        ])  # fmt: skip
+        return tuple(
+            [
+                trees.unflatten(structure, [next(left) for _ in leaves])
+                for structure, leaves in zip(self.structures, self.leaves, strict=True)
+            ]
+        )
 
     def with_operands(self, fresh: Sequence[Any]) -> tuple:
         flat = list(self.flat)
@@ -136,9 +136,12 @@ def fitted(inner: Recorder, value: Any, like: TracedTensor) -> Any:
 
 
 def rule_region(
-    recorder: Recorder, name: str, function: Callable[..., Any], examples: list[Any],
+    recorder: Recorder,
+    name: str,
+    function: Callable[..., Any],
+    examples: list[Any],
     names: list[str],
-) -> tuple[CalcGraph, list[TracedTensor]]:  # fmt: skip
+) -> tuple[CalcGraph, list[TracedTensor]]:
     """The region of a rule, and the outer Tensors that it captured (its last inputs)."""
     graph, extras = _region(recorder, name, function, examples, names, recorder.captures)
     if graph.guards and recorder.captures is not None:
@@ -146,16 +149,21 @@ def rule_region(
         graph, extras = _region(recorder, name, function, examples, names, captures)
     if graph.guards:
         raise MissingRule(
-            f"the rule of {name} branches on a traced value.", graph.guards[0].origin,
+            f"the rule of {name} branches on a traced value.",
+            graph.guards[0].origin,
             "use np.where in it",
-        )  # fmt: skip
+        )
     return graph, extras
 
 
 def _region(
-    recorder: Recorder, name: str, function: Callable[..., Any], examples: list[Any],
-    names: list[str], captures: Captures | None,
-) -> tuple[CalcGraph, list[TracedTensor]]:  # fmt: skip
+    recorder: Recorder,
+    name: str,
+    function: Callable[..., Any],
+    examples: list[Any],
+    names: list[str],
+    captures: Captures | None,
+) -> tuple[CalcGraph, list[TracedTensor]]:
     inner = Recorder(name, f"rule of {name}")
     inner.captures, inner.enclosing = captures, recorder
     fresh = [
@@ -169,16 +177,25 @@ def _region(
 
 
 def mark(
-    recorder: Recorder, owner: _Custom, rule: str, call: Call, results: list[TracedTensor],
-    residuals: list[TracedTensor], extras: list[TracedTensor], region: CalcGraph,
-) -> list[Any]:  # fmt: skip
+    recorder: Recorder,
+    owner: _Custom,
+    rule: str,
+    call: Call,
+    results: list[TracedTensor],
+    residuals: list[TracedTensor],
+    extras: list[TracedTensor],
+    region: CalcGraph,
+) -> list[Any]:
     """Append the ``custom`` node; the results that carry the rule."""
     inputs = tuple([recorder.node_of(t) for t in (*call.operands, *results, *residuals, *extras)])
     specs = tuple([recorder.node_of(t).specs[0] for t in results])
     told = {
-        "rule": rule, "name": owner.__name__, "operands": len(call.operands),
-        "outputs": len(results), "extras": len(extras),
-    }  # fmt: skip
+        "rule": rule,
+        "name": owner.__name__,
+        "operands": len(call.operands),
+        "outputs": len(results),
+        "extras": len(extras),
+    }
     params = Params([hole(slot) for slot in range(len(inputs))], told)
     node = recorder.add(registry.CUSTOM, inputs, params, specs)
     node.regions = (region,)

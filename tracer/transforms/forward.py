@@ -182,9 +182,10 @@ def _push_elementwise(
         moving = [
             (k, tangents[args[k].node])
             for k in pull.operands
-            if k < len(args) and type(args[k]) is Symbol
+            if k < len(args)
+            and type(args[k]) is Symbol
             and tangents.get(args[k].node, ZERO) is not ZERO
-        ]  # fmt: skip
+        ]
         if not moving:
             continue
         refuse_arguments(node, pull, args, kwargs)
@@ -240,10 +241,12 @@ def _run_time_specs(node: Node, args: Any) -> tuple[ArraySpec, ...] | None:
         return None
     if not _same_dtypes(node, args):
         return None
-    return tuple([
-        array_spec(spec.shape, spec.dtype) if spec.kind == "array" else scalar_spec(spec.dtype)
-        for spec in node.specs
-    ])  # fmt: skip
+    return tuple(
+        [
+            array_spec(spec.shape, spec.dtype) if spec.kind == "array" else scalar_spec(spec.dtype)
+            for spec in node.specs
+        ]
+    )
 
 
 def _same_dtypes(node: Node, args: Any) -> bool:

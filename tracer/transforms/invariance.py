@@ -96,24 +96,28 @@ def _is_invariant(shifted: Node, shift: Node, readers: Users, kept: set[Node]) -
 def _log_probabilities(
     found: list[Node], exponential: Node, shifted: Node, logs: list[Node]
 ) -> bool:
-    return all([
-        node is exponential
-        or (
-            node.op is SUBTRACT
-            and _binary(node)
-            and node.inputs[0] is shifted
-            and node.inputs[1] in logs
-        )
-        for node in found
-    ])  # fmt: skip
+    return all(
+        [
+            node is exponential
+            or (
+                node.op is SUBTRACT
+                and _binary(node)
+                and node.inputs[0] is shifted
+                and node.inputs[1] in logs
+            )
+            for node in found
+        ]
+    )
 
 
 def _only(found: list[Node], allowed: set[Node], op: Op, left: Node, right: Node) -> bool:
     """Whether every node of ``found`` is allowed or is ``op(left, right)``."""
-    return all([
-        node in allowed or (node.op is op and _binary(node) and node.inputs == (left, right))
-        for node in found
-    ])  # fmt: skip
+    return all(
+        [
+            node in allowed or (node.op is op and _binary(node) and node.inputs == (left, right))
+            for node in found
+        ]
+    )
 
 
 def _cancels(shifted: Node, added: Node, shift: Node, readers: Users, kept: set[Node]) -> bool:

@@ -48,11 +48,14 @@ def better_mode(graph: CalcGraph, wrt: Sequence[int], mode: str | None = None) -
 
 def only_pulls(graph: CalcGraph) -> bool:
     """Whether a derivative of the user's own is among the nodes that forward mode can't pass."""
-    return any([
-        node.op is registry.CUSTOM and node.params.kwargs["rule"] == "vjp"
-        or any([only_pulls(region) for region in node.regions])
-        for node in graph.order
-    ])  # fmt: skip
+    return any(
+        [
+            node.op is registry.CUSTOM
+            and node.params.kwargs["rule"] == "vjp"
+            or any([only_pulls(region) for region in node.regions])
+            for node in graph.order
+        ]
+    )
 
 
 def size_of(spec: ArraySpec) -> int:
@@ -128,11 +131,14 @@ def _rows(graph: CalcGraph, wrt: Sequence[int]) -> CalcGraph:
         whole = (*out.shape, *into.shape)
         return rows if rows.shape == whole else np.reshape(rows, whole)
 
-    return _with_blocks(batched, [
-        (column, start, out, into, block)
-        for start, out in _offsets(specs)
-        for column, into in enumerate(inputs)
-    ])  # fmt: skip
+    return _with_blocks(
+        batched,
+        [
+            (column, start, out, into, block)
+            for start, out in _offsets(specs)
+            for column, into in enumerate(inputs)
+        ],
+    )
 
 
 # -- forward ------------------------------------------------------------------------------------
@@ -155,11 +161,14 @@ def _columns(graph: CalcGraph, wrt: Sequence[int]) -> CalcGraph:
             return np.reshape(columns, (*out.shape, *into.shape))
         return columns[..., np.arange(size_of(into)).reshape(into.shape)]
 
-    return _with_blocks(batched, [
-        (row, start, into, out, block)
-        for row, out in enumerate(outputs)
-        for start, into in _offsets(specs)
-    ])  # fmt: skip
+    return _with_blocks(
+        batched,
+        [
+            (row, start, into, out, block)
+            for row, out in enumerate(outputs)
+            for start, into in _offsets(specs)
+        ],
+    )
 
 
 # -- both ---------------------------------------------------------------------------------------

@@ -66,8 +66,11 @@ def moving_inputs(loop: Loop, moving: Iterable[Node]) -> list[int]:
     wanted = set(moving)
     operands = (*loop.constants, *loop.carry, *loop.sequences)
     inputs = loop.body.inputs
-    found = {k + 1 for k, operand in enumerate(operands)
-             if operand in wanted and operand.specs[0].is_inexact}  # fmt: skip
+    found = {
+        k + 1
+        for k, operand in enumerate(operands)
+        if operand in wanted and operand.specs[0].is_inexact
+    }
     first = 1 + len(loop.constants)
     while True:
         active = active_nodes(loop.body.order, [inputs[k] for k in sorted(found)])
@@ -184,9 +187,8 @@ def _exposed(node: Node, moving: list[Node]) -> tuple[Node, list[Node], dict[int
     roles = {"value": len(carry) + first_rows, "residual": len(rows) - first_rows}
     body = body.replace(order=order, outputs=(*carry, *rows), roles=roles)
     inputs, params = loop_parts(
-        loop.constants, firsts, loop.sequences, loop.start,
-        loop.stop, loop.reverse,
-    )  # fmt: skip
+        loop.constants, firsts, loop.sequences, loop.start, loop.stop, loop.reverse
+    )
     length = iterations(loop)
     specs = (*[n.specs[0] for n in carry], *[stacked_spec(n.specs[0], length) for n in rows])
     regions = (body,) if condition is None else (body, condition)
@@ -234,9 +236,10 @@ def _differentiated(
     seeds = dict(zip(numbers, joint.inputs[len(body.inputs) :], strict=True))
     gradients = [_uncopied(n, body) for n in joint.outputs[len(ends) :]]
     joint = joint.replace(
-        outputs=(*body.outputs, *gradients), records=(),
+        outputs=(*body.outputs, *gradients),
+        records=(),
         roles={"value": len(body.outputs), "gradient": len(gradients)},
-    )  # fmt: skip
+    )
     parts = partition(joint, tuple(seeds.values()))
     if all(n.specs[0].is_static and len(n.specs) == 1 for n in parts.residuals):
         return body, parts.backward, dict(parts.stand_ins), seeds

@@ -60,8 +60,10 @@ def pull_back_loop(builder: Builder, node: Node, ct: Any, active: Any) -> Iterat
         [loop.constants[k] for k in region.constants],
         [symbol.node for symbol in firsts],
         [*taken, *[symbol.node for symbol in rows]],
-        loop.start, stop, not loop.reverse,
-    )  # fmt: skip
+        loop.start,
+        stop,
+        not loop.reverse,
+    )
     length = iterations(loop)
     specs = [symbol.spec for symbol in firsts]
     specs += [stacked_spec(n.specs[0], length) for n in body.outputs[len(firsts) :]]
@@ -138,8 +140,13 @@ class _Backward:
         extra: list[Node] = []
         for stand_in, where in plan.saved.items():
             here[stand_in] = _as_it_was(held[where], stand_in, extra)
-        inputs = [held[index], *[held[where] for where in constants], *carry.values(),
-                  *[held[where] for where in self.sequences], *rows.values()]  # fmt: skip
+        inputs = [
+            held[index],
+            *[held[where] for where in constants],
+            *carry.values(),
+            *[held[where] for where in self.sequences],
+            *rows.values(),
+        ]
         return self._assembled(here, inputs, extra, carry)
 
     def _input_for(self, where: Saved) -> Node:
@@ -154,9 +161,12 @@ class _Backward:
         return _input(element_spec(stack[where.number]), name)
 
     def _assembled(
-        self, here: dict[Node, Node], inputs: list[Node], extra: list[Node],
+        self,
+        here: dict[Node, Node],
+        inputs: list[Node],
+        extra: list[Node],
         by_carry: dict[int, Node],
-    ) -> CalcGraph:  # fmt: skip
+    ) -> CalcGraph:
         builder = Builder([*inputs, *extra])
         for node in self.plan.backward.order:
             if node.op is registry.INPUT:
@@ -181,9 +191,12 @@ class _Backward:
                 value = np.copy(value)
             outputs.append(value.node)
         return CalcGraph(
-            inputs, builder.nodes, outputs, title=f"backward of {self.loop.body.title}",
+            inputs,
+            builder.nodes,
+            outputs,
+            title=f"backward of {self.loop.body.title}",
             roles={"gradient": len(outputs)},
-        )  # fmt: skip
+        )
 
 
 def _added(builder: Builder, total: Symbol, value: Symbol) -> Symbol:

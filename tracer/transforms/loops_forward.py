@@ -54,13 +54,17 @@ def push_loop(builder: Builder, node: Node, tangents: dict[Node, Any]) -> Any:
     carry = [(k, found[k]) for k in range(carried) if first + k in wrt]
     rows = [(k, found[k]) for k in inexact if k >= carried]
     outputs = [
-        *body.outputs[:carried], *[n for _, n in carry],
-        *body.outputs[carried : len(loop.body.outputs)], *[n for _, n in rows],
-    ]  # fmt: skip
+        *body.outputs[:carried],
+        *[n for _, n in carry],
+        *body.outputs[carried : len(loop.body.outputs)],
+        *[n for _, n in rows],
+    ]
     body = body.replace(
-        inputs=inputs, outputs=outputs, roles={"value": len(outputs)},
+        inputs=inputs,
+        outputs=outputs,
+        roles={"value": len(outputs)},
         order=[*inputs, *[n for n in body.order if n.op is not registry.INPUT]],
-    )  # fmt: skip
+    )
     regions = [body]
     if loop.condition is not None:
         regions.append(_wider(loop.condition, behind[:2]))
@@ -131,9 +135,12 @@ def push_cond(builder: Builder, node: Node, tangents: dict[Node, Any]) -> Any:
     inputs = (*node.inputs, *moved_operands)
     specs = tuple([output.specs[0] for output in regions[0].outputs])
     made = node.replace(
-        inputs=inputs, params=cond_params(len(inputs) - 1), specs=specs, regions=tuple(regions),
+        inputs=inputs,
+        params=cond_params(len(inputs) - 1),
+        specs=specs,
+        regions=tuple(regions),
         name="",
-    )  # fmt: skip
+    )
     results = _unpacked(builder, made)
     builder.plans[node] = (made, {k: k for k in range(len(node.specs))})
     left = iter(results[len(node.specs) :])

@@ -48,9 +48,12 @@ class Veiled:
     __slots__ = ("loud", "masks", "spec", "value")
 
     def __init__(
-        self, value: Any, spec: ArraySpec, masks: tuple[tuple[Any, ArraySpec, bool], ...],
+        self,
+        value: Any,
+        spec: ArraySpec,
+        masks: tuple[tuple[Any, ArraySpec, bool], ...],
         loud: bool,
-    ):  # fmt: skip
+    ):
         self.value = value
         self.spec = spec
         self.masks = masks

@@ -225,9 +225,11 @@ def _outputs(builder: Builder, node: Node, pull: Pull) -> Any:
 
 
 def _whole(builder: Builder, node: Node, ct: Any) -> Any:
-    return [settled(builder, c, node) if c is not ZERO else c for c in ct] if (
-        type(ct) is list
-    ) else settled(builder, ct, node)  # fmt: skip
+    return (
+        [settled(builder, c, node) if c is not ZERO else c for c in ct]
+        if (type(ct) is list)
+        else settled(builder, ct, node)
+    )
 
 
 def _full(builder: Builder, ct: Any, node: Node, output: int) -> Any:
@@ -249,9 +251,15 @@ def _received(value: Any, operand: Node) -> Any:
 
 # -- elementwise --------------------------------------------------------------------------------
 def _run_partials(
-    builder: Builder, node: Node, pull: Pull, ct: Any, args: Any, kwargs: Any, out: Any,
+    builder: Builder,
+    node: Node,
+    pull: Pull,
+    ct: Any,
+    args: Any,
+    kwargs: Any,
+    out: Any,
     wanted: set[int],
-) -> Iterator[Contribution]:  # fmt: skip
+) -> Iterator[Contribution]:
     if type(ct) is list:
         raise missing(node)
     value, masks, loud = (ct.value, ct.masks, ct.loud) if type(ct) is Masked else (ct, (), False)
@@ -361,7 +369,7 @@ def _repeats_nothing(index: Any, shape: tuple) -> bool:
 
 def _of_last_writer(
     builder: Builder, part: Symbol, node: Node, index: Any, place: Symbol
-) -> Symbol:  # fmt: skip
+) -> Symbol:
     """Where an index occurs twice, the last value stays: the others get no cotangent."""
     if place.spec.is_static and node.specs[0].is_static:
         numbers = np.reshape(builder.emit(ARANGE, (math.prod(place.shape),)), place.shape)

@@ -28,9 +28,17 @@ INFIX = {"add": "+", "subtract": "-", "divide": "/", "multiply": "⊙", "matmul"
 COMPARE = {"less": "<", "less_equal": "≤", "greater": ">", "greater_equal": "≥", "equal": "=="}
 TRANSPOSES = ("transpose", "matrix_transpose", "swapaxes", "permute_dims")
 SILENT = (
-    "broadcast_to", "broadcast_like", "reshape", "reshape_like", "expand_dims", "astype", "copy",
-    "squeeze", "ravel", "real",
-)  # fmt: skip
+    "broadcast_to",
+    "broadcast_like",
+    "reshape",
+    "reshape_like",
+    "expand_dims",
+    "astype",
+    "copy",
+    "squeeze",
+    "ravel",
+    "real",
+)
 # What a picture says of pullbacks that are loops and branches themselves.
 REGIONS = {"loop": "ḡ through the loop, backwards", "cond": "ḡ through the branch taken"}
 LONGEST_INDEX = 12

@@ -119,9 +119,17 @@ def recipe_for(node: Node, ct: ArraySpec, active: Any, veil: Veil | None = None)
     if len(inputs) == 2:
         left, right = inputs
         key = (
-            rule, declared, node.spelling, call, id(ct), id(known[0]), left in active,
-            right in active, id(left.specs[0]), id(right.specs[0]),
-        )  # fmt: skip
+            rule,
+            declared,
+            node.spelling,
+            call,
+            id(ct),
+            id(known[0]),
+            left in active,
+            right in active,
+            id(left.specs[0]),
+            id(right.specs[0]),
+        )
     else:
         wanted = tuple([operand in active for operand in inputs])
         specs = [id(operand.specs[0]) for operand in inputs]
@@ -166,7 +174,7 @@ def _recipe(
     specs = (*[operand.specs[0] for operand in node.inputs], node.specs[0], ct, *hidden)
     if not all([spec.is_static for spec in specs]) or any(
         [operand.op is registry.CONSTANT for operand in node.inputs]
-    ):  # fmt: skip
+    ):
         return None
     builder = Builder()
     count = len(node.inputs)
@@ -188,15 +196,18 @@ def _recipe(
     made = builder.nodes[first:]
     if not all([type(value) in (Symbol, Masked) for _, value in found]) or any(
         [step.context not in (None, HUSHED) or step.regions or len(step.specs) > 1 for step in made]
-    ):  # fmt: skip
+    ):
         return None
     return _numbered(given, made, found, (node.params, *specs), count + 1)
 
 
 def _numbered(
-    given: list[Node], made: list[Node], found: list[tuple[int, Any]], kept: tuple[Any, ...],
+    given: list[Node],
+    made: list[Node],
+    found: list[tuple[int, Any]],
+    kept: tuple[Any, ...],
     operands: int,
-) -> Recipe:  # fmt: skip
+) -> Recipe:
     """The nodes that a contribution depends on, in order, with numbers for operands."""
     needed: set[Node] = set()
     for _, value in found:

@@ -71,9 +71,12 @@ def reverse(
 
 
 def differentiate(
-    graph: CalcGraph, plans: dict[Node, Plan], leaves: Sequence[Node], seed: str,
+    graph: CalcGraph,
+    plans: dict[Node, Plan],
+    leaves: Sequence[Node],
+    seed: str,
     recorded: bool = True,
-) -> CalcGraph:  # fmt: skip
+) -> CalcGraph:
     """``reverse`` of a graph whose loops keep what their ``plans`` need."""
     builder = Builder(graph.order)
     builder.plans = plans
@@ -247,9 +250,12 @@ def _is_result(node: Node) -> bool:
 
 
 def _assemble(
-    graph: CalcGraph, builder: Builder, seeds: list[Node], gradients: list[Symbol],
+    graph: CalcGraph,
+    builder: Builder,
+    seeds: list[Node],
+    gradients: list[Symbol],
     records: Records | None,
-) -> CalcGraph:  # fmt: skip
+) -> CalcGraph:
     """The joint graph, without what no gradient needs."""
     ends = [symbol.node for symbol in gradients]
     first = len(graph.order)

@@ -33,9 +33,7 @@ from tracer.transforms.pull import pull_back
 from tracer.transforms.repeated import Recipe, Veil, recipe_for
 from tracer.transforms.reverse import active_nodes, result_of
 
-GETITEM, SETITEM, ITEM, INPUT = (
-    registry.GETITEM, registry.SETITEM, registry.ITEM, registry.INPUT
-)  # fmt: skip
+GETITEM, SETITEM, ITEM, INPUT = (registry.GETITEM, registry.SETITEM, registry.ITEM, registry.INPUT)
 EMPTY = Params()
 
 
@@ -119,9 +117,7 @@ class Tape(Builder):
         return ct
 
     # -- the sweep ---------------------------------------------------------------------------
-    def gradients(
-        self, wrt: Sequence[int], seeds: Iterable[tuple[Node, Any]]
-    ) -> list[Any]:  # fmt: skip
+    def gradients(self, wrt: Sequence[int], seeds: Iterable[tuple[Node, Any]]) -> list[Any]:
         """One gradient for each input in ``wrt``, given the cotangents of some outputs.
 
         Raises
@@ -187,9 +183,12 @@ class Tape(Builder):
             self._follow(node, recipe, ct.value, ct.masks)
 
     def _follow(
-        self, node: Node, recipe: Recipe, value: Any,
+        self,
+        node: Node,
+        recipe: Recipe,
+        value: Any,
         masks: tuple[tuple[Any, ArraySpec, bool], ...] = (),
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Compute what a recipe says, and enter its contributions."""
         inputs, cotangents = node.inputs, self.cotangents
         values: list[Any] = [None] * len(inputs)
@@ -329,9 +328,11 @@ class Tape(Builder):
             if type(ct) is tuple:
                 value, made = ct
                 if made is spec or (
-                    made.kind == "scalar" != spec.kind and spec.shape == ()
-                    and spec.kind != "array" and made.dtype == spec.dtype
-                ):  # fmt: skip
+                    made.kind == "scalar" != spec.kind
+                    and spec.shape == ()
+                    and spec.kind != "array"
+                    and made.dtype == spec.dtype
+                ):
                     return value
             found = [self.lifted(ct)]
         return self.value(result_of(self, leaf, found).node)
@@ -346,7 +347,7 @@ class Tape(Builder):
         for gradient in gradients:
             if isinstance(gradient, np.ndarray) and (
                 gradient.base is not None or id(gradient) in seen
-            ):  # fmt: skip
+            ):
                 gradient = gradient.copy()
             seen.add(id(gradient))
             result.append(gradient)

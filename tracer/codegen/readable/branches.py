@@ -59,14 +59,17 @@ class _Tree:
         self.known: dict[tuple, Node] = {}
         self.leaves = [self._shared(leaf) for leaf in leaves]
         whole = CalcGraph(
-            self.inputs, dict.fromkeys(n for leaf in self.leaves for n in leaf.order),
-            self.leaves[0].outputs, title=leaves[0].title, roles=leaves[0].roles,
+            self.inputs,
+            dict.fromkeys(n for leaf in self.leaves for n in leaf.order),
+            self.leaves[0].outputs,
+            title=leaves[0].title,
+            roles=leaves[0].roles,
             records=[record for leaf in leaves for record in leaf.records],
-        )  # fmt: skip
+        )
         self.text = Text(names_for(whole), header, "saved")
-        self.derived = set.intersection(*[
-            derived_nodes(leaf) | (set(whole.order) - set(leaf.order)) for leaf in self.leaves
-        ])  # fmt: skip
+        self.derived = set.intersection(
+            *[derived_nodes(leaf) | (set(whole.order) - set(leaf.order)) for leaf in self.leaves]
+        )
 
     def _shared(self, leaf: CalcGraph) -> CalcGraph:
         """The leaf on nodes that it has in common with the other leaves."""
@@ -78,9 +81,15 @@ class _Tree:
             operands = tuple([here[operand] for operand in node.inputs])
             draws += not node.op.is_pure
             key = (
-                node.op.name, node.params.key(), operands, node.specs, node.spelling, node.context,
-                draws if not node.op.is_pure else 0, tuple([r.key() for r in node.regions]),
-            )  # fmt: skip
+                node.op.name,
+                node.params.key(),
+                operands,
+                node.specs,
+                node.spelling,
+                node.context,
+                draws if not node.op.is_pure else 0,
+                tuple([r.key() for r in node.regions]),
+            )
             new = node if operands == node.inputs else node.replace(inputs=operands)
             here[node] = self.known.setdefault(key, new)
         return leaf.replace(
@@ -151,9 +160,12 @@ class _Tree:
         outside = [n for n in order if not last and (users.get(n) or n in leaf.outputs)]
         guards = [] if last else [(0, leaf.guards[[g.node for g in leaf.guards].index(wanted[0])])]
         draft = Draft(
-            sorted(done, key=lambda n: self.text.names.get(n) or ""), order,
-            leaf.outputs if last else outside, guards, derived=self.derived,
-        )  # fmt: skip
+            sorted(done, key=lambda n: self.text.names.get(n) or ""),
+            order,
+            leaf.outputs if last else outside,
+            guards,
+            derived=self.derived,
+        )
         function = Function(
             "",
             schedule(draft),

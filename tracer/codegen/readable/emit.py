@@ -388,10 +388,12 @@ class Function:
             return text
         while used + len(text.text) + (len(".copy()") if node in self.draft.copied else 0) > WIDTH:
             nested = [
-                operand for operand in map(self.draft.real, node.inputs)
-                if operand in self.draft.into and operand in self._texts
+                operand
+                for operand in map(self.draft.real, node.inputs)
+                if operand in self.draft.into
+                and operand in self._texts
                 and len(self._texts[operand].text) > 12
-            ]  # fmt: skip
+            ]
             if not nested:
                 break
             self._name_part(max(nested, key=lambda part: len(self._texts[part].text)))

@@ -19,10 +19,25 @@ from tracer.ops.scipy_names import is_scipy
 
 COMPARE, OR, XOR, AND, SHIFT, SUM, PRODUCT, UNARY, POWER, ATOM = range(7, 17)
 BINARY = {
-    "+": SUM, "-": SUM, "*": PRODUCT, "/": PRODUCT, "//": PRODUCT, "%": PRODUCT, "@": PRODUCT,
-    "<<": SHIFT, ">>": SHIFT, "&": AND, "^": XOR, "|": OR, "<": COMPARE, "<=": COMPARE,
-    ">": COMPARE, ">=": COMPARE, "==": COMPARE, "!=": COMPARE,
-}  # fmt: skip
+    "+": SUM,
+    "-": SUM,
+    "*": PRODUCT,
+    "/": PRODUCT,
+    "//": PRODUCT,
+    "%": PRODUCT,
+    "@": PRODUCT,
+    "<<": SHIFT,
+    ">>": SHIFT,
+    "&": AND,
+    "^": XOR,
+    "|": OR,
+    "<": COMPARE,
+    "<=": COMPARE,
+    ">": COMPARE,
+    ">=": COMPARE,
+    "==": COMPARE,
+    "!=": COMPARE,
+}
 PREFIX = {"neg": "-", "pos": "+", "~": "~"}
 
 # Methods that make the same bits as the function, on arrays and NumPy scalars.
@@ -329,12 +344,19 @@ def _argument(node: Node, position: int, name: str) -> Any:
 
 
 SPELLINGS: dict[str, Callable[[Speller, Node, Lookup], Text]] = {
-    "constant": _constant, "item": _item, "getitem": _getitem, "astype": _astype,
-    "sum_to": _sum_to, "broadcast_like": _broadcast_like, "reshape_like": _reshape_like,
-    "zeros_of": _zeros_of, "size_of": _size_of, "same_size": _same_size,
+    "constant": _constant,
+    "item": _item,
+    "getitem": _getitem,
+    "astype": _astype,
+    "sum_to": _sum_to,
+    "broadcast_like": _broadcast_like,
+    "reshape_like": _reshape_like,
+    "zeros_of": _zeros_of,
+    "size_of": _size_of,
+    "same_size": _same_size,
     "text_is": _text_is,
     "python_scalar": _python_scalar,
-}  # fmt: skip
+}
 
 
 def shape_comment(specs: tuple[ArraySpec, ...]) -> str:

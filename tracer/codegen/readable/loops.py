@@ -77,9 +77,11 @@ class _LoopWriter:
         """The body, with the carries that it may write into found by trial."""
         ends = [store for store, used in zip(self.stores, self.used, strict=True) if used]
         ends.append(self.hand_on)
-        owned = frozenset([
-            node for node in self.carried if node.specs[0].shape
-        ] if any(n.op.name in WRITES for n in self.loop.body.order) else [])  # fmt: skip
+        owned = frozenset(
+            [node for node in self.carried if node.specs[0].shape]
+            if any(n.op.name in WRITES for n in self.loop.body.order)
+            else []
+        )
         while True:
             block = Block(self.function, self.node, self.loop.body, ends, owned, self.carried)
             kept = frozenset([n for n in owned if self._stays_own(block, n, owned)])
@@ -112,8 +114,9 @@ class _LoopWriter:
         for k, name in enumerate(self.names[len(loop.carry) :]):
             if self.used[k]:
                 self._room(loop.rows[k].specs[0], name)
-        texts = {i: function._lookup(o)
-                 for i, o in zip(self.constants, loop.constants, strict=True)}  # fmt: skip
+        texts = {
+            i: function._lookup(o) for i, o in zip(self.constants, loop.constants, strict=True)
+        }
         texts |= {i: Text(name) for i, name in zip(self.carried, self.names, strict=False)}
         lines, counting = self._head(texts)
         self.function.line_of[self.node] = len(function.lines) + 1
@@ -241,9 +244,13 @@ class _LoopWriter:
         elif self.block.readers(self.index) or self._asks_index(condition):
             counting = self._count_by(texts)
             lines.append(f"{indent}{counting} = {self._bound(loop.start)}")
-        own = {i: texts[j] for i, j in zip(
-            condition.inputs, (self.index, *self.constants, *self.carried), strict=True
-        ) if j in texts}  # fmt: skip
+        own = {
+            i: texts[j]
+            for i, j in zip(
+                condition.inputs, (self.index, *self.constants, *self.carried), strict=True
+            )
+            if j in texts
+        }
         test = end_of(TEST, condition.outputs)
         asked = Block(function, self.node, condition, [test])
         inner = asked.function
@@ -304,8 +311,11 @@ class _LoopWriter:
         for node in self._in_its_variable(before):
             if any(reals[k] is node and self.carried[k] is not before for k in range(len(reals))):
                 return False
-            if any(draft.place[reader] > at for reader in self.block.readers(node)
-                   if reader is not self.hand_on):  # fmt: skip
+            if any(
+                draft.place[reader] > at
+                for reader in self.block.readers(node)
+                if reader is not self.hand_on
+            ):
                 return False
         return True
 

@@ -92,9 +92,12 @@ def graph_text(graph: CalcGraph, name: str, header: str) -> str:
 
 
 def module_text(
-    header: str, joint: CalcGraph, parts: Partition | None, arguments: Arguments | None,
+    header: str,
+    joint: CalcGraph,
+    parts: Partition | None,
+    arguments: Arguments | None,
     checked: bool = False,
-) -> tuple[str, dict[str, np.ndarray], dict[Node, int]]:  # fmt: skip
+) -> tuple[str, dict[str, np.ndarray], dict[Node, int]]:
     """The source, the arrays that it reads from the ``.npz`` beside it, and each node's line."""
     text = Text(names_for(joint), header, "saved")
     text.names.claim("check")
@@ -269,10 +272,12 @@ def _definition(name: str, value: Any) -> list[str]:
     function = getattr(value, "__name__", "")
     if module == "tracer.ops.registry":
         first, *body = inspect.getsource(value).rstrip().split("\n")
-        parameters = ", ".join([
-            str(parameter.replace(annotation=inspect.Parameter.empty))
-            for parameter in inspect.signature(value).parameters.values()
-        ])  # fmt: skip
+        parameters = ", ".join(
+            [
+                str(parameter.replace(annotation=inspect.Parameter.empty))
+                for parameter in inspect.signature(value).parameters.values()
+            ]
+        )
         assert first.startswith(f"def {function}(") and first.endswith(":")
         return ["", "", f"def {name}({parameters}):", *body]
     if module and module.split(".")[0] in ("numpy", "scipy") and function.isidentifier():

@@ -26,9 +26,11 @@ def _like_first(node: Node) -> tuple[Node, ...]:
 
 
 READS: dict[str, Callable[[Node], tuple[Node, ...]]] = {
-    "sum_to": _sum_to, "broadcast_like": _like_second, "reshape_like": _like_second,
+    "sum_to": _sum_to,
+    "broadcast_like": _like_second,
+    "reshape_like": _like_second,
     "zeros_of": _like_first,
-}  # fmt: skip
+}
 
 
 def reads(node: Node) -> tuple[Node, ...]:

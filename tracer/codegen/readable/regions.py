@@ -53,9 +53,14 @@ class Block:
     """
 
     def __init__(
-        self, outer: Function, node: Node, region: CalcGraph, ends: Sequence[Node],
-        owned: frozenset[Node] = frozenset(), carried: Sequence[Node] = (),
-    ):  # fmt: skip
+        self,
+        outer: Function,
+        node: Node,
+        region: CalcGraph,
+        ends: Sequence[Node],
+        owned: frozenset[Node] = frozenset(),
+        carried: Sequence[Node] = (),
+    ):
         given = set(region.inputs)
         order = [n for n in region.order if n not in given]
         for end in ends:
@@ -133,8 +138,9 @@ def write_cond(function: Function, node: Node) -> None:
             function.line_of[node] = len(function.lines)
         ends = [end_of(HAND_ON, [output]) for output in region.outputs]
         block = Block(function, node, region, ends)
-        texts = {i: function._lookup(o)
-                 for i, o in zip(region.inputs, node.inputs[1:], strict=True)}  # fmt: skip
+        texts = {
+            i: function._lookup(o) for i, o in zip(region.inputs, node.inputs[1:], strict=True)
+        }
         inner = block.function
         for end, name in zip(ends, names, strict=True):
             inner.endings[end] = assigns(end, [name])

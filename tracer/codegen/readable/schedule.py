@@ -215,10 +215,14 @@ def nest(draft: Draft) -> None:
         if consumer is not None and node not in bases and _may_nest(draft, node, consumer):
             at = draft.place[consumer if isinstance(consumer, Node) else node]
             below = depth.get(consumer, 0) + 1 if isinstance(consumer, Node) else 0
-            if below <= DEPTH and _same_statement(draft, node, consumer) and not (
-                written.between(draft.reads(node), draft.place[node], at)
-                or (next_draw <= at and not node.op.is_pure)
-            ):  # fmt: skip
+            if (
+                below <= DEPTH
+                and _same_statement(draft, node, consumer)
+                and not (
+                    written.between(draft.reads(node), draft.place[node], at)
+                    or (next_draw <= at and not node.op.is_pure)
+                )
+            ):
                 draft.into[node] = consumer
                 draft.place[node] = at
                 depth[node] = below

@@ -182,9 +182,13 @@ def derived_nodes(graph: CalcGraph) -> set[Node]:
 def draft_of(graph: CalcGraph) -> Draft:
     """A function for a whole graph."""
     return Draft(
-        graph.inputs, graph.order, graph.outputs, enumerate(graph.guards), graph.effects,
+        graph.inputs,
+        graph.order,
+        graph.outputs,
+        enumerate(graph.guards),
+        graph.effects,
         derived_nodes(graph),
-    )  # fmt: skip
+    )
 
 
 def add_forward(text: Text, parts: Partition, **options: Any) -> None:

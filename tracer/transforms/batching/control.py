@@ -38,9 +38,12 @@ def batch_cond(lanes: Lanes, operands: list[Any], batch: Any) -> list[Any]:
     inputs = tuple([_symbol(x).node for x in operands])
     specs = [_spec(lanes, spec, flag) for spec, flag in zip(node.specs, wanted, strict=True)]
     made = node.replace(
-        inputs=inputs, params=cond_params(len(operands) - 1), specs=tuple(specs), regions=regions,
+        inputs=inputs,
+        params=cond_params(len(operands) - 1),
+        specs=tuple(specs),
+        regions=regions,
         name="",
-    )  # fmt: skip
+    )
     return _results(lanes, made, wanted)
 
 

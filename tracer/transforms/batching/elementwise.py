@@ -68,9 +68,9 @@ def _strong(lanes: Lanes, args: tuple) -> tuple:
         dtypes = [lanes.node.specs[0].dtype] * len(args)
         if any(k not in ADAPT.get(op.name, ()) for k in weak):
             raise Unbatchable("a Python number for each example")
-    return tuple([
-        Mapped(a.symbol.astype(dtypes[k]), a.spec) if k in weak else a for k, a in enumerate(args)
-    ])  # fmt: skip
+    return tuple(
+        [Mapped(a.symbol.astype(dtypes[k]), a.spec) if k in weak else a for k, a in enumerate(args)]
+    )
 
 
 def _type_of(operand: Any) -> Any:
@@ -134,6 +134,8 @@ def _(lanes: Lanes, condlist: Any, choicelist: Any, *default: Any, **kwargs: Any
         raise Unbatchable("a Python number for each example")
     kwargs = {name: lanes.lift(value, ndim) for name, value in kwargs.items()}
     return lanes.same(
-        [lanes.lift(c, ndim) for c in condlist], [lanes.lift(c, ndim) for c in choicelist],
-        *[lanes.lift(d, ndim) for d in default], **kwargs,
-    )  # fmt: skip
+        [lanes.lift(c, ndim) for c in condlist],
+        [lanes.lift(c, ndim) for c in choicelist],
+        *[lanes.lift(d, ndim) for d in default],
+        **kwargs,
+    )

@@ -98,9 +98,9 @@ def _is_number(item: Any) -> bool:
 
 def _lifted(lanes: Lanes, index: Index) -> tuple:
     """The items with mapped index arrays aligned behind the batch."""
-    return tuple([
-        lanes.lift(item, index.ndim) if type(item) is Mapped else item for item in index.items
-    ])  # fmt: skip
+    return tuple(
+        [lanes.lift(item, index.ndim) if type(item) is Mapped else item for item in index.items]
+    )
 
 
 def _counter(lanes: Lanes, ndim: int) -> np.ndarray:

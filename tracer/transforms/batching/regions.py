@@ -35,9 +35,14 @@ def _append(
     inputs = tuple([symbol.node for symbol in symbols])
     params = Params([hole(slot) for slot in range(len(inputs))], told)
     made = Node(
-        node.op, inputs, params, specs, lanes.builder.origin, regions=(region,),
+        node.op,
+        inputs,
+        params,
+        specs,
+        lanes.builder.origin,
+        regions=(region,),
         context=lanes.builder.context,
-    )  # fmt: skip
+    )
     found = lanes.builder.unpack(lanes.builder.append(made))
     several = found if isinstance(found, tuple) else (found,)
     return [Mapped(symbol, spec) for symbol, spec in zip(several, node.specs, strict=True)]
