@@ -55,10 +55,10 @@ def renewed(page: Path) -> str:
 
 def coverage_page(page: Path) -> str:
     """``docs/coverage.md``, made anew if it is there for this version of NumPy."""
-    from tracer import catalogue
+    from tracer.catalogue import coverage
 
     text = page.read_text(encoding="utf-8")
-    return catalogue.page() if catalogue.VERSIONS in text or not text else text
+    return coverage.page() if coverage.VERSIONS in text or not text else text
 
 
 def cut(what: str) -> str:

@@ -27,7 +27,7 @@ from tracer import (
     vjp,
     vmap,
 )
-from tracer.function import TracedFunction
+from tracer.function.traced import TracedFunction
 
 
 class Model:

@@ -10,8 +10,8 @@ import tracer
 from tests import rules
 from tests.rules.special_points import points
 from tracer import errors, trace
-from tracer.catalogue import STATES, page, public_names
-from tracer.catalogue_data import METHODS
+from tracer.catalogue.coverage import STATES, page, public_names
+from tracer.catalogue.names import METHODS
 
 ENTRIES = tracer.coverage()
 X = np.array([0.5, 1.5, 2.0])

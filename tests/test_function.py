@@ -77,16 +77,16 @@ def test_check_finds_what_is_seen_only_once():
 
 
 def test_check_compares_on_calls_1_2_4_8(monkeypatch):
-    from tracer import checking
+    from tracer.function import self_check
 
     calls, compared = [], []
-    compare = checking.compare
+    compare = self_check.compare
 
     def counted(*args, **kwargs):
         compared.append(len(calls))
         return compare(*args, **kwargs)
 
-    monkeypatch.setattr(checking, "compare", counted)
+    monkeypatch.setattr(self_check, "compare", counted)
     f = trace(check=True)(lambda x: x * 2)
     for _ in range(9):
         calls.append(X)
@@ -222,14 +222,14 @@ def test_retraces_are_logged(caplog):
 
 
 def test_a_known_call_goes_straight_to_its_program(monkeypatch):
-    from tracer import engine
+    from tracer.function import run
 
     @trace
     def f(a, b, c):
         return a + b + c
 
     f(X, X, X)
-    monkeypatch.setattr(engine, "dispatch", None)  # the way of calls that are not known yet
+    monkeypatch.setattr(run, "dispatch", None)  # the way of calls that are not known yet
     np.testing.assert_array_equal(f(X, X, X), 3 * X)
     with pytest.raises(TypeError):
         f(X, X, X.astype(np.float32))

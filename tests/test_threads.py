@@ -19,8 +19,8 @@ import numpy as np
 import pytest
 
 from tracer import errors, grad, settings, trace, value_and_grad
-from tracer.ops.entropy import CALL
-from tracer.recording.active import ACTIVE, COMPUTING
+from tracer.ops.seeds import CALL
+from tracer.recording.tensor.active import ACTIVE, COMPUTING
 
 NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 X = np.array([0.5, 1.5, 2.5])

@@ -29,11 +29,11 @@ if TYPE_CHECKING:
         vjp,
         vmap,
     )
-    from tracer.catalogue import coverage
-    from tracer.recording.eager import Tensor
-    from tracer.recording.regions import cond, fori_loop, scan, while_loop
-    from tracer.transforms.checkpoint import checkpoint
-    from tracer.transforms.custom import custom_jvp, custom_vjp, stop_gradient
+    from tracer.catalogue.coverage import coverage
+    from tracer.eager.tensor import Tensor
+    from tracer.operators.checkpoint import checkpoint
+    from tracer.operators.control_flow import cond, fori_loop, scan, while_loop
+    from tracer.operators.custom import custom_jvp, custom_vjp, stop_gradient
 
 __version__ = "0.1.0"
 __all__ = [
@@ -66,16 +66,16 @@ __all__ = [
 
 _MODULES = frozenset({"errors", "settings", "testing", "trees"})
 _ELSEWHERE = {
-    "Tensor": "tracer.recording.eager",
-    "checkpoint": "tracer.transforms.checkpoint",
-    "coverage": "tracer.catalogue",
-    "cond": "tracer.recording.regions",
-    "fori_loop": "tracer.recording.regions",
-    "scan": "tracer.recording.regions",
-    "while_loop": "tracer.recording.regions",
-    "custom_jvp": "tracer.transforms.custom",
-    "custom_vjp": "tracer.transforms.custom",
-    "stop_gradient": "tracer.transforms.custom",
+    "Tensor": "tracer.eager.tensor",
+    "checkpoint": "tracer.operators.checkpoint",
+    "coverage": "tracer.catalogue.coverage",
+    "cond": "tracer.operators.control_flow",
+    "fori_loop": "tracer.operators.control_flow",
+    "scan": "tracer.operators.control_flow",
+    "while_loop": "tracer.operators.control_flow",
+    "custom_jvp": "tracer.operators.custom",
+    "custom_vjp": "tracer.operators.custom",
+    "stop_gradient": "tracer.operators.custom",
 }  # the rest is in tracer.api
 
 

@@ -12,10 +12,10 @@ from typing import Any, ParamSpec, TypeVar, overload
 import numpy as np
 
 from tracer import errors
-from tracer.function import TracedClassMethod, TracedFunction, as_traced, look_like
-from tracer.locks import loaded
-from tracer.marks import is_traced
-from tracer.tracebacks import BOUNDARY
+from tracer.function.traced import TracedClassMethod, TracedFunction, as_traced, look_like
+from tracer.python.attributes import is_traced
+from tracer.python.locks import loaded
+from tracer.python.tracebacks import BOUNDARY
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -109,7 +109,7 @@ def _of_each_call(fn: Any, name: str, *options: Any) -> Callable[..., Any]:
 
     @_wraps(fn, name, *options)
     def derivative(*args: Any, **kwargs: Any) -> Any:
-        from tracer import derivatives
+        from tracer.function import derivatives
 
         with BOUNDARY:
             return getattr(derivatives, name)(traced, args, kwargs, *options)
@@ -145,7 +145,7 @@ def value_and_grad(
 
     @_wraps(fn, argnums, has_aux)
     def value_and_gradient(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
-        engine = loaded("tracer.engine")
+        engine = loaded("tracer.function.run")
 
         with BOUNDARY:
             return engine.value_and_grad(traced, args, kwargs, argnums, has_aux)
@@ -215,7 +215,7 @@ def vjp(fn: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tup
     >>> out, pullback = vjp(np.sin, x)
     >>> (g_x,) = pullback(np.ones_like(out))
     """
-    engine = loaded("tracer.engine")
+    engine = loaded("tracer.function.run")
 
     with BOUNDARY:
         return engine.vjp(as_traced(fn), primals)
@@ -246,7 +246,7 @@ def jvp(fn: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any])
     UserShapeError
         If a tangent's shape is not that of its primal.
     """
-    engine = loaded("tracer.engine")
+    engine = loaded("tracer.function.run")
 
     with BOUNDARY:
         return engine.jvp(as_traced(fn), tuple(primals), tuple(tangents))
@@ -326,7 +326,7 @@ def hvp(fn: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any])
     UserShapeError
         If a tangent's shape is not that of its primal.
     """
-    derivatives = loaded("tracer.derivatives")
+    derivatives = loaded("tracer.function.derivatives")
 
     with BOUNDARY:
         product = derivatives.hvp(as_traced(fn), tuple(primals), tuple(tangents))
@@ -383,7 +383,7 @@ def linearize(fn: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[...,
     UserShapeError
         By the map, if a tangent's shape is not that of its primal.
     """
-    derivatives = loaded("tracer.derivatives")
+    derivatives = loaded("tracer.function.derivatives")
 
     with BOUNDARY:
         return derivatives.linearize(as_traced(fn), primals)
@@ -425,10 +425,10 @@ def vmap(fn: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> TracedF
 
     @_wraps(fn, in_axes, out_axes)
     def mapped(*args: Any, **kwargs: Any) -> Any:
-        from tracer import mapping
+        from tracer.function.vmap import call
 
         with BOUNDARY:
-            return mapping.call(traced, args, kwargs, in_axes, out_axes)
+            return call(traced, args, kwargs, in_axes, out_axes)
 
     mapped.__tracer_unbound__ = True
     return as_traced(mapped)

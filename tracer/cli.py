@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 
 from tracer.errors import ArgnumsError, CheckFailed, CliError, TracerError
-from tracer.tracebacks import shown
+from tracer.python.tracebacks import shown
 
 PICTURES = (".svg", ".dot", ".png", ".txt")
 EPILOG = """\
@@ -253,7 +253,7 @@ def _described(graph: Any) -> dict[str, Any]:
 # -- the function and its arguments -------------------------------------------------------------
 def _traced_call(options: argparse.Namespace) -> tuple[Any, inspect.BoundArguments]:
     from tracer.api import trace
-    from tracer.function import TracedFunction
+    from tracer.function.traced import TracedFunction
 
     function = _find(options.target)
     traced = function if isinstance(function, TracedFunction) else trace(function)

@@ -20,9 +20,9 @@ import numpy as np
 
 from tracer import trees
 from tracer.errors import CheckFailed
-from tracer.marks import own
-from tracer.recording.active import ACTIVE
-from tracer.recording.instrument import instrumented
+from tracer.python.attributes import own
+from tracer.recording.tensor.active import ACTIVE
+from tracer.recording.watch.instrument import instrumented
 
 TOLERANCE = {"float16": 3e-2, "complex64": 2e-3, "float32": 2e-3}
 LADDER = tuple([0.02 / 4**k for k in range(6)])
@@ -129,7 +129,7 @@ def _seen(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _plain(fn: Callable[..., Any]) -> Callable[..., Any]:
-    from tracer.function import TracedFunction
+    from tracer.function.traced import TracedFunction
 
     return fn.__tracer_function__ if isinstance(fn, TracedFunction) else fn
 

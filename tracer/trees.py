@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from tracer.marks import own
+from tracer.python.attributes import own
 
 
 class TreeDef:

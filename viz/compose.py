@@ -11,10 +11,10 @@ from math import prod
 
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.node import Node
-from viz.anatomy import Anatomy, anatomy
 from viz.folding import LIMIT, Folding, fold
 from viz.ladder import Lines, ladder
 from viz.metrics import shorten
+from viz.parts import Anatomy, anatomy
 from viz.picture import Picture
 
 LONGEST_TITLE = 90

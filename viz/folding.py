@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tracer.graph.node import Node, map_structure
-from viz.anatomy import Anatomy, source
+from viz.captions import place_text
+from viz.parts import Anatomy, source
 from viz.picture import Frame, common
 from viz.repeats import Body, find_repeats
-from viz.wording import place_text
 
 LIMIT = 400  # visible boxes from which on a picture folds by itself
 LENGTH = 2.5  # rows that wires may cross for each box: what takes an engine its time

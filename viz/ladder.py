@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tracer.graph.node import Node
-from viz import wording
-from viz.anatomy import Anatomy, source
+from viz import captions
 from viz.folding import Cell, Folding
 from viz.labels import Gap, Row, Run
+from viz.parts import Anatomy, source
 from viz.picture import Box, Frame, Picture
 
 Lines = Mapping[Node, tuple[int | None, int | None]]
@@ -60,7 +60,7 @@ class Ladder:
 
 def ladder(parts: Anatomy, folding: Folding, lines: Lines | None = None) -> Picture:
     """The picture of a graph, ready for layout."""
-    from viz.rungs import connect_cotangents, connect_saved, connect_seeds
+    from viz.cotangents import connect_cotangents, connect_saved, connect_seeds
 
     rungs = Ladder(parts, folding, lines or {})
     rungs.pulled = {folding.cell_of[record.node] for record in parts.records}
@@ -110,15 +110,15 @@ def _add_leaves(rungs: Ladder) -> None:
         node = leaf.nodes[0]
         kind = "const" if node.op.name == "constant" else "input"
         kind = "param" if node in targets else kind
-        name, note = wording.leaf_text(node), ""
+        name, note = captions.leaf_text(node), ""
         if leaf.is_group:
-            name, note = f"{name} … {wording.leaf_text(leaf.nodes[-1])}", f"{len(leaf.nodes)} × "
-        text = note + wording.specs_text(node, rungs.parts, usual)
+            name, note = f"{name} … {captions.leaf_text(leaf.nodes[-1])}", f"{len(leaf.nodes)} × "
+        text = note + captions.specs_text(node, rungs.parts, usual)
         shape: Row = [Run(text, 10, "shp", mono=True)]
         frame = rungs.beside[leaf].frame if leaf in rungs.beside else None
         rungs.keys[leaf] = f"a{number}"
         rows = [[Run(name, 12, bold=True)], shape]
-        rungs.picture.add(Box(f"a{number}", kind, rows, wording.tooltip(node), frame))
+        rungs.picture.add(Box(f"a{number}", kind, rows, captions.tooltip(node), frame))
         if node in targets:
             over: Row = [Run(name, 12, "bwd_ink", bold=True, overline=True)]
             tip = f"gradient with respect to {name}"
@@ -139,21 +139,21 @@ def _add_cells(rungs: Ladder) -> None:
     outputs = set(rungs.parts.outputs)
     for number, cell in enumerate(rungs.folding.cells):
         node = cell.nodes[-1] if cell.is_group else cell.nodes[0]
-        name = cell.text or wording.op_text(node, len(cell.nodes) > 1)
+        name = cell.text or captions.op_text(node, len(cell.nodes) > 1)
         kind = "output" if outputs.intersection(cell.nodes) else "group" if cell.is_group else "op"
         kind = "vjp" if node in extra else kind
         badge = "" if cell.is_group else _line(rungs, node, 0)
         first: list[Run | Gap] = [Run(name, 12, "bwd_ink" if kind == "vjp" else "ink", bold=True)]
         first += [Gap(5), Run(badge, 9, BADGES.get(kind, "ink2"), mono=True, bold=True)]
         second: list[Run | Gap] = []
-        note = f"{len(cell.nodes)} ops" if cell.is_group else wording.given_name(node, rungs.parts)
+        note = f"{len(cell.nodes)} ops" if cell.is_group else captions.given_name(node, rungs.parts)
         if note:
             second += [Run(note, 10, "ink2" if cell.is_group else "ink", mono=True), Gap(6)]
-        second.append(Run(wording.specs_text(node, rungs.parts, usual), 10, "shp", mono=True))
-        if outcome := wording.guard_text(cell.nodes, rungs.parts.graph):
+        second.append(Run(captions.specs_text(node, rungs.parts, usual), 10, "shp", mono=True))
+        if outcome := captions.guard_text(cell.nodes, rungs.parts.graph):
             second += [Gap(6), Run(outcome, 10, "fold_ink", mono=True, bold=True)]
         rungs.keys[cell] = f"n{number}"
-        tip = wording.tooltip(node)
+        tip = captions.tooltip(node)
         rungs.picture.add(Box(f"n{number}", kind, [first, second], tip, cell.frame))
         if cell in rungs.pulled:
             _add_pullback(rungs, cell, node, name)
@@ -169,8 +169,8 @@ def _add_pullback(rungs: Ladder, cell: Cell, node: Node, name: str) -> None:
         Gap(5),
         Run(badge, 9, "bwd_ink", mono=True, bold=True),
     ]
-    specs = wording.shown_specs(node, rungs.parts)
-    shapes = wording.shapes_text([spec for spec in specs if spec.is_inexact] or specs)
+    specs = captions.shown_specs(node, rungs.parts)
+    shapes = captions.shapes_text([spec for spec in specs if spec.is_inexact] or specs)
     second: Row = [Run(f"ḡ {shapes}", 10, "shp", mono=True)]
     key = "v" + rungs.keys[cell][1:]
     rungs.picture.add(Box(key, "vjp", [first, second], f"pullback of {name}", cell.frame))
@@ -190,7 +190,7 @@ def _add_carries(rungs: Ladder) -> None:
             number = rungs.carried.setdefault((body, cell), len(rungs.carried))
             rungs.initial[folding.cell_of[op], slot] = number
     for (body, cell), number in rungs.carried.items():
-        name = wording.given_name(cell.nodes[0], rungs.parts) or "value"
+        name = captions.given_name(cell.nodes[0], rungs.parts) or "value"
         pills = [("i", f"↻ {name}(t)"), ("o", f"{name}(t+1) ↻")]
         if cell in rungs.pulled:
             pills += [("j", "↻ ḡ(t)"), ("k", "ḡ(t+1) ↻")]

@@ -10,15 +10,15 @@ import pytest
 
 from tests.codegen.graphs import digits, random_graph, robust
 from tracer.codegen.program import compile_graph, program_of
-from tracer.codegen.readable import emit
-from tracer.codegen.readable.text import Text, add_backward, add_forward, names_for
+from tracer.codegen.readable import function_writer
+from tracer.codegen.readable.source import Text, add_backward, add_forward, names_for
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.evaluate import GuardMiss, evaluate
 from tracer.graph.node import HOLES, Node, Params
 from tracer.ops.builder import Builder, array_spec
 from tracer.ops.registry import CALL
 from tracer.transforms.partition import partition
-from tracer.transforms.reverse import reverse
+from tracer.transforms.reverse.sweep import reverse
 
 
 def expected(graph, arguments):
@@ -47,8 +47,8 @@ def outcome(run, graph, seed):
 @pytest.mark.parametrize("chunk", [5000, 3])
 @pytest.mark.parametrize("seeds", [range(40), range(40, 80)])
 def test_random_programs_with_views_and_writes(seeds, chunk, monkeypatch):
-    monkeypatch.setattr(emit, "LONG", chunk)
-    monkeypatch.setattr(emit, "CHUNK", chunk)
+    monkeypatch.setattr(function_writer, "LONG", chunk)
+    monkeypatch.setattr(function_writer, "CHUNK", chunk)
     for seed in seeds:
         graph = random_graph(seed)
         program = compile_graph(graph)
@@ -112,8 +112,8 @@ def test_tools_see_the_source():
 
 def test_long_programs_know_their_lines(monkeypatch):
     monkeypatch.setattr("tracer.codegen.program.LONG", 5)
-    monkeypatch.setattr(emit, "LONG", 3)
-    monkeypatch.setattr(emit, "CHUNK", 3)
+    monkeypatch.setattr(function_writer, "LONG", 3)
+    monkeypatch.setattr(function_writer, "CHUNK", 3)
     graph, arguments = digits()
     program = compile_graph(graph)
     np.testing.assert_array_equal(program.run(*arguments), evaluate(graph, arguments))

@@ -9,7 +9,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from tracer import grad, settings, trace, value_and_grad, vjp
-from tracer.function import as_traced
+from tracer.function.traced import as_traced
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.check import check
 from tracer.graph.evaluate import evaluate
@@ -17,7 +17,7 @@ from tracer.graph.spec import ArraySpec
 from tracer.ops import registry
 from tracer.ops.builder import Builder
 from tracer.ops.infer import infer
-from tracer.passes.hurry import LARGEST, hurry
+from tracer.passes.sums_by_blas import LARGEST, hurry
 
 SUM = registry.op_of(np.sum)
 

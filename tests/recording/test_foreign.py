@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tracer import errors, trace
-from tracer.recording.foreign import RefusedByNumba
+from tracer.recording.tensor.numba import RefusedByNumba
 
 
 def test_numba_is_told_when_it_asks(monkeypatch):

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from tracer import grad, trace
-from tracer.ops.originals import is_stand_in, original_of
-from tracer.recording.hooks import HOOKS
+from tracer.ops.stand_ins import is_stand_in, original_of
+from tracer.recording.hooks.namespaces import HOOKS
 
 X = np.array([1.0, 2.0, 3.0])
 

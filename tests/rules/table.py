@@ -39,8 +39,8 @@ from tracer import trace, trees, vjp
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.check import check
 from tracer.graph.evaluate import evaluate
-from tracer.transforms.forward import forward
-from tracer.transforms.reverse import reverse
+from tracer.transforms.forward.pushforward import forward
+from tracer.transforms.reverse.sweep import reverse
 
 
 # -- draws --------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from tests.transforms.batch_examples import MASK, B, C, I, J, M, N, P, S, T, V, 
 from tracer import errors, grad, vmap
 from tracer.graph.check import check
 from tracer.ops.infer import infer
-from tracer.transforms.batching.lanes import RULES
+from tracer.transforms.batch.batched import RULES
 from tracer.trees import flatten
 
 

@@ -16,8 +16,8 @@ from tracer import (
     vjp,
     vmap,
 )
-from tracer.describe import find_leaf
-from tracer.function import as_traced
+from tracer.function.inspection import find_leaf
+from tracer.function.traced import as_traced
 
 W = np.eye(3) / 2 + 0.1
 X = np.arange(6.0).reshape(2, 3) / 5

@@ -8,13 +8,13 @@ from tracer import grad, hessian, hvp, jacobian, jvp, trace, value_and_grad, vma
 from tracer.errors import MissingRule, UserShapeError
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.evaluate import evaluate
+from tracer.operators.custom import custom_jvp, custom_vjp, stop_gradient
 from tracer.ops import registry
 from tracer.ops.builder import Builder
-from tracer.recording.recorder import Recorder
-from tracer.transforms.custom import custom_jvp, custom_vjp, stop_gradient
-from tracer.transforms.forward import forward
-from tracer.transforms.regions import emit_call, lower
-from tracer.transforms.reverse import reverse
+from tracer.recording.recorder.recorder import Recorder
+from tracer.transforms.bodies import emit_call, lower
+from tracer.transforms.forward.pushforward import forward
+from tracer.transforms.reverse.sweep import reverse
 
 
 def record(function, *arguments):

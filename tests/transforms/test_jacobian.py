@@ -17,8 +17,8 @@ from tracer import (
     vjp,
     vmap,
 )
-from tracer.describe import find_leaf
-from tracer.function import as_traced
+from tracer.function.inspection import find_leaf
+from tracer.function.traced import as_traced
 from tracer.graph.check import check
 
 DRAW = np.random.default_rng(11)

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from tracer import errors, grad, settings, trace, value_and_grad
-from tracer.transforms import repeated
+from tracer.transforms.reverse import pullback_cache
 
 
 def both(f, *arguments, argnums=0):
     """Value and gradient as compiled, and as interpreted, twice: recipes are made, then used."""
     compiled = value_and_grad(f, argnums)(*arguments)
-    repeated._RECIPES.clear()
+    pullback_cache._RECIPES.clear()
     found = []
     for _ in range(2):
         interpreted = trace(f)

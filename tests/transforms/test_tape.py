@@ -20,8 +20,8 @@ from tracer import (
     value_and_grad,
     vjp,
 )
-from tracer.leaf import Leaf
-from tracer.transforms.tape import Tape
+from tracer.function.specialization import Leaf
+from tracer.transforms.reverse.tape import Tape
 
 SCALE, WEIGHTS = 1.5, np.array([0.5, -1.0, 2.0])
 MATRIX = np.array([[2.0, 0.5, 0.1], [0.5, 3.0, 0.2], [0.1, 0.2, 4.0]])

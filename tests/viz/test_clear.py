@@ -12,8 +12,8 @@ from tests.viz.fixtures import SVG, parse
 from tests.viz.test_picture import text_of
 from tests.viz.test_svg import NUMBER, outline
 from tracer import trace
+from viz.captions import formula_text
 from viz.compose import compose
-from viz.wording import formula_text
 
 
 @trace

@@ -10,9 +10,9 @@ import pytest
 
 import viz
 from tests.viz.fixtures import chain_graph, matmul_graph, parse
-from viz.anatomy import anatomy
 from viz.compose import compose
 from viz.folding import fold, visible
+from viz.parts import anatomy
 
 GOLDEN = Path(__file__).parent / "golden"
 

@@ -16,8 +16,8 @@ import numpy as np
 
 from tracer.codegen.namespace import Namespace
 from tracer.graph.node import Hole, Ref
-from tracer.marks import own
 from tracer.ops.registry import name_of
+from tracer.python.attributes import own
 
 LONG_FLOAT, LARGEST = 10, 65_536  # characters of a float; parts of a fraction
 NAN_BITS = struct.pack("d", np.nan)

@@ -13,7 +13,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 
 from tracer.graph.node import Node
-from tracer.ops.nouns import noun
+from tracer.ops.default_names import noun
 
 TAKEN = frozenset(
     {

@@ -16,12 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from tracer.codegen.readable.text import Text, draft_of, names_for
+from tracer.codegen.readable.source import Text, draft_of, names_for
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.evaluate import GuardMiss
 from tracer.graph.node import Node
-from tracer.ops.entropy import steady_numpy
 from tracer.ops.random import MADE_BY
+from tracer.ops.seeds import steady_numpy
 
 LONG = 300  # lines
 # The C library gives the memory of freed arrays back to the system and takes it anew, page by page,

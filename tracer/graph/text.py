@@ -25,7 +25,7 @@ from tracer.graph.node import Hole, Node, Ref
 from tracer.graph.op import Op
 from tracer.graph.reader import Reader
 from tracer.graph.spec import SHORT_DTYPES, ArraySpec, Dim
-from tracer.marks import own
+from tracer.python.attributes import own
 
 COMMENT_COLUMN = 60
 

@@ -14,7 +14,7 @@ from tracer.graph.node import Hole, Params, Ref, map_structure
 from tracer.graph.op import Op
 from tracer.graph.spec import ArraySpec
 from tracer.ops.broadcasting import broadcast_shapes
-from tracer.ops.probe import types_of, with_shapes
+from tracer.ops.infer_by_probe import types_of, with_shapes
 
 
 def infer_elementwise(

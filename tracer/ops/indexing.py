@@ -16,7 +16,7 @@ from tracer.graph.node import Hole, Params, hole
 from tracer.graph.op import Op
 from tracer.graph.spec import ArraySpec, Dim, array_spec
 from tracer.ops import registry
-from tracer.ops.probe import probe, stand_in
+from tracer.ops.infer_by_probe import probe, stand_in
 
 Specs = tuple[ArraySpec, ...]
 

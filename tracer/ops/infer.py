@@ -19,7 +19,7 @@ from tracer.graph.spec import WEAK_SPECS, ArraySpec, Shape, array_spec
 from tracer.ops import registry
 from tracer.ops.elementwise import infer_elementwise
 from tracer.ops.indexing import DATA_DEPENDENT, infer_by_values, infer_indexing
-from tracer.ops.probe import probe, types_of, with_shapes
+from tracer.ops.infer_by_probe import probe, types_of, with_shapes
 from tracer.ops.reduction import CONTRACTIONS, gufunc, reduction, solve
 from tracer.ops.shape import SHAPES
 

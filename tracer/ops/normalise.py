@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 
 from tracer.graph.op import Op
-from tracer.marks import own
 from tracer.ops.registry import op_of
 from tracer.ops.scipy_names import is_scipy, positional_count
+from tracer.python.attributes import own
 
 # Parameters that stay positional because they are operands or read better so; the rest go by name.
 _POSITIONAL = {

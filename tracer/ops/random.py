@@ -16,9 +16,9 @@ import numpy as np
 from tracer.graph.node import Hole, Params
 from tracer.graph.op import OPAQUE, RNG, Op
 from tracer.graph.spec import ArraySpec
-from tracer.ops.entropy import MAKERS, STEADY
-from tracer.ops.probe import probe, stand_in
+from tracer.ops.infer_by_probe import probe, stand_in
 from tracer.ops.registry import register
+from tracer.ops.seeds import MAKERS, STEADY
 
 STREAM = ArraySpec((), np.dtype(object), "object")
 

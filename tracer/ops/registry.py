@@ -31,10 +31,10 @@ from tracer.graph.op import (
     Op,
     Schema,
 )
-from tracer.marks import own
-from tracer.ops.originals import original_of
 from tracer.ops.scipy_infer import INFER
 from tracer.ops.scipy_names import is_elementwise, is_scipy, resolve, scipy_name, unhooked
+from tracer.ops.stand_ins import original_of
+from tracer.python.attributes import own
 
 OPS: dict[str, Op] = {}
 BY_CALLABLE: dict[Any, Op] = {}

@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from tracer.marks import own
-from tracer.ops.originals import original_of
+from tracer.ops.stand_ins import original_of
+from tracer.python.attributes import own
 
 # Subpackages whose functions become nodes; how generated code names them.
 CHAPTERS = {

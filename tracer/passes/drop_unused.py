@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from tracer.graph.calcgraph import CalcGraph, PullbackRecord
 from tracer.graph.node import Node, may_act
-from tracer.passes.rebuild import Rebuild, is_pure
+from tracer.graph.rebuild import Rebuild, is_pure
 
 
 def drop_unused(graph: CalcGraph) -> CalcGraph:

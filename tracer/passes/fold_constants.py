@@ -13,9 +13,9 @@ import numpy as np
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.evaluate import run_node
 from tracer.graph.node import Node, Params, Ref
+from tracer.graph.rebuild import Rebuild, escaping, words
 from tracer.graph.spec import ArraySpec, spec_of
 from tracer.ops import registry
-from tracer.passes.rebuild import Rebuild, escaping, words
 
 LARGEST = 1000  # elements; what is larger stays creation code
 # Creation code that is its own best form: a buffer to fill, or one number in many places.

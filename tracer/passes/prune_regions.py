@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.control import Loop, cond_params, loop_parts
 from tracer.graph.node import HOLES, Node, Params
+from tracer.graph.rebuild import Rebuild
 from tracer.passes.drop_unused import needed_nodes
-from tracer.passes.rebuild import Rebuild
 
 Pruned = tuple[Node, dict[int, int]]  # the node, and where its outputs went
 

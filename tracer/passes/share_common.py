@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.node import Node
-from tracer.passes.rebuild import Rebuild, escaping, is_pure, words
+from tracer.graph.rebuild import Rebuild, escaping, is_pure, words
 
 # Fresh buffers that may be written to in place: sharing one would only force a copy.
 BUFFERS = words(

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.node import Node
+from tracer.graph.rebuild import VIEWS, Rebuild, RegionPass, escaping
 from tracer.passes.algebra import ALGEBRA
-from tracer.passes.rebuild import VIEWS, Rebuild, RegionPass, escaping
 from tracer.passes.rewrite import Rewrite, Rewriter
 from tracer.passes.shapes import SHAPES
 from tracer.passes.signs import SIGNS

@@ -12,12 +12,12 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from tracer.marks import own
 from tracer.ops.normalise import parameters
-from tracer.recording.tensor import TracedTensor
+from tracer.python.attributes import own
+from tracer.recording.tensor.tensor import TracedTensor
 
 if TYPE_CHECKING:
-    from tracer.recording.recorder import Recorder
+    from tracer.recording.recorder.recorder import Recorder
 
 # Parameters that say where, how often or of which order.
 STATIC = frozenset(

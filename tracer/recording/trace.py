@@ -18,27 +18,27 @@ from numpy.lib.array_utils import byte_bounds
 
 from tracer import errors, trees
 from tracer.graph.calcgraph import CalcGraph
-from tracer.marks import innermost, own
-from tracer.ops.entropy import rewind
-from tracer.recording.active import ACTIVE, leak
-from tracer.recording.aliases import Alias, aliases_of, with_places
-from tracer.recording.buffers import overlap
-from tracer.recording.calls import refuse_type
-from tracer.recording.captures import Captures, Condition
-from tracer.recording.changes import Changes, Parts, Writer, written_down
-from tracer.recording.containers import Containers
-from tracer.recording.escapes import refuse_untraced
-from tracer.recording.floating import report
-from tracer.recording.hooks import contained
-from tracer.recording.instrument import instrumented
-from tracer.recording.kept import Kept, can_be_kept
-from tracer.recording.paths import Path
-from tracer.recording.recorder import Recorder, run_user_function
-from tracer.recording.state import Since
-from tracer.recording.streams import STREAMS
-from tracer.recording.substitutes import substitute
-from tracer.recording.tensor import TracedTensor, alive
-from tracer.recording.whereabouts import Remembered
+from tracer.ops.seeds import rewind
+from tracer.python.attributes import innermost, own
+from tracer.recording.captures.captures import Captures, Condition
+from tracer.recording.captures.containers import Containers
+from tracer.recording.captures.paths import Path
+from tracer.recording.captures.state import Since
+from tracer.recording.hooks.call_sites import substitute
+from tracer.recording.hooks.foreign_calls import refuse_untraced
+from tracer.recording.hooks.namespaces import contained
+from tracer.recording.kept_values import Kept, can_be_kept
+from tracer.recording.random.streams import STREAMS
+from tracer.recording.recorder.calls import refuse_type
+from tracer.recording.recorder.errstate import report
+from tracer.recording.recorder.recorder import Recorder, run_user_function
+from tracer.recording.source.locator import Remembered
+from tracer.recording.tensor.active import ACTIVE, leak
+from tracer.recording.tensor.tensor import TracedTensor, alive
+from tracer.recording.tensor.views import overlap
+from tracer.recording.watch.instrument import instrumented
+from tracer.recording.writeback.aliases import Alias, aliases_of, with_places
+from tracer.recording.writeback.changes import Changes, Parts, Writer, written_down
 
 Static = tuple[int, Any]
 WRITEABLE = 0x400  # NPY_ARRAY_WRITEABLE

@@ -329,13 +329,13 @@ def no_rule(*fns: Any, because: str) -> None:
 SCIPY_CHAPTERS = {
     "special.": "special_elementary special_gamma special_error special_bessel special_elliptic "
     "special_orthogonal special_hypergeometric special_wave special_statistics special_without",
-    "scipy.linalg.": "scipy_linalg",
-    "scipy.stats.": "scipy_stats scipy_multivariate scipy_descriptive",
-    "scipy.signal.": "scipy_signal",
-    "scipy.fft.": "scipy_fft",
-    "scipy.integrate.": "scipy_integrate",
+    "scipy.linalg.": "linalg",
+    "scipy.stats.": "stats multivariate descriptive",
+    "scipy.signal.": "signal",
+    "scipy.fft.": "fft",
+    "scipy.integrate.": "integrate",
 }
-_NOT_CHAPTERS = ("declare", "helpers", "special_", "scipy_")
+_NOT_CHAPTERS = ("declare", "helpers", "scipy")
 _loaded: set[str] = set()
 
 
@@ -363,5 +363,5 @@ def rule_for(op: Op) -> Rule | None:
     for prefix, chapters in SCIPY_CHAPTERS.items():
         if op.name.startswith(prefix):
             for chapter in chapters.split():
-                _load(chapter)
+                _load(f"scipy.{chapter}")
     return RULES.get(op)

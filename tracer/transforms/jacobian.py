@@ -20,10 +20,10 @@ from tracer.graph.node import Node
 from tracer.graph.spec import ArraySpec
 from tracer.ops import registry
 from tracer.ops.builder import Builder, Symbol
-from tracer.transforms.batch import Fill, batch, one_by_one
-from tracer.transforms.batching.lanes import Unbatchable
-from tracer.transforms.forward import forward
-from tracer.transforms.reverse import reverse
+from tracer.transforms.batch.batch_graph import Fill, batch, one_by_one
+from tracer.transforms.batch.batched import Unbatchable
+from tracer.transforms.forward.pushforward import forward
+from tracer.transforms.reverse.sweep import reverse
 
 
 def better_mode(graph: CalcGraph, wrt: Sequence[int], mode: str | None = None) -> str:

@@ -13,13 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tracer.codegen.readable.emit import Function
 from tracer.codegen.readable.expressions import Text as Expression
+from tracer.codegen.readable.function_writer import Function
 from tracer.codegen.readable.guards import condition, miss
-from tracer.codegen.readable.layout import STEP
+from tracer.codegen.readable.line_folding import STEP
 from tracer.codegen.readable.module import define
 from tracer.codegen.readable.schedule import Draft, schedule
-from tracer.codegen.readable.text import Text, derived_nodes, names_for
+from tracer.codegen.readable.source import Text, derived_nodes, names_for
 from tracer.errors import TracerError
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.node import Node

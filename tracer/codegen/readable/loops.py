@@ -17,16 +17,16 @@ import numpy as np
 
 from tracer.codegen.aliasing import owns_memory
 from tracer.codegen.readable.comments import with_comment
-from tracer.codegen.readable.emit import REGION_WRITERS, Function
 from tracer.codegen.readable.expressions import ATOM, Text, shape_comment
-from tracer.codegen.readable.layout import STEP
+from tracer.codegen.readable.function_writer import REGION_WRITERS, Function
+from tracer.codegen.readable.line_folding import STEP
 from tracer.codegen.readable.regions import HAND_ON, STORE, TEST, Block, assigns, end_of, variables
 from tracer.codegen.readable.schedule import WRITES, Draft
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.control import Loop
 from tracer.graph.node import HOLES, Node
 from tracer.graph.spec import ArraySpec
-from tracer.ops.nouns import noun
+from tracer.ops.default_names import noun
 
 
 def write_loop(function: Function, node: Node) -> None:

@@ -18,8 +18,8 @@ import numpy as np
 
 from tracer.codegen.literals import PLAIN_DTYPES, Constants, creation_of, quoted
 from tracer.codegen.namespace import identifier
-from tracer.codegen.readable.layout import STEP, fold
-from tracer.codegen.readable.text import Text, add_backward, add_forward, draft_of, names_for
+from tracer.codegen.readable.line_folding import STEP, fold
+from tracer.codegen.readable.source import Text, add_backward, add_forward, draft_of, names_for
 from tracer.errors import TracerError
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.node import Node

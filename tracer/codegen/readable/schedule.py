@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from math import inf
 
 from tracer.codegen.aliasing import hits_once, may_alias, owns_memory, picks_copies
-from tracer.codegen.readable.reading import reads, stands_for
+from tracer.codegen.readable.operand_reads import reads, stands_for
 from tracer.graph.calcgraph import Effect, Guard
 from tracer.graph.control import Loop
 from tracer.graph.node import Hole, Node, map_structure, may_act

@@ -1,0 +1,1 @@
+"""What every public name of NumPy and SciPy is to a derivative."""

@@ -1,0 +1,295 @@
+"""What a traced function looks like: its graph, its source, a saved module, an explanation.
+
+>>> print(source_of(loss, (w, x), {}, 0, "vjp", "readable"))
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tracer import trees
+from tracer.codegen.readable.branches import write_branches
+from tracer.codegen.readable.module import Arguments, graph_text, header, module_text, write_module
+from tracer.codegen.readable.source import derived_nodes
+from tracer.codegen.save import save_module
+from tracer.function.argnums import Selection
+from tracer.function.dispatch import dispatch, prepare
+from tracer.function.signature import Call
+from tracer.function.specialization import Leaf
+from tracer.function.traced import TracedFunction, users_function
+from tracer.graph.calcgraph import CalcGraph
+from tracer.graph.node import Node
+from tracer.graph.origin import Origin
+from tracer.python.attributes import own
+from tracer.recording.random.streams import put_back, states_of, streams_of
+
+MOST_LINES = 20_000  # nodes of a graph whose lines are looked up for the picture
+MODES = ("vjp", "forward", "jvp")
+
+
+def find_leaf(
+    function: TracedFunction, args: tuple, kwargs: dict[str, Any]
+) -> tuple[Leaf, Call, list[str]]:
+    """The leaf that a call would run (traced if need be), and the call."""
+    call, names = prepare(function, args, kwargs)
+
+    def run(leaf: Leaf, inputs: list[Any]) -> Leaf:
+        if leaf.trace.graph.guards:  # only running tells whether this is the branch
+            copies = [v.copy() if isinstance(v, np.ndarray) else v for v in inputs]
+            states = states_of(streams_of(leaf.trace.graph, inputs))
+            leaf.program("forward").run(*copies)
+            put_back(states)  # looking draws nothing
+        return leaf
+
+    return dispatch(function, call, names, run), call, names
+
+
+def _check(mode: str, form: str = "readable") -> None:
+    if mode not in MODES:
+        raise ValueError(f"mode is 'vjp', 'forward' or 'jvp', not {mode!r}")
+    if form != "readable":
+        raise ValueError(f"form is 'readable', not {form!r}")
+
+
+def graph_of(
+    function: TracedFunction, args: tuple, kwargs: dict[str, Any], argnums: Any, mode: str
+) -> CalcGraph:
+    """The graph of a call, as `TracedFunction.graph` gives it."""
+    _check(mode)
+    leaf, call, names = find_leaf(function, args, kwargs)
+    if mode == "forward":
+        return leaf.graph("forward")
+    selected = Selection(function, call, names, argnums, mode)
+    wrt = selected.wrt(leaf.trace)
+    if mode == "jvp":
+        return leaf.graph("jvp", wrt)
+    graph = leaf.graph("value_and_grad" if is_scalar(leaf) else "vjp", wrt)
+    if "lines" not in graph.graph and len(graph.order) < MOST_LINES:
+        wanted = ", ".join([names[position] for position in selected.positions])
+        header = _header(function, call, names, wanted)
+        graph.graph["lines"] = _lines(graph, leaf, wrt, header)
+    return graph
+
+
+def _lines(
+    graph: CalcGraph, leaf: Leaf, wrt: tuple[int, ...], text: str
+) -> dict[Node, tuple[int | None, int | None]]:
+    """The lines of the generated module that compute each forward node and its cotangents."""
+    joint, parts = leaf.graph("vjp", wrt), leaf.partition(wrt)
+    line_of = module_text(text, joint, parts, None)[2]
+    derived = derived_nodes(joint)
+    # of nodes that a pass or the partition made anew: by the place in the user's code
+    computed = _by_place(parts.forward.order, line_of)
+    pulled = _by_place([*derived, *parts.backward.order], line_of)
+    joined = _numbered(joint.order)
+    again = {place[:2] for place in joined.values() if place[2]}
+    lowest: dict[tuple, int] = {}
+    for record in joint.records:
+        place = joined[record.node]
+        known = [line_of[node] for node in record.backward if node in line_of]
+        if not known and place[:2] not in again:
+            known = pulled.get(place[:1], [])[-1:]
+        lowest[place] = max([*known, lowest.get(place, 0)])
+    return {
+        node: (line_of.get(node) or computed.get(place, [None])[0], lowest.get(place) or None)
+        for node, place in _numbered(graph.order).items()
+        if node.origin is not None
+    }
+
+
+def _numbered(nodes: Iterable[Node]) -> dict[Node, tuple]:
+    """For each node its place, its op and how many of that came before: one of a loop's steps."""
+    count: dict[tuple, int] = {}
+    found = {}
+    for node in nodes:
+        key = _place(node.origin), node.op.name
+        found[node] = (*key, count.get(key, 0))
+        count[key] = count.get(key, 0) + 1
+    return found
+
+
+def _by_place(nodes: Sequence[Node], line_of: dict[Node, int]) -> dict[tuple, list[int]]:
+    """The lines of nodes, by number as above and by their place alone."""
+    found: dict[tuple, list[int]] = {}
+    for node, place in _numbered(nodes).items():
+        if place[0] is not None and node in line_of:
+            found.setdefault(place, []).append(line_of[node])
+            found.setdefault(place[:1], []).append(line_of[node])
+    return found
+
+
+def _place(origin: Origin | None) -> tuple | None:
+    """The same for all nodes of one expression in one call, whatever has been merged into them."""
+    if origin is None:
+        return None
+    return origin.file, origin.line, origin.column, origin.end_column, id(origin.scope)
+
+
+def is_scalar(leaf: Leaf) -> bool:
+    """Whether the function returns one real number."""
+    outputs = leaf.trace.graph.outputs
+    return (
+        len(outputs) == 1
+        and outputs[0].specs[0].shape == ()
+        and outputs[0].specs[0].dtype.kind == "f"
+    )
+
+
+def source_of(
+    function: TracedFunction,
+    args: tuple,
+    kwargs: dict[str, Any],
+    argnums: Any,
+    mode: str,
+    form: str,
+) -> str:
+    """The generated source of a call, as `TracedFunction.source` gives it."""
+    _check(mode, form)
+    leaf, call, names = find_leaf(function, args, kwargs)
+    if mode == "forward":
+        return graph_text(leaf.graph("forward"), "forward", _header(function, call, names, ""))
+    selected = Selection(function, call, names, argnums, mode)
+    if mode == "jvp":
+        graph = leaf.graph("jvp", selected.wrt(leaf.trace))
+        return graph_text(graph, "jvp", _header(function, call, names, ""))
+    branches = _branches(function, leaf, call, selected)
+    if branches:
+        wanted = ", ".join([names[position] for position in selected.positions])
+        return write_branches(_header(function, call, names, wanted), branches)
+    return write_module(**_module(function, leaf, call, names, selected))
+
+
+def _branches(
+    function: TracedFunction, leaf: Leaf, call: Call, selected: Selection
+) -> list[CalcGraph]:
+    """The programs of all branches seen so far, if they can be written as one function."""
+    leaves = [
+        other
+        for other in function.cache.leaves(call.key)
+        if other.inputs(function.__tracer_function__, call.leaves) is not None
+    ]
+    graphs = []
+    for other in leaves:
+        guards = other.trace.graph.guards
+        alike = len(other.trace.graph.inputs) == len(leaf.trace.graph.inputs)
+        if not guards or not is_scalar(other) or not alike or other.trace.graph.effects:
+            return []
+        if any(guard.kind != "equals" for guard in guards):
+            return []
+        graphs.append(other.graph("value_and_grad", selected.wrt(other.trace)))
+    return graphs if len(graphs) > 1 else []
+
+
+def save(
+    function: TracedFunction, path: Any, args: tuple, kwargs: dict[str, Any], argnums: Any
+) -> None:
+    """Write the module, as `TracedFunction.save` does."""
+    leaf, call, names = find_leaf(function, args, kwargs)
+    selected = Selection(function, call, names, argnums)
+    save_module(os.fspath(path), **_module(function, leaf, call, names, selected))
+
+
+def _module(
+    function: TracedFunction, leaf: Leaf, call: Call, names: Sequence[str], selected: Selection
+) -> dict[str, Any]:
+    """What the module writer takes."""
+    wrt = selected.wrt(leaf.trace)
+    wanted = ", ".join([names[position] for position in selected.positions])
+    parts = leaf.partition(wrt)
+    return {
+        "header": _header(function, call, names, wanted),
+        "joint": leaf.graph("vjp", wrt),
+        "parts": parts,
+        "arguments": _arguments(function, leaf, call, names, selected) if is_scalar(leaf) else None,
+    }
+
+
+def _header(function: TracedFunction, call: Call, names: Sequence[str], wrt: str) -> str:
+    plain = users_function(function)
+    name = getattr(function, "__name__", "f")
+    code = own(plain, "__code__")
+    place = f"{os.path.basename(code.co_filename)}:{code.co_firstlineno}" if code else name
+    args, kwargs = trees.unflatten(call.structure, [Short(leaf) for leaf in call.leaves])
+    values = [*args, *kwargs.values()]
+    described = [_described(n, value) for n, value in zip(names, values, strict=True)]
+    return header(f"{name}({', '.join(names)})", wrt, place, ", ".join(described))
+
+
+class Short:
+    """A leaf as the header shows it: dtype and shape, or a static value's text."""
+
+    def __init__(self, value: Any):
+        self.value = value
+
+    def __repr__(self) -> str:
+        from tracer.graph.spec import spec_of
+
+        if isinstance(self.value, (np.ndarray, np.generic, float, complex)):
+            return repr(spec_of(self.value)).removeprefix("scalar ").removeprefix("weak ")
+        return (
+            repr(self.value)
+            if isinstance(self.value, (int, str, bool))
+            else type(self.value).__name__
+        )
+
+
+def _described(name: str, value: Any) -> str:
+    text = repr(value)
+    if isinstance(value, dict):
+        inside = ", ".join([f"{key}: {item!r}" for key, item in sorted(value.items(), key=str)])
+        return f"{name} {{{inside}}}"
+    return f"{name}: {text}"
+
+
+def _arguments(
+    function: TracedFunction, leaf: Leaf, call: Call, names: Sequence[str], selected: Selection
+) -> Arguments:
+    """How the user's arguments become the flat inputs."""
+    args, kwargs = trees.unflatten(call.structure, list(range(len(call.leaves))))
+    # those of *args are called args[0], args[1] …; a parameter is called args_0
+    names = [
+        name if name.isidentifier() else re.sub(r"\W+", "_", name).strip("_") for name in names
+    ]
+    paths = [""] * len(call.leaves)
+    for name, value in zip(names, [*args, *kwargs.values()], strict=True):
+        for number, path in zip(trees.flatten(value)[0], trees.paths(value, name), strict=True):
+            paths[number] = path
+    trace = leaf.trace
+    flat = [paths[number] for number in trace.dynamic]
+    values = leaf.inputs(function.__tracer_function__, call.leaves) or []
+    captures = {k: values[k] for k in range(len(flat), len(values))}
+    flat += [""] * len(captures)
+    tree = selected.tree(list(range(len(selected.numbers))))
+    return Arguments(tuple(names), tuple(flat), tree, captures)
+
+
+def explain(function: TracedFunction) -> str:
+    """What was compiled and why, as `TracedFunction.explain` gives it."""
+    name = getattr(function, "__qualname__", "function")
+    rows = [f"{name}: {len(function.cache.entries)} signatures"]
+    for leaves in function.cache.entries.values():
+        inputs = (
+            ", ".join([repr(n.specs[0]) for n in leaves[0].trace.graph.inputs]) if leaves else ""
+        )
+        rows.append(f"  ({inputs}): {len(leaves)} program(s)")
+        for leaf in leaves:
+            rows += _explain_leaf(leaf)
+    if function.cache.reasons:
+        rows += ["  traced because:", *[f"    {reason}" for reason in function.cache.reasons]]
+    return "\n".join(rows)
+
+
+def _explain_leaf(leaf: Leaf) -> list[str]:
+    graph = leaf.trace.graph
+    kinds = ", ".join(sorted({kind for kind, _ in leaf.programs})) or "not compiled yet"
+    rows = [f"    {len(graph.order)} nodes, {len(graph.guards)} guards; {kinds}"]
+    rows += [f"      captured {path}" for path in leaf.trace.captures]
+    for guard in graph.guards:
+        text = guard.origin.statement if guard.origin else guard.node.op.name
+        rows.append(f"      guard {text!r} is {guard.outcome}")
+    return rows

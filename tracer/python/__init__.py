@@ -1,0 +1,1 @@
+"""How to deal with Python itself: attributes, locks, tracebacks, wrapped functions."""

@@ -1,0 +1,1 @@
+"""What is read from outside: by which path, under which guard."""

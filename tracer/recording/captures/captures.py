@@ -1,0 +1,441 @@
+"""Captures: what a function reads from outside its arguments, by the path that leads to it.
+
+Arrays and floats at a path (``W``, ``self.k``, ``CFG["scale"]``) become inputs that are read again
+on every call; ints, strings, callables are guarded: another value means another program.
+
+>>> captures.take(W, Path("globals", table, (("name", "W"),)))
+<Tensor W: float64 (3,)>
+"""
+
+from __future__ import annotations
+
+import array
+import functools
+import operator
+from collections import OrderedDict, defaultdict, deque
+from dataclasses import dataclass
+from types import BuiltinFunctionType, FunctionType, MappingProxyType, MethodType, ModuleType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tracer import errors
+from tracer.graph.node import Node
+from tracer.ops.scipy_names import is_scipys
+from tracer.ops.stand_ins import original_of
+from tracer.python.attributes import innermost, plain_array
+from tracer.recording.captures.fingerprints import ROWS, TABLES, globals_of
+from tracer.recording.captures.fingerprints import contents as all_contents
+from tracer.recording.captures.identity import Identities
+from tracer.recording.captures.paths import MISSING, Path
+from tracer.recording.captures.state import State
+from tracer.recording.random.streams import STREAMS
+from tracer.recording.recorder.calls import contains_tensor
+from tracer.recording.source.locator import is_library
+from tracer.recording.tensor.active import leak
+from tracer.recording.tensor.tensor import TracedTensor
+from tracer.recording.watch.rewrite import MONITOR
+
+if TYPE_CHECKING:
+    from tracer.recording.recorder.recorder import Recorder
+
+# What is known by being the same object: `type(np.sum)` is NumPy's dispatching function.
+IDENTICAL = (type, ModuleType, BuiltinFunctionType, np.ufunc, type(np.sum))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Condition:
+    """A static capture: the program holds while ``fingerprint`` of the value stays.
+
+    ``deep`` containers count by all that is in them: they were used as they are, as an index, say.
+    """
+
+    path: Path
+    expected: Any
+    deep: bool = False
+
+    def holds(self, function: Any, leaves: list[Any]) -> bool:
+        value = self.path.read(function, leaves)
+        return bool((contents(value) if self.deep else fingerprint(value)) == self.expected)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kind:
+    """The program holds while a container of this class is there: no more of it was read."""
+
+    path: Path
+    expected: type
+    deep: bool = False
+
+    def holds(self, function: Any, leaves: list[Any]) -> bool:
+        return type(self.path.read(function, leaves)) is self.expected
+
+
+def contents(value: Any) -> Any:
+    """The fingerprint of a container or an object and of everything in it."""
+    return all_contents(value, fingerprint)
+
+
+class Same:
+    """Equal to itself alone: SciPy's functions and distributions, which share code and types.
+
+    It keeps the object alive, so that no other can take its place in memory.
+    """
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any):
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Same):
+            return NotImplemented
+        a, b = self.value, other.value
+        if isinstance(a, MethodType) and isinstance(b, MethodType):  # made anew at each access
+            return a.__self__ is b.__self__ and a.__name__ == b.__name__
+        return a is b
+
+    def __hash__(self) -> int:
+        return hash(type(self.value))
+
+
+def fingerprint(value: Any) -> Any:
+    """What must not change of a static capture; a stand-in counts as what it stands for."""
+    if callable(value) and not isinstance(value, MethodType):  # a method has its own name
+        value = original_of(value)
+    kind = type(value)
+    if kind in (int, bool, str, bytes, type(None), range):
+        return kind, value
+    if kind in (list, tuple, deque):
+        return kind, len(value)
+    if kind in (dict, OrderedDict, MappingProxyType):
+        return kind, tuple(value)
+    if is_scipys(value):
+        return kind, Same(value)
+    if kind is property:
+        return kind, *[fingerprint(part) for part in (value.fget, value.fset)]
+    if kind in (staticmethod, classmethod):
+        return kind, fingerprint(value.__func__)
+    inner = innermost(value)
+    if isinstance(inner, FunctionType):
+        given = (*(inner.__defaults__ or ()), *(inner.__kwdefaults__ or {}).values())
+        held = [_default(default) for default in given]
+        return FunctionType, id(inner.__code__), *held, *_made_by_library(inner)
+    if isinstance(value, IDENTICAL):
+        return kind, id(value)
+    if kind is functools.partial:  # where it is called, what it holds has paths of its own
+        return kind, fingerprint(value.func), len(value.args), tuple(value.keywords)
+    if kind is slice:
+        return kind, contents((value.start, value.stop, value.step))
+    if kind.__hash__ in (None, object.__hash__):
+        return (kind,)  # an object: what is read of it has a path of its own
+    try:
+        hash(value)
+    except (TypeError, ValueError):  # one of writable memory
+        return (kind,)
+    return kind, value  # a dtype, an enum's member, a date …
+
+
+def _default(value: Any, depth: int = 4) -> Any:
+    """A default argument: numbers by their value, arrays and containers by identity.
+
+    A function counts by its code and by what its closure holds: no path leads there.
+    """
+    kind = type(value)
+    if kind in (float, complex) or isinstance(value, np.generic):
+        return kind, repr(value)
+    if isinstance(value, np.ndarray) or kind in (list, tuple, dict):
+        return kind, id(value)
+    inner = innermost(value)
+    if not isinstance(inner, FunctionType):
+        return fingerprint(value)
+    cells = [cell.cell_contents for cell in inner.__closure__ or () if _is_filled(cell)]
+    held = (*cells, *(inner.__defaults__ or ())) if depth else ()
+    return FunctionType, id(inner.__code__), *[_default(item, depth - 1) for item in held]
+
+
+def _is_filled(cell: Any) -> bool:
+    try:
+        cell.cell_contents  # noqa: B018 - an empty cell raises
+    except ValueError:
+        return False
+    return True
+
+
+def _made_by_library(function: FunctionType) -> tuple:
+    """What tells two results of ``grad`` apart: their closures, which no user code reads."""
+    if function.__closure__ is None or not is_library(function.__code__.co_filename):
+        return ()
+    cells = []
+    for cell in function.__closure__:
+        try:
+            value = cell.cell_contents
+        except ValueError:  # an empty cell
+            continue
+        known = fingerprint(value)
+        cells.append(known if len(known) > 1 else (type(value), id(value)))
+    return tuple(cells)
+
+
+PARTED = (list, dict, OrderedDict, defaultdict, deque)  # their items have paths of their own
+BOUND = 2**63
+CONTAINERS = (*ROWS, *TABLES, set, frozenset, array.array, bytearray)
+NUMERIC = (float, complex, np.generic, np.ndarray)
+
+
+def holds_arrays(value: Any, depth: int = 8) -> bool:
+    """Whether there is an array in nested containers."""
+    if isinstance(value, np.ndarray):
+        return True
+    if not depth or not isinstance(value, (*ROWS, *TABLES)):
+        return False
+    items = value.values() if isinstance(value, TABLES) else value
+    return any([holds_arrays(item, depth - 1) for item in items])
+
+
+class Captures:
+    """The captures of one trace, in the order in which they were read."""
+
+    def __init__(self, recorder: Recorder):
+        self.recorder = recorder
+        self.lifted: dict[tuple, tuple[Path, TracedTensor, Node]] = {}
+        self.conditions: dict[tuple, Any] = {}
+        self.paths: dict[int, tuple[Any, Path]] = {}
+        self.state = State(self)
+        self.classes: set[Any] = set()  # that were defined during the trace
+        self.classes_counted: set[Any] = set()  # whose special methods were called unseen
+        self.rebuilt: dict[int, tuple[Any, Any]] = {}  # by id: callables made anew for the trace
+        self.copies: list[tuple[Any, list[Any], Path]] = []  # containers with lifted numbers
+        self.identities = Identities(self)
+
+    def forget(self) -> None:
+        """Let go of the caller's objects: until the garbage is collected, nothing else does."""
+        self.paths, self.lifted, self.rebuilt, self.copies = {}, {}, {}, []
+        self.identities = Identities(self)
+        self.state.forget()
+
+    def path_of(self, value: Any) -> Path | None:
+        """A path that led to this very object before."""
+        found = self.paths.get(id(value))
+        return found[1] if found is not None and found[0] is value else None
+
+    def know(self, value: Any, path: Path) -> None:
+        """Remember a way to this very object; the first one stays.
+
+        What is read of the object is found on the first way, so another one must go on leading to
+        the same object.
+        """
+        _, first = self.paths.setdefault(id(value), (value, path))
+        self.identities.leads(value, path)
+        if first is not path and not isinstance(value, IDENTICAL):
+            self.identities.meet(value, first, path)
+        self.state.meet(value, first)
+
+    def take(self, value: Any, path: Path | None, deep: bool = False, part: bool = False) -> Any:
+        """A value that user code reads through ``path``: lifted, guarded or left as it is.
+
+        ``deep`` says that a container is used as it is, not item by item; ``part`` that only a
+        part of it will be read, or that something is put into it.
+        """
+        if path is None or isinstance(value, TracedTensor) or not self._is_open():
+            return value
+        key = path.key()
+        if isinstance(value, (*NUMERIC, *STREAMS)):
+            return self._lift(plain_array(value), path)
+        if type(value) is int and self.state.counts(path) and not self._is_static(path, value):
+            return self.counted(value, path)
+        deep = deep and isinstance(value, CONTAINERS)
+        known = self.conditions.get(key)
+        part = part and type(value) in PARTED
+        if part and known is None:
+            self.conditions[key] = Kind(path, type(value))
+        elif not part and (known is None or type(known) is Kind or (deep and not known.deep)):
+            self.conditions[key] = self._as_it_was(value, path, deep)
+        if known is None or id(value) not in self.paths:
+            self.know(value, path)
+        return value
+
+    def _as_it_was(self, value: Any, path: Path, deep: bool) -> Condition:
+        """The condition that a value is what it was before the function wrote to it."""
+        with self.state.undone():
+            return Condition(path, contents(value) if deep else fingerprint(value), deep)
+
+    def exactly(self, path: Path, value: Any) -> None:
+        """The program holds while what is at ``path`` is as it was before the function ran."""
+        key = path.key()
+        known = self.conditions.get(key)
+        deep = not isinstance(value, CONTAINERS)
+        if key not in self.lifted and (known is None or type(known) is Kind):
+            self.conditions[key] = self._as_it_was(value, path, deep)
+
+    def _is_static(self, path: Path, value: int) -> bool:
+        """Whether an int is a part of the program: it was read before, or is too large."""
+        small = -BOUND <= value < BOUND
+        return path.key() in self.conditions or not small or not self.state.may_count()
+
+    def counted(self, value: int, path: Path) -> Any:
+        """An int that the function reads in order to write it: an input of the program."""
+        if not self._is_open() or self._is_static(path, value):
+            return self.take(value, path)
+        self.recorder.weak_ints = True
+        return self._lift(value, path)
+
+    def _is_open(self) -> bool:
+        return not self.recorder.closed
+
+    def _lift(self, value: Any, path: Path) -> Any:
+        if isinstance(value, np.ndarray) and (
+            type(value) is not np.ndarray or value.dtype.kind not in "biufc"
+        ):
+            self.conditions.setdefault(path.key(), Condition(path, contents(value), True))
+            return value
+        key = path.key()
+        found = self.lifted.get(key)
+        if found is not None:
+            if isinstance(value, STREAMS):
+                value = self.recorder.streams.private(value)
+            if not _is_still(found[1]._value, value):
+                raise leak(
+                    f"The function put another value where it had read {path}.",
+                    "use a local variable, and return it",
+                    errors.CaptureMutationError,
+                )
+            return found[1]
+        name = _last_name(path)
+        tensor = self.recorder.argument(value, name, capture=str(path) or "a captured array")
+        tensor._captured = not isinstance(value, STREAMS)
+        self.identities.arrive(tensor, value, path)
+        self.lifted[key] = (path, tensor, tensor._node)
+        return tensor
+
+    def is_module(self, value: Any) -> bool:
+        """Whether this is the table of a module's names."""
+        path = self.path_of(value)
+        return path is not None and path.root == "globals" and not path.steps
+
+    def part_by_part(self, value: Any) -> Any:
+        """A container that is gone through; the names of a module are not.
+
+        Raises
+        ------
+        LeakError
+        """
+        if type(value) is dict and self.is_module(value):
+            raise leak(
+                "All names of a module were gone through in a traced function.",
+                "read the ones that are needed by their names",
+            )
+        return value
+
+    def unpack(self, value: Any) -> Any:
+        """A container at a known path whose numbers are lifted; others as they are."""
+        path = self.path_of(value)
+        self.part_by_part(value)
+        if path is None:
+            return value
+        if contains_tensor(value) and self.state.of(value) is None:
+            return value
+        if type(value) in (list, tuple, deque):
+            self.take(value, path)
+            items = [
+                v if self.state.is_new(value, i, v) else self._part(v, path.then("item", i))
+                for i, v in enumerate(value)
+            ]
+            return self._copied(items if type(value) is list else type(value)(items), path)
+        if type(value) in (dict, OrderedDict, MappingProxyType):
+            self.take(value, path)
+            items = {
+                k: v if self.state.is_new(value, k, v) else self._part(v, path.then("item", k))
+                for k, v in value.items()
+            }
+            return self._copied(OrderedDict(items) if type(value) is OrderedDict else items, path)
+        if isinstance(value, CONTAINERS):
+            self.take(value, path, True)
+        return value
+
+    def _copied(self, copy: Any, path: Path) -> Any:
+        if type(copy) is not tuple:
+            self.copies.append((copy, _rows(copy), path))
+        return copy
+
+    def refuse_written(self) -> None:
+        """Raise if the function has written to a container from outside, in a helper, say.
+
+        Raises
+        ------
+        CaptureMutationError
+            What was written to was its copy with lifted numbers.
+        """
+        for copy, before, path in self.copies:
+            now = _rows(copy)
+            if len(now) != len(before) or any(map(operator.is_not, now, before)):
+                raise leak(
+                    f"The function changed {path} outside of it.",
+                    "use a local copy, and return it",
+                    errors.CaptureMutationError,
+                )
+
+    def _part(self, value: Any, path: Path) -> Any:
+        """An item that is handed on. A container in it counts whole, or its arrays are lifted."""
+        if not isinstance(value, CONTAINERS):
+            return self.take(value, path)
+        if not holds_arrays(value):
+            return self.take(value, path, True)
+        return self.unpack(self.take(value, path))
+
+    def add(self, key: tuple, condition: Any) -> None:
+        """The program holds while ``condition`` does; ``key`` says which one it is."""
+        if self._is_open():
+            self.conditions.setdefault(key, condition)
+
+    def condition(self, path: Path, expected: Any) -> None:
+        """The program holds while what is read at ``path`` has this value."""
+        if self._is_open():
+            self.conditions.setdefault(path.key(), Condition(path, fingerprint(expected)))
+
+    def scanned(self, function: FunctionType) -> None:
+        """A user's function runs where its loads can't be seen: all that it names counts."""
+        if MONITOR in function.__code__.co_freevars:
+            return  # it is seen already
+        for cell in function.__closure__ or ():
+            self.all_of(Path("cell", cell))
+        table = globals_of(function)
+        for name in function.__code__.co_names:
+            if name in table:
+                self.all_of(Path("globals", table, (("name", name),)))
+
+    def all_of(self, path: Path) -> None:
+        """Everything that is found at a path counts."""
+        value = path.read(None, [])
+        known = isinstance(value, ModuleType) or value is MISSING
+        if not known and not contains_tensor(value) and self._is_open():
+            key = (*path.key(), "all")
+            self.conditions.setdefault(key, self._as_it_was(value, path, True))
+
+    def whole(self, value: Any) -> None:
+        """An object is used by code that is not seen: everything in it counts."""
+        path = self.path_of(value)
+        if path is not None and self._is_open():
+            key = Path("whole", None, (("whole", id(value)),)).key()
+            self.conditions.setdefault(key, self._as_it_was(value, path, True))
+
+
+def _rows(container: Any) -> list[Any]:
+    """What a container holds, row by row."""
+    if isinstance(container, dict):
+        return [part for row in container.items() for part in row]
+    return list(container)
+
+
+def _is_still(known: Any, value: Any) -> bool:
+    """Whether a path leads to what it led to when it was first read."""
+    if isinstance(value, np.ndarray):
+        return known is value or bool(np.may_share_memory(known, value))
+    return known is value or repr(known) == repr(value)
+
+
+def _last_name(path: Path) -> str:
+    for kind, key in reversed(path.steps):
+        if kind in ("name", "cell", "attr") or (kind == "item" and isinstance(key, str)):
+            return str(key)
+    return ""

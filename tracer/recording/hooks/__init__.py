@@ -1,0 +1,1 @@
+"""NumPy's, SciPy's and math's names while a trace is open."""

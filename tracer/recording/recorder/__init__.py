@@ -1,0 +1,1 @@
+"""NumPy runs on the values, and nodes are written down."""

@@ -1,0 +1,1 @@
+"""A body recorded as a closed graph, and a graph recorded again."""

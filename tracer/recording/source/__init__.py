@@ -1,0 +1,1 @@
+"""Where in the user's code an operation stands, and whose code a file is."""

@@ -1,0 +1,1 @@
+"""Traced values: their every use is seen."""

@@ -1,0 +1,263 @@
+"""How a traced function's writes are seen: ``o.n = 3``, ``d["w"] = v``, ``log.append(v)``.
+
+What is written goes to the object itself; the trace remembers which places were written to, so
+that what is read there is no capture, and that the same object put there again is a change, too.
+"""
+
+from __future__ import annotations
+
+import functools
+import operator
+import types
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from tracer.recording.captures.containers import ABSENT
+from tracer.recording.captures.paths import MISSING, Path
+from tracer.recording.captures.snapshots import TABLES
+from tracer.recording.tensor.tensor import TracedTensor
+from tracer.recording.watch import protocols
+from tracer.recording.watch.keys import is_key, settled_key
+from tracer.recording.watch.members import was_written
+
+if TYPE_CHECKING:
+    from tracer.recording.captures.captures import Captures
+    from tracer.recording.watch.monitor import Monitor
+
+
+READ: dict[str, Any] = {"attr": getattr, "item": operator.getitem}
+
+
+class Attributes:
+    """An object whose attributes are set, read and deleted by their names."""
+
+    __slots__ = ("monitor", "owner")
+
+    def __init__(self, monitor: Monitor, owner: Any):
+        self.monitor = monitor
+        self.owner = owner
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        set_attribute(self.monitor, self.owner, name, value)
+
+    def __getitem__(self, name: str) -> Any:
+        return self.monitor.attr(self.owner, name)
+
+    def __delitem__(self, name: str) -> None:
+        _note(self.monitor.captures, self.owner, name)
+        delattr(self.owner, name)
+
+
+def set_attribute(monitor: Monitor, owner: Any, name: str, value: Any) -> None:
+    """``owner.name = value``; what a property's or the class's own setter does is seen."""
+    from tracer.recording.watch.instrument import instrumented
+
+    captures = monitor.captures
+    if isinstance(owner, TracedTensor):
+        return setattr(owner, name, value)
+    if isinstance(owner, (type, types.ModuleType)):
+        _note(captures, owner, name)
+        return setattr(owner, name, value)
+    if protocols.users_method(owner, "__setattr__") is not None:
+        protocols.ask(captures, owner, "__setattr__", name, value)
+        return None
+    member = _member(type(owner), name)
+    if isinstance(member, property) and isinstance(member.fset, types.FunctionType):
+        instrumented(types.MethodType(member.fset, owner), captures)(value)
+        return None
+    if member is not MISSING and protocols.users_method(member, "__set__") is not None:
+        protocols.ask(captures, member, "__set__", owner, value)
+        return None
+    _note(captures, owner, name)
+    return setattr(owner, name, value)
+
+
+def _member(kind: type, name: str) -> Any:
+    """What an object's classes hold under a name."""
+    return next((vars(base)[name] for base in kind.__mro__ if name in vars(base)), MISSING)
+
+
+def _note(captures: Captures, owner: Any, key: Any) -> None:
+    """Something is about to be put at an object's key."""
+    state = captures.state
+    if isinstance(owner, types.ModuleType):
+        table = vars(owner)
+        state.variable(table, key, Path("globals", table, (("name", key),))).written = True
+        return
+    if isinstance(owner, type) and owner not in captures.classes and state.of(owner) is None:
+        state.meet(owner, Path("globals", owner))
+    held = state.of(owner)
+    if held is not None:
+        held.written.add(key)
+
+
+class Items:
+    """A dict or a list from outside whose items are set, read and deleted."""
+
+    __slots__ = ("monitor", "owner")
+
+    def __init__(self, monitor: Monitor, owner: Any):
+        self.monitor = monitor
+        self.owner = owner
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        set_item(self.monitor, self.owner, key, value)
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.monitor.item(self.owner, key)
+
+    def __delitem__(self, key: Any) -> None:
+        monitor, owner = self.monitor, self.owner
+        if type(owner) not in TABLES:
+            monitor.captures.take(owner, monitor.captures.path_of(owner), True)
+        del owner[key]
+
+
+def written_to(monitor: Monitor, owner: Any) -> Any:
+    """What to set the items of: the object, unless it is from outside, or has its own ways."""
+    if type(owner) in protocols.PLAIN and monitor.captures.state.of(owner) is None:
+        return owner
+    if monitor.captures.state.of(owner) is not None or (
+        protocols.users_method(owner, "__setitem__") is not None
+    ):
+        return Items(monitor, owner)
+    return owner
+
+
+def set_item(monitor: Monitor, owner: Any, key: Any, value: Any) -> None:
+    """``owner[key] = value``."""
+    captures = monitor.captures
+    held = captures.state.of(owner)
+    key = settled_key(owner, key)
+    if protocols.users_method(owner, "__setitem__") is not None:
+        protocols.ask(captures, owner, "__setitem__", key, value)
+        return
+    if held is not None and held.kind == "table" and is_key(key):
+        held.written.add(key)
+    elif held is not None and held.kind == "rows" and type(key) is int:
+        captures.exactly(held.path, owner)
+        held.written.add(key % len(owner) if owner else key)
+    elif held is not None:
+        captures.take(owner, held.path, True)
+    owner[key] = value
+
+
+def moved(captures: Captures, owner: Any, value: Any) -> Any:
+    """What is read where the function has put it; a row that was moved counts as it was."""
+    held = captures.state.of(owner)
+    if held is not None and held.kind == "rows" and not isinstance(value, TracedTensor):
+        for number, other in enumerate(held.before):
+            if other is value:
+                place = held.path.then("item", number)
+                captures.exactly(held.path, owner)
+                return captures.take(value, place)
+    return value
+
+
+# -- methods ---------------------------------------------------------------------------------------
+def method_that_writes(monitor: Monitor, owner: Any, name: str) -> Callable[..., Any] | None:
+    """What to call instead of a method of a captured container that writes to it."""
+    if type(owner) in (list, deque) and name in ROW_METHODS:
+        return functools.partial(ROW_METHODS[name], monitor, owner)
+    if type(owner) in TABLES and name in TABLE_METHODS:
+        return functools.partial(TABLE_METHODS[name], monitor, owner)
+    return None
+
+
+def grown(monitor: Monitor, rows: Any, items: Any) -> Any:
+    """``rows.extend(items)``; the rows."""
+    added = list(monitor.iterated(items))
+    held = monitor.captures.state.of(rows)
+    if held is not None:
+        held.grown += added
+    rows.extend(added)
+    return rows
+
+
+def _append(monitor: Monitor, rows: Any, item: Any) -> None:
+    grown(monitor, rows, [item])
+
+
+def _extend(monitor: Monitor, rows: Any, items: Any) -> None:
+    grown(monitor, rows, items)
+
+
+def _update(monitor: Monitor, table: Any, *given: Any, **named: Any) -> None:
+    rows: Any = dict()
+    for argument in given:
+        rows.update(monitor.values(argument))
+    rows.update(named)
+    for key, value in rows.items():
+        set_item(monitor, table, key, value)
+
+
+def _setdefault(monitor: Monitor, table: Any, key: Any, default: Any = None) -> Any:
+    if monitor.contains(key, table):
+        return monitor.item(table, key)
+    set_item(monitor, table, key, default)
+    return table[key]
+
+
+def _pop(monitor: Monitor, table: Any, key: Any, *default: Any) -> Any:
+    if not monitor.contains(key, table):
+        return table.pop(key, *default)
+    value = monitor.item(table, key)
+    del table[key]
+    return value
+
+
+ROW_METHODS: dict[str, Callable[..., Any]] = {"append": _append, "extend": _extend}
+TABLE_METHODS: dict[str, Callable[..., Any]] = {
+    "update": _update,
+    "setdefault": _setdefault,
+    "pop": _pop,
+    "__setitem__": set_item,
+}
+
+
+# -- builtins --------------------------------------------------------------------------------------
+def called(monitor: Monitor, function: Any) -> Callable[..., Any] | None:
+    """What to call instead of ``setattr``, ``delattr`` and ``object.__setattr__``."""
+    if function is setattr:
+        return functools.partial(set_attribute, monitor)
+    name = getattr(function, "__name__", "") if type(function) in WRAPPERS else ""
+    if name not in ("__setattr__", "__delattr__"):
+        return None
+
+    def write(*args: Any) -> Any:
+        owner = getattr(function, "__self__", ABSENT)
+        owner, rest = (args[0], args[1:]) if owner is ABSENT else (owner, args)
+        _note(monitor.captures, owner, rest[0])
+        return function(*args)
+
+    return write
+
+
+WRAPPERS = (types.WrapperDescriptorType, types.MethodWrapperType)
+
+
+def augmented(monitor: Monitor, name: str, kind: str, owner: Any, key: Any, value: Any) -> Any:
+    """``owner.key += value``, of what may live outside of the function.
+
+    An int that counts is an input of the program.
+    """
+    operate = getattr(operator, f"i{name}")
+    state = monitor.captures.state
+    now = owner if kind == "name" else READ[kind](owner, key)
+    if type(now) is list and name == "add" and state.of(now) is not None:
+        return grown(monitor, now, value)
+    if type(now) is not int:
+        seen = monitor.name if kind == "name" else getattr(monitor, kind)
+        return operate(seen(owner, key), value)
+    if kind == "name":
+        fresh, path = state.is_assigned(*monitor.place(key)), monitor.variable(key)
+    else:
+        known = monitor.captures.path_of(owner)
+        written = (
+            was_written(monitor, owner, key, now)
+            if kind == "attr"
+            else (state.is_new(owner, key, now))
+        )
+        fresh, path = known is None or written, known and known.then(kind, key)
+    return operate(now if fresh or path is None else monitor.captures.counted(now, path), value)

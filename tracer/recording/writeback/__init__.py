@@ -1,0 +1,1 @@
+"""What a call writes outside of the function, carried out after it ran."""

@@ -1,0 +1,1 @@
+"""The derivatives of SciPy's functions, one chapter a file."""

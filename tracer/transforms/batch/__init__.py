@@ -1,0 +1,1 @@
+"""The graph of a batch, from the graph of one example."""

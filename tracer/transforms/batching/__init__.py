@@ -1,1 +1,0 @@
-"""Batch rules, one file per kind of op; `tracer.transforms.batch` runs them."""

@@ -1,0 +1,1 @@
+"""The derivatives of nodes that hold graphs: calls, branches, loops."""

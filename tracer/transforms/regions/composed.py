@@ -1,0 +1,86 @@
+"""Derivatives of composed functions: the rule writes them with others, whose derivatives are used.
+
+>>> @composed(np.ediff1d)
+... def _(ary, to_end=None, to_begin=None):
+...     return np.diff(np.ravel(ary))
+
+The graph keeps the function's own node. Only where its derivative is asked for, the definition's
+nodes are appended, and pulled back or pushed forward as if the user had written them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from tracer.graph.node import Node
+from tracer.ops.builder import Builder, Symbol
+from tracer.rules.declare import ZERO, Rule
+from tracer.transforms.bodies import output_symbol
+from tracer.transforms.reverse.cotangents import cast, combine, dense, settled
+
+Contribution = tuple[int, Any]
+
+
+def is_composed(rule: Rule, args: Any, kwargs: Any) -> bool:
+    """Whether the derivative of this call is that of the rule's definition."""
+    if rule.definition is None:
+        return False
+    return rule.when is None or rule.when(*args, **kwargs)
+
+
+def written_out(
+    builder: Builder, node: Node, rule: Rule, args: Any, kwargs: Any
+) -> tuple[list[Node], list[Any]]:
+    """The definition's nodes, appended, and its results, one per output of ``node``."""
+    assert rule.definition is not None
+    if rule.definition.parameters.wants_out:
+        outputs = [output_symbol(builder, node, k) for k in range(len(node.specs))]
+        kwargs = {**kwargs, "out": tuple(outputs) if len(outputs) > 1 else outputs[0]}
+    mark = len(builder.nodes)
+    result = rule.definition.function(*args, **kwargs)
+    results = list(result) if isinstance(result, (tuple, list)) else [result]
+    return builder.nodes[mark:], results
+
+
+def pull_back_composed(
+    builder: Builder, node: Node, rule: Rule, ct: Any, args: Any, kwargs: Any, active: Any
+) -> Iterator[Contribution]:
+    """Contributions to the operands, through the definition."""
+    from tracer.transforms.reverse.sweep import active_nodes, sweep
+
+    origin, context = builder.origin, builder.context
+    chain, results = written_out(builder, node, rule, args, kwargs)
+    cts = ct if type(ct) is list else [dense(builder, ct, node)]
+    seeds: dict[Node, list] = {}
+    for result, given in zip(results, cts, strict=True):
+        if type(result) is Symbol and given is not ZERO:
+            seeds.setdefault(result.node, []).append(cast(given, result.spec))
+    leaves = frozenset([operand for operand in node.inputs if operand in active])
+    sweep(builder, chain, active_nodes(chain, leaves), seeds, leaves)
+    builder.origin, builder.context = origin, context
+    for slot, operand in enumerate(node.inputs):
+        if operand in leaves and operand in seeds:
+            yield slot, combine(builder, operand, seeds.pop(operand))
+
+
+def push_composed(
+    builder: Builder, node: Node, rule: Rule, args: Any, kwargs: Any, tangents: dict[Node, Any]
+) -> Any:
+    """The tangent of each output, through the definition; a tuple for several."""
+    from tracer.transforms.forward.pushforward import push
+    from tracer.transforms.reverse.sweep import active_nodes
+
+    origin, context = builder.origin, builder.context
+    chain, results = written_out(builder, node, rule, args, kwargs)
+    moving = {o: tangents[o] for o in node.inputs if tangents.get(o, ZERO) is not ZERO}
+    local = dict(moving)
+    push(builder, chain, active_nodes(chain, moving), local)
+    builder.origin, builder.context = origin, context
+    found = tuple([_tangent(builder, result, local) for result in results])
+    return found[0] if len(node.specs) == 1 else found
+
+
+def _tangent(builder: Builder, result: Any, tangents: dict[Node, Any]) -> Any:
+    value = tangents.get(result.node, ZERO) if type(result) is Symbol else ZERO
+    return value if value is ZERO else settled(builder, value, result.node)

@@ -1,0 +1,1 @@
+"""The joint graph: pullbacks swept backward over a forward graph."""
