@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from tracer import grad, hvp, jacobian, settings, trace, value_and_grad, vjp, vmap
-from tracer.function.traced import shared_cache
+from tracer.function.cache import shared_cache
 
 NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 CALLS = 100_000 if NIGHTLY else 5_000
@@ -172,7 +172,7 @@ def test_results_own_their_memory():
 
 def test_little_is_left_of_functions_that_are_gone(monkeypatch):
     """Graphs and programs of functions made anew go in turn."""
-    monkeypatch.setattr("tracer.function.traced.CACHES_LIMIT", 5)
+    monkeypatch.setattr("tracer.function.cache.CACHES_LIMIT", 5)
 
     def made():
         scope = {"np": np}

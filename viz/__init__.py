@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import graphviz
 
-    from viz.ladder import Lines
+    from viz.grid import Lines
 
 FEWEST = 25  # boxes below which a picture says too little
 

@@ -19,7 +19,7 @@ from tracer.graph.calcgraph import CalcGraph, PullbackRecord
 from tracer.graph.node import Hole, Node, Ref
 from tracer.graph.spec import SHORT_DTYPES, ArraySpec, Dim
 from tracer.ops.default_names import noun
-from tracer.transforms.reverse.records import TRANSPOSES, index_shown, turned
+from tracer.transforms.reverse.formula import TRANSPOSES, index_shown, turned
 from viz.labels import Gap, Run
 from viz.metrics import shorten
 from viz.parts import Anatomy, source

@@ -12,7 +12,8 @@ from math import prod
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.node import Node
 from viz.folding import LIMIT, Folding, fold
-from viz.ladder import Lines, ladder
+from viz.grid import Lines
+from viz.ladder import ladder
 from viz.metrics import shorten
 from viz.parts import Anatomy, anatomy
 from viz.picture import Picture

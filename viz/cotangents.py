@@ -11,8 +11,8 @@ from tracer.graph.calcgraph import PullbackRecord
 from tracer.graph.node import Node
 from viz import captions
 from viz.folding import Cell
+from viz.grid import Ladder, route
 from viz.labels import Gap, Row, Run
-from viz.ladder import Ladder, route
 from viz.parts import source
 from viz.picture import Box, common
 

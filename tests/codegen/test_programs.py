@@ -18,7 +18,7 @@ from tracer.graph.node import HOLES, Node, Params
 from tracer.ops.builder import Builder, array_spec
 from tracer.ops.registry import CALL
 from tracer.transforms.partition import partition
-from tracer.transforms.reverse.sweep import reverse
+from tracer.transforms.reverse.joint_graph import reverse
 
 
 def expected(graph, arguments):

@@ -19,7 +19,7 @@ from tracer.errors import TracerError
 from tracer.graph.evaluate import evaluate
 from tracer.passes.pipeline import optimise
 from tracer.transforms.partition import partition
-from tracer.transforms.reverse.sweep import reverse
+from tracer.transforms.reverse.joint_graph import reverse
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 WEIGHTS = ("b1", "b2", "w1", "w2")

@@ -21,7 +21,7 @@ from tracer.passes.pipeline import optimise
 from tracer.passes.share_common import share_common
 from tracer.rules.declare import rule_for
 from tracer.transforms.partition import partition
-from tracer.transforms.reverse.sweep import reverse
+from tracer.transforms.reverse.joint_graph import reverse
 
 X = np.array([0.5, -1.0, 2.0])
 

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from tracer import trace, value_and_grad
-from tracer.recording.captures.captures import Condition, fingerprint
+from tracer.recording.captures.fingerprints import fingerprint
 from tracer.recording.captures.guard_cache import quickly
+from tracer.recording.captures.guards import Condition
 from tracer.recording.captures.paths import Path
 
 X = np.array([1.0, 2.0])

@@ -14,8 +14,8 @@ from tracer.graph.check import check
 from tracer.graph.evaluate import evaluate
 from tracer.graph.spec import spec_of
 from tracer.ops.builder import Builder
-from tracer.transforms.forward.pushforward import forward
-from tracer.transforms.reverse.sweep import reverse
+from tracer.transforms.forward.jvp_graph import forward
+from tracer.transforms.reverse.joint_graph import reverse
 
 STEP = 1e-5
 

@@ -16,8 +16,8 @@ from tracer.graph.check import check as check_graph
 from tracer.graph.evaluate import evaluate
 from tracer.graph.spec import spec_of
 from tracer.ops.builder import Builder
-from tracer.transforms.forward.pushforward import forward
-from tracer.transforms.reverse.sweep import reverse
+from tracer.transforms.forward.jvp_graph import forward
+from tracer.transforms.reverse.joint_graph import reverse
 
 STEPS = {"f": 1e-5, "c": 1e-5}
 LOOSE = {np.dtype(np.float16): 3e-2, np.dtype(np.float32): 2e-3, np.dtype(np.complex64): 2e-3}

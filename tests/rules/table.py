@@ -39,8 +39,8 @@ from tracer import trace, trees, vjp
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.check import check
 from tracer.graph.evaluate import evaluate
-from tracer.transforms.forward.pushforward import forward
-from tracer.transforms.reverse.sweep import reverse
+from tracer.transforms.forward.jvp_graph import forward
+from tracer.transforms.reverse.joint_graph import reverse
 
 
 # -- draws --------------------------------------------------------------------------------------

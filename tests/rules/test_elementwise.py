@@ -8,8 +8,8 @@ from tracer.graph.evaluate import evaluate
 from tracer.ops import registry
 from tracer.ops.builder import apply
 from tracer.rules.declare import RULES, rule_for
-from tracer.transforms.forward.pushforward import forward
-from tracer.transforms.reverse.sweep import reverse
+from tracer.transforms.forward.jvp_graph import forward
+from tracer.transforms.reverse.joint_graph import reverse
 
 UNARY = {
     np.negative: (-2, 2),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.rules.agreement import agree, build, complexes, reals
-from tracer.transforms.reverse.sweep import reverse
+from tracer.transforms.reverse.joint_graph import reverse
 
 A, B, v, w = reals(4, 3, seed=1), reals(3, 2, seed=2), reals(3, seed=3), reals(4, seed=4)
 T, S, s, Z = reals(2, 3, 4, seed=5), reals(3, 3, seed=6), np.float64(1.5), complexes(4, 3, seed=7)

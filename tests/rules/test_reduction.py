@@ -64,7 +64,7 @@ def test_cumprod_with_zeros():
 def gradient(function, x):
     from tests.rules.agreement import build
     from tracer.graph.evaluate import evaluate
-    from tracer.transforms.reverse.sweep import reverse
+    from tracer.transforms.reverse.joint_graph import reverse
 
     return evaluate(reverse(build(function, x), [0], seed="ones"), [x])[-1]
 

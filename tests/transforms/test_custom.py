@@ -12,15 +12,17 @@ from tracer.operators.custom import custom_jvp, custom_vjp, stop_gradient
 from tracer.ops import registry
 from tracer.ops.builder import Builder
 from tracer.recording.recorder.recorder import Recorder
-from tracer.transforms.bodies import emit_call, lower
-from tracer.transforms.forward.pushforward import forward
-from tracer.transforms.reverse.sweep import reverse
+from tracer.recording.session import recording
+from tracer.transforms.bodies import emit_call
+from tracer.transforms.forward.jvp_graph import forward
+from tracer.transforms.regions.lower import lower
+from tracer.transforms.reverse.joint_graph import reverse
 
 
 def record(function, *arguments):
     recorder = Recorder("f")
     traced = [recorder.argument(np.copy(a), name) for a, name in zip(arguments, "xyz")]
-    with recorder.recording():
+    with recording(recorder):
         return recorder.graph([function(*traced)])
 
 

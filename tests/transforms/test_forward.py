@@ -5,8 +5,8 @@ import numpy as np
 from tests.rules.harness import build, check, reals
 from tracer.graph.check import check as check_graph
 from tracer.graph.evaluate import evaluate
-from tracer.transforms.forward.pushforward import forward
-from tracer.transforms.reverse.sweep import reverse
+from tracer.transforms.forward.jvp_graph import forward
+from tracer.transforms.reverse.joint_graph import reverse
 
 
 def test_structure():

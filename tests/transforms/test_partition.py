@@ -13,7 +13,7 @@ from tracer.graph.spec import Dim, array_spec
 from tracer.ops import registry
 from tracer.ops.builder import Builder, apply
 from tracer.transforms.partition import partition
-from tracer.transforms.reverse.sweep import reverse
+from tracer.transforms.reverse.joint_graph import reverse
 
 
 def split(function, *arguments, wrt=None):

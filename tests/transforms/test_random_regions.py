@@ -8,7 +8,7 @@ import pytest
 from tests.transforms.random_regions import Program
 from tracer import grad, jvp, trace, value_and_grad, vjp
 from tracer.graph.evaluate import evaluate
-from tracer.transforms.reverse.sweep import reverse
+from tracer.transforms.reverse.joint_graph import reverse
 
 SEEDS = range(60)
 

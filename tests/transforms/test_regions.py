@@ -29,8 +29,8 @@ from tracer.graph.text import read_graph, table_of
 from tracer.ops.infer import infer
 from tracer.ops.registry import op_named
 from tracer.passes.pipeline import optimise
-from tracer.transforms.forward.pushforward import forward
-from tracer.transforms.reverse.sweep import reverse
+from tracer.transforms.forward.jvp_graph import forward
+from tracer.transforms.reverse.joint_graph import reverse
 
 EACH = pytest.mark.parametrize("program", PROGRAMS, ids=[p.function.__name__ for p in PROGRAMS])
 

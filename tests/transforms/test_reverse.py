@@ -13,8 +13,8 @@ from tracer.graph.origin import Origin
 from tracer.ops import registry
 from tracer.ops.builder import apply
 from tracer.rules.declare import Parameters
-from tracer.transforms.forward.pushforward import forward
-from tracer.transforms.reverse.sweep import reverse
+from tracer.transforms.forward.jvp_graph import forward
+from tracer.transforms.reverse.joint_graph import reverse
 
 
 def names(graph):

@@ -29,8 +29,6 @@ from tracer.graph.node import HOLES, Node, Params, hole, map_structure
 from tracer.graph.op import Op
 from tracer.graph.spec import spec_of
 from tracer.ops import registry
-from tracer.ops.normalise import normalise
-from tracer.recording.recorder.functions import ABOUT_TYPES
 from tracer.recording.source.locator import Place
 from tracer.recording.tensor.active import ACTIVE
 
@@ -163,42 +161,6 @@ def shares(value: np.ndarray, source: np.ndarray) -> bool:
 
 
 # -- what NumPy dispatches -----------------------------------------------------------------------
-def function(function: Any, args: Sequence[Any], kwargs: dict[str, Any], spelling: str = "") -> Any:
-    """A NumPy function or ufunc method on Tensors, by name."""
-    from tracer.eager.writes import IN_PLACE, into, plain
-
-    if getattr(function, "__name__", "") in ABOUT_TYPES:
-        return run(function, *plain((tuple(args), kwargs)))
-    special = IN_PLACE.get(function)
-    if special is not None:
-        return special(function, args, kwargs)
-    kwargs = dict(kwargs)
-    out = kwargs.pop("out", None)
-    op, args, kwargs = normalise(function, args, kwargs)
-    if kwargs.get("order") in ("A", "K") and op.name in ("ravel", "reshape"):
-        kwargs["order"] = layout(args[0], kwargs["order"])
-    out = kwargs.pop("out", None) if out is None else out
-    outs = out if isinstance(out, tuple) else (out,)
-    if all(one is None for one in outs):
-        return call(op, args, kwargs, spelling)
-    return into(op, args, kwargs, outs)
-
-
-def layout(tensor: Any, order: str) -> str:
-    """The order that ``"A"`` and ``"K"`` mean for this layout in memory, which graphs don't keep.
-
-    Raises
-    ------
-    LeakError
-        If it is neither C nor Fortran order.
-    """
-    if order not in ("A", "K") or not isinstance(tensor, EagerArray):
-        return order
-    if tensor.flags.c_contiguous or (order == "A" and not tensor.flags.f_contiguous):
-        return "C"
-    if tensor.flags.f_contiguous:
-        return "F"
-    raise lost("The order of this Tensor's memory has no name.", "use order='C' or order='F'")
 
 
 def operate(op: Op, operands: tuple[Any, ...]) -> Any:

@@ -30,7 +30,7 @@ def _method(function: Any) -> Any:
 
 def _as_method(name: str, function: Any) -> Any:
     def method(self: EagerArray, *args: Any, **kwargs: Any) -> Any:
-        return calls.function(function, (self, *args), kwargs, "method")
+        return writes.function(function, (self, *args), kwargs, "method")
 
     method.__name__ = name
     return method
@@ -45,23 +45,23 @@ METHODS["conj"] = METHODS["conjugate"] = _as_method("conj", np.conjugate)
 @_method
 def reshape(self: EagerArray, *shape: Any, **kwargs: Any) -> Any:
     given = shape[0] if len(shape) == 1 else shape
-    return calls.function(np.reshape, (self, given), kwargs, "method")
+    return writes.function(np.reshape, (self, given), kwargs, "method")
 
 
 @_method
 def transpose(self: EagerArray, *axes: Any) -> Any:
     given = axes[0] if len(axes) == 1 else (axes or None)
-    return calls.function(np.transpose, (self, given), {}, "method")
+    return writes.function(np.transpose, (self, given), {}, "method")
 
 
 def _transposed(self: EagerArray) -> Any:
     if self.ndim < 2:
         return self
-    return calls.function(np.transpose, (self,), {}, "attribute")
+    return writes.function(np.transpose, (self,), {}, "attribute")
 
 
 def _matrix_transposed(self: EagerArray) -> Any:
-    return calls.function(np.matrix_transpose, (self,), {}, "attribute")
+    return writes.function(np.matrix_transpose, (self,), {}, "attribute")
 
 
 METHODS["T"] = property(_transposed)
@@ -72,7 +72,7 @@ def _part(function: Any, whole: Any) -> property:
     """``z.real`` and ``z.imag``, which can be assigned to."""
 
     def read(self: EagerArray) -> Any:
-        return calls.function(function, (self,), {}, "attribute")
+        return writes.function(function, (self,), {}, "attribute")
 
     def write(self: EagerArray, value: Any) -> None:
         self[...] = whole(self, value)
@@ -96,13 +96,13 @@ METHODS["imag"] = _part(np.imag, _with_imag)
 
 @_method
 def flatten(self: EagerArray, order: str = "C") -> Any:
-    order = calls.layout(self, order)
+    order = writes.layout(self, order)
     return calls.call(FLATTEN, (self, order) if order != "C" else (self,), {}, "method")
 
 
 @_method
 def copy(self: EagerArray, order: str = "C") -> Any:
-    return calls.function(np.copy, (self,), {"order": order} if order != "C" else {}, "method")
+    return writes.function(np.copy, (self,), {"order": order} if order != "C" else {}, "method")
 
 
 @_method

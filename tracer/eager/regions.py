@@ -18,6 +18,7 @@ from tracer.eager.calls import lost, run
 from tracer.eager.state import EagerArray, joined, node_of, operand, place, wrap
 from tracer.graph.node import HOLES, POSITIONAL, Node, Params, hole
 from tracer.ops import registry
+from tracer.recording.session import recording
 
 
 def call_traced(function: Callable[..., Any], args: tuple, name: str) -> Any:
@@ -35,7 +36,7 @@ def call_traced(function: Callable[..., Any], args: tuple, name: str) -> Any:
     tensors = [leaf for leaf in leaves if isinstance(leaf, EagerArray)]
     nodes, values = tuple([node_of(t) for t in tensors]), [operand(t) for t in tensors]
     recorder = Recorder(name)
-    with recorder.recording():
+    with recording(recorder):
         inner = [
             recorder.argument(np.copy(v) if isinstance(v, np.ndarray) else v, node.name)
             for node, v in zip(nodes, values, strict=True)

@@ -118,7 +118,7 @@ class Tensor(EagerArray):
             If a function on the way has no derivative rule.
         """
         from tracer.graph.evaluate import evaluate
-        from tracer.transforms.reverse.sweep import reverse
+        from tracer.transforms.reverse.joint_graph import reverse
 
         seeds = self._seeds(cotangent)
         graph = self.graph
@@ -173,7 +173,7 @@ class Tensor(EagerArray):
         if method == "at":
             return writes.at(ufunc, *args)
         function = ufunc if method == "__call__" else getattr(ufunc, method)
-        return calls.function(function, args, kwargs)
+        return writes.function(function, args, kwargs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if not all(issubclass(kind, (EagerArray, np.generic)) or kind in PLAIN for kind in types):
@@ -183,7 +183,7 @@ class Tensor(EagerArray):
                 if not issubclass(kind, EagerArray)
             ):
                 return NotImplemented
-        return calls.function(function, args, kwargs)
+        return writes.function(function, args, kwargs)
 
     def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
         """What code outside the protocols computed: numbers whose graph is not known.

@@ -20,9 +20,10 @@ from tracer.graph.node import HOLES, Node, Params, map_structure
 from tracer.graph.op import Op
 from tracer.graph.spec import array_spec
 from tracer.ops import registry
-from tracer.ops.normalise import parameters
+from tracer.ops.normalise import normalise, parameters
 from tracer.ops.stand_ins import original_of
 from tracer.recording.recorder.histograms import histogramdd
+from tracer.recording.recorder.specs import ABOUT_TYPES
 
 IDENTITY = "np.asarray(t) gives the numbers, out = Tensor(np.zeros(n)) an array to write to"
 
@@ -314,3 +315,40 @@ IN_PLACE: dict[Any, Callable[..., Any]] = {
 }
 
 __all__ = ["IN_PLACE", "assign", "at", "change", "in_place", "into", "set_item"]
+
+
+def function(function: Any, args: Sequence[Any], kwargs: dict[str, Any], spelling: str = "") -> Any:
+    """A NumPy function or ufunc method on Tensors, by name."""
+
+    if getattr(function, "__name__", "") in ABOUT_TYPES:
+        return run(function, *plain((tuple(args), kwargs)))
+    special = IN_PLACE.get(function)
+    if special is not None:
+        return special(function, args, kwargs)
+    kwargs = dict(kwargs)
+    out = kwargs.pop("out", None)
+    op, args, kwargs = normalise(function, args, kwargs)
+    if kwargs.get("order") in ("A", "K") and op.name in ("ravel", "reshape"):
+        kwargs["order"] = layout(args[0], kwargs["order"])
+    out = kwargs.pop("out", None) if out is None else out
+    outs = out if isinstance(out, tuple) else (out,)
+    if all(one is None for one in outs):
+        return call(op, args, kwargs, spelling)
+    return into(op, args, kwargs, outs)
+
+
+def layout(tensor: Any, order: str) -> str:
+    """The order that ``"A"`` and ``"K"`` mean for this layout in memory, which graphs don't keep.
+
+    Raises
+    ------
+    LeakError
+        If it is neither C nor Fortran order.
+    """
+    if order not in ("A", "K") or not isinstance(tensor, EagerArray):
+        return order
+    if tensor.flags.c_contiguous or (order == "A" and not tensor.flags.f_contiguous):
+        return "C"
+    if tensor.flags.f_contiguous:
+        return "F"
+    raise lost("The order of this Tensor's memory has no name.", "use order='C' or order='F'")

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from tracer import errors, trees
-from tracer.function.signature import Call, check_argnums
+from tracer.function.call_key import Call
+from tracer.function.signature import check_argnums
 from tracer.function.traced import TracedFunction
 from tracer.python.tracebacks import BOUNDARY
 from tracer.recording.tensor.tensor import TracedTensor

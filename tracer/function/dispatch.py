@@ -13,7 +13,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tracer import errors, settings, trees
-from tracer.function.signature import Call, argument_names, bind, flatten_call, with_static
+from tracer.function.call_key import Call, flatten_call, with_static
+from tracer.function.signature import argument_names, bind
 from tracer.function.specialization import Leaf
 from tracer.function.trace_call import NeedsValues, leaf_names, make_leaf, trace_call
 from tracer.function.traced import TracedFunction

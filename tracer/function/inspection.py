@@ -18,10 +18,11 @@ from tracer.codegen.readable.module import Arguments, graph_text, header, module
 from tracer.codegen.readable.source import derived_nodes
 from tracer.codegen.save import save_module
 from tracer.function.argnums import Selection
+from tracer.function.cache import users_function
+from tracer.function.call_key import Call
 from tracer.function.dispatch import dispatch, prepare
-from tracer.function.signature import Call
 from tracer.function.specialization import Leaf
-from tracer.function.traced import TracedFunction, users_function
+from tracer.function.traced import TracedFunction
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.node import Node
 from tracer.graph.origin import Origin

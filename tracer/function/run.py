@@ -7,34 +7,21 @@ Loaded at the first call of a traced function, so that ``import tracer`` stays l
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
-from tracer import errors, settings, trees
+from tracer import settings, trees
 from tracer.function import self_check
-from tracer.function.argnums import Pullback, Selection, fitted, flat_tangents, tangent_tree
-from tracer.function.dispatch import (
-    dispatch,
-    is_flat,
-    is_simple,
-    nested_or_dispatch,
-    prepare,
-    remember,
-    trace_again,
-)
-from tracer.function.signature import bind, flat_call
+from tracer.function.call_key import flat_call
+from tracer.function.dispatch import dispatch, is_flat, is_simple, prepare, remember
+from tracer.function.signature import bind
 from tracer.function.specialization import Leaf
 from tracer.function.traced import TracedFunction
-from tracer.graph.calcgraph import CalcGraph
-from tracer.graph.spec import ArraySpec
 from tracer.recording.captures.containers import is_shared
-from tracer.recording.random.streams import draws, streams_of
+from tracer.recording.random.streams import streams_of
 from tracer.recording.tensor.active import ACTIVE
 from tracer.recording.tensor.views import overlap
-from tracer.recording.trace import OverlappingWrite, Trace, private_copy
+from tracer.recording.trace import OverlappingWrite
 from tracer.transforms.partition import partition
 
 
@@ -110,144 +97,6 @@ def _changed(leaf: Leaf, inputs: list[Any], given: Any, function: Any, leaves: l
     return result
 
 
-def value_and_grad(
-    function: TracedFunction, args: tuple, kwargs: dict[str, Any], argnums: Any, has_aux: bool
-) -> Any:
-    """``(value, gradient)``; with ``has_aux``, ``((value, aux), gradient)``."""
-    flat = None
-    if not kwargs and ACTIVE.get() is None and is_simple(function) and type(argnums) is not list:
-        flat = flat_call((type(argnums), argnums, has_aux), args)
-        known = function.cache.flat.get(flat[0]) if flat is not None else None
-        if flat is not None and known is not None and known[1] is settings.current():
-            leaf, _, run_program, finish = known
-            inputs = leaf.inputs(function.__tracer_function__, flat[1])
-            if inputs is not None:
-                try:
-                    return finish(run_program(*inputs))
-                except Exception:  # another branch, or an error that user code may catch
-                    pass
-    call_, names = prepare(function, args, kwargs)
-    selected = Selection(function, call_, names, argnums)
-
-    def run(leaf: Leaf, inputs: list[Any]) -> Any:
-        trace = leaf.trace
-        kind = _scalar_kind(trace, has_aux)
-        count = len(trace.graph.outputs)
-
-        one = trace.structure is trees.LEAF and not trace.fixed
-
-        def finish(results: Sequence[Any]) -> Any:
-            value = results[0] if one else trace.outputs(results[:count])
-            return value, selected.tree(results[count:])
-
-        def differentiate() -> Any:
-            wrt = selected.wrt(trace)
-            results = finish(_run(leaf, kind, wrt, inputs))
-            plain = kind == "value_and_grad" and not (
-                trace.formatted or leaf.interpreted or leaf.makes or trace.changes
-            )
-            if flat is not None and plain and is_flat(call_, args, flat[1]):
-                program = leaf.program(kind, wrt)
-                remember(function, flat[0], (leaf, settings.current(), program.run, finish))
-            return results
-
-        def anew(args: tuple, kwargs: dict[str, Any]) -> Any:
-            """The value and gradient of a trace made for this call, without any rewriting."""
-            again, inputs = trace_again(function, args, kwargs)
-            results = _run(again, kind, selected.wrt(again.trace), inputs)
-            return again.trace.outputs(results[:count]), selected.tree(results[count:])
-
-        if ACTIVE.get() is None and self_check.is_due(leaf, function.check):
-            taped, copies = bool(trace.kept), [private_copy(value) for value in inputs]
-
-            def interpreted() -> Any:
-                return finish(_run(leaf, kind, selected.wrt(trace), copies))
-
-            return self_check.compare(
-                leaf,
-                function.__tracer_function__,
-                (args, kwargs),
-                differentiate,
-                anew,
-                streams_of(trace.graph, inputs),
-                interpreted if taped else None,
-            )
-        return differentiate()
-
-    return nested_or_dispatch(function, call_, names, run)
-
-
-def _scalar_kind(trace: Trace, has_aux: bool) -> str:
-    """Check that there is one scalar to differentiate."""
-    shown = trees.unflatten(trace.structure, list(range(trace.structure.leaves)))
-    if has_aux:
-        if not isinstance(shown, tuple) or len(shown) != 2:
-            raise errors.NonScalarOutput(
-                "has_aux=True needs a function that returns (value, aux).",
-                None,
-                "return a pair, or leave out has_aux",
-            )
-        shown = shown[0]
-    fixed = {position for position, _ in trace.fixed}
-    outputs = trace.graph.outputs
-    plain = dict(trace.fixed).get(shown, 0.0) if type(shown) is int else None
-    if shown is None or not isinstance(plain, (int, float, complex, np.generic, np.ndarray)):
-        what = "None" if shown is None else type(plain).__name__ if plain is not None else ""
-        raise errors.NonScalarOutput(
-            f"grad needs a function that returns one number; this one returned "
-            f"{what or 'several values'}.",
-            None,
-            "return the number to differentiate, or use vjp or jacobian",
-        )
-    if type(shown) is not int or (shown not in fixed and not _is_one(outputs[0].specs[0])):
-        what = f"shape {outputs[0].specs[0].seen_shape}" if type(shown) is int else "several values"
-        raise errors.NonScalarOutput(
-            f"grad needs a function that returns one number; this one returned {what}.",
-            outputs[0].origin if outputs else None,
-            "reduce the result, e.g. with .sum(), or use vjp or jacobian",
-        )
-    if shown in fixed or outputs[0].specs[0].dtype.kind not in "f":
-        if shown not in fixed and outputs[0].specs[0].dtype.kind == "c":
-            raise errors.NonScalarOutput(
-                "grad needs a real value; this function returned a complex one.",
-                outputs[0].origin,
-                "take .real, .imag or abs() of it",
-            )
-        return "zero"
-    return "value_and_grad" if len(outputs) == 1 and not outputs[0].specs[0].shape else "aux"
-
-
-def _is_one(spec: ArraySpec) -> bool:
-    """Whether this is one number, be it in an array."""
-    return spec.is_static and math.prod(spec.seen_shape) == 1
-
-
-def _run(leaf: Leaf, kind: str, wrt: tuple[int, ...], inputs: list[Any]) -> list[Any]:
-    graph = leaf.trace.graph
-    if kind == "zero":
-        values: Any = leaf.once((), inputs)
-        values = execute(leaf, "forward", (), inputs) if values is None else values
-        return [*values, *[np.zeros_like(inputs[k])[()] for k in wrt]]
-    spec = graph.outputs[0].specs[0]
-    found = leaf.once(wrt, inputs, [np.ones(spec.seen_shape, spec.dtype)[()]])
-    if found is not None:
-        return found
-    if kind == "aux":
-        seeds = aux_seeds(leaf.graph("vjp", wrt), len(leaf.trace.graph.inputs))
-        return list(execute(leaf, "vjp", wrt, [*inputs, *seeds]))
-    return list(execute(leaf, kind, wrt, inputs))
-
-
-def aux_seeds(graph: CalcGraph, inputs: int) -> list[Any]:
-    """One for the value, zeros for everything beside it."""
-    seeds = []
-    for number, node in enumerate(graph.inputs[inputs:]):
-        spec = node.specs[0]
-        one = np.ones if number == 0 else np.zeros
-        seeds.append(one(spec.seen_shape, spec.dtype)[()])
-    return seeds
-
-
 def execute(leaf: Leaf, kind: str, wrt: tuple[int, ...], inputs: Sequence[Any]) -> Sequence[Any]:
     """Run a program; inside another trace its nodes are recorded there."""
     recorder = ACTIVE.get()
@@ -292,58 +141,3 @@ def halves_inside(
         return replay(ACTIVE.get() or recorder, graph, [*inputs, *given])[count:]
 
     return replay(recorder, leaf.trace.graph, inputs), apply
-
-
-def vjp(function: TracedFunction, primals: tuple) -> tuple[Any, Callable[[Any], tuple]]:
-    """``(out, pullback)``."""
-    call_, names = prepare(function, primals, {})
-    selected = Selection(function, call_, names, tuple(range(len(primals))), "vjp")
-
-    def run(leaf: Leaf, inputs: list[Any]) -> Any:
-        trace = leaf.trace
-        wrt = selected.wrt(trace)
-        count = len(trace.graph.outputs)
-        if ACTIVE.get() is not None and draws(trace.graph):
-            values, pull = pair_inside(leaf, "vjp", wrt, inputs)
-        elif ACTIVE.get() is not None:
-            values, pull = halves_inside(leaf, "vjp", wrt, inputs)
-        else:
-            first, second = leaf.pair(wrt)
-            results = first.run(*inputs)
-            values, residuals = results[:count], owned(results[count:], inputs, results[:count])
-
-            def pull(seeds: list[Any]) -> Sequence[Any]:
-                return second.run(*residuals, *seeds)
-
-        return trace.outputs(values), Pullback(trace, selected, pull, values)
-
-    return nested_or_dispatch(function, call_, names, run)
-
-
-def owned(residuals: Sequence[Any], inputs: Sequence[Any], outputs: Sequence[Any]) -> list[Any]:
-    """Residuals that the caller could change later are copied."""
-    visible = [v for v in (*inputs, *outputs) if isinstance(v, np.ndarray)]
-    return [
-        r.copy()
-        if isinstance(r, np.ndarray) and any(np.may_share_memory(r, v) for v in visible)
-        else r
-        for r in residuals
-    ]
-
-
-def jvp(function: TracedFunction, primals: tuple, tangents: tuple) -> tuple[Any, Any]:
-    """``(out, tangent_out)``."""
-    flat, still = flat_tangents(primals, tangents)
-    call_, names = prepare(function, primals, {})
-    every = tuple(range(len(primals)))
-    selected = Selection(function, call_, names, every, "jvp", still)
-
-    def run(leaf: Leaf, inputs: list[Any]) -> Any:
-        trace = leaf.trace
-        wrt = selected.wrt(trace)
-        specs = [trace.graph.inputs[k].specs[0] for k in wrt]
-        given = [fitted(t, spec, "tangent") for t, spec in zip(flat, specs, strict=True)]
-        results = execute(leaf, "jvp", wrt, [*inputs, *given])
-        return trace.outputs(results[: len(trace.graph.outputs)]), tangent_tree(trace, results)
-
-    return nested_or_dispatch(function, call_, names, run)

@@ -21,11 +21,11 @@ from typing import Any
 import numpy as np
 
 from tracer import errors, settings, trees
-from tracer.python.attributes import innermost
-from tracer.recording.captures.state import Saved, rows_of
+from tracer.python.unwrap import innermost
+from tracer.recording.arguments import private_copy
 from tracer.recording.random.streams import GLOBAL, moved, put_back, states_of
 from tracer.recording.tensor.tensor import TracedTensor
-from tracer.recording.trace import private_copy
+from tracer.recording.writeback.places import Saved, rows_of
 
 
 def is_due(leaf: Any, chosen: bool | None) -> bool:

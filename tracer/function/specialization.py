@@ -18,18 +18,19 @@ from tracer.graph.evaluate import evaluate
 from tracer.passes.pipeline import optimise
 from tracer.passes.sums_by_blas import hurry
 from tracer.python.locks import own_lock
+from tracer.recording.arguments import layout_of
 from tracer.recording.captures.guard_cache import quickly
 from tracer.recording.captures.paths import MISSING
 from tracer.recording.kept_values import Kept
 from tracer.recording.random.streams import STREAMS, makes, transactional
 from tracer.recording.recorder.errstate import PROGRAMS, relayed
 from tracer.recording.tensor.tensor import TracedTensor
-from tracer.recording.trace import Trace, layout_of
-from tracer.transforms.bodies import lower, without_recompute
-from tracer.transforms.forward.pushforward import forward
+from tracer.recording.trace import Trace
+from tracer.transforms.forward.jvp_graph import forward
 from tracer.transforms.jacobian import gradient_graph, hessian_graph, hvp_graph, jacobian_graph
 from tracer.transforms.partition import Partition, partition
-from tracer.transforms.reverse.sweep import reverse
+from tracer.transforms.regions.lower import lower, without_recompute
+from tracer.transforms.reverse.joint_graph import reverse
 from tracer.transforms.reverse.tape import NotKept, Tape
 
 # What is made of a function's graph, by the name of the program.

@@ -5,15 +5,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 from tracer import settings, trees
-from tracer.function.signature import Call
+from tracer.function.call_key import Call
 from tracer.function.specialization import Leaf
-from tracer.function.traced import TracedFunction, logger
+from tracer.function.traced import TracedFunction
 from tracer.function.weak_ints import serves_every_value
 from tracer.recording.trace import Trace, trace_function
 from tracer.rules.declare import load_rules
+
+logger = logging.getLogger("tracer")
+
 
 load_rules()  # before the first trace, whose hooks must not stand in for names in the rules
 

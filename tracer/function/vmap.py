@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from tracer import errors, trees
-from tracer.function.signature import Call, argument_names
+from tracer.function.call_key import Call
+from tracer.function.signature import argument_names
 from tracer.function.trace_call import leaf_names
 from tracer.function.traced import TracedFunction
 from tracer.function.vmap_axes import (
@@ -29,6 +30,7 @@ from tracer.function.vmap_axes import (
 )
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.evaluate import GuardMiss, evaluate
+from tracer.graph.reach import needed
 from tracer.python.attributes import plain_array
 from tracer.recording.recorder.recorder import Recorder
 from tracer.recording.regions.replay import replay
@@ -38,7 +40,6 @@ from tracer.recording.watch.instrument import instrumented
 from tracer.transforms.batch.batch_graph import batch
 from tracer.transforms.batch.batched import Unbatchable
 from tracer.transforms.partition import is_pure
-from tracer.transforms.reverse.sweep import needed
 
 NUMBERS = (bool, int, float, complex, np.generic, np.ndarray)
 

@@ -17,15 +17,16 @@ from typing import Any
 import numpy as np
 
 from tracer import settings, trees
-from tracer.function.signature import Call, exact_key
+from tracer.function.cache import Cache
+from tracer.function.call_key import Call, exact_key
 from tracer.function.specialization import Leaf
-from tracer.function.traced import Cache
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.evaluate import evaluate
 from tracer.graph.rebuild import is_pure
-from tracer.recording.captures.state import Saved, rows_of
+from tracer.recording.arguments import private_copy
 from tracer.recording.tensor.views import overlap
-from tracer.recording.trace import Trace, private_copy
+from tracer.recording.trace import Trace
+from tracer.recording.writeback.places import Saved, rows_of
 
 BRANCHES = 8  # so many outcomes of conditions on it, and each value has its own program again
 BOUND = 2**63

@@ -6,6 +6,7 @@ True
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tracer.graph.node import Hole, Node
@@ -66,3 +67,12 @@ def counts(array: Node) -> bool:
     if step > 0 and low >= 0:
         return True
     return known[1] and (high <= 0 if low < 0 else step < 0 and high >= -1)
+
+
+def needed(order: Sequence[Node], ends: Iterable[Node]) -> set[Node]:
+    """Those of ``order`` that ``ends`` depend on."""
+    wanted = set(ends)
+    for node in reversed(order):
+        if node in wanted:
+            wanted.update(node.inputs)
+    return wanted

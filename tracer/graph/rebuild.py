@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from tracer.graph.calcgraph import CalcGraph, Effect, Guard, PullbackRecord
 from tracer.graph.node import Node
@@ -191,3 +191,17 @@ def is_pure(node: Node) -> bool:
 
 def region_is_pure(region: CalcGraph) -> bool:
     return not region.effects and all(map(is_pure, region.order))
+
+
+def moved(graph: CalcGraph, order: Sequence[Node], here: dict[Node, Node]) -> CalcGraph:
+    """The graph on other nodes; records are left behind."""
+    return graph.replace(
+        order=order,
+        outputs=[here.get(n, n) for n in graph.outputs],
+        guards=[Guard(here.get(g.node, g.node), g.outcome, g.kind, g.origin) for g in graph.guards],
+        effects=[
+            Effect(e.kind, here.get(e.target, e.target), here.get(e.value, e.value))
+            for e in graph.effects
+        ],
+        records=(),
+    )

@@ -26,7 +26,7 @@ from tracer.recording.tensor.active import ACTIVE
 from tracer.recording.tensor.tensor import TracedTensor
 from tracer.recording.trace import Trace, trace_function
 from tracer.recording.watch.instrument import instrumented
-from tracer.transforms.bodies import RECOMPUTED
+from tracer.transforms.regions.lower import RECOMPUTED
 
 
 def checkpoint(fn: Callable[..., Any]) -> Callable[..., Any]:

@@ -19,6 +19,7 @@ from tracer.ops import registry
 from tracer.recording.captures.captures import Captures
 from tracer.recording.captures.paths import Path
 from tracer.recording.recorder.recorder import Recorder
+from tracer.recording.session import recording
 from tracer.recording.tensor.tensor import TracedTensor
 
 if TYPE_CHECKING:
@@ -170,7 +171,7 @@ def _region(
         inner.argument(np.copy(value) if isinstance(value, np.ndarray) else value, label)
         for value, label in zip(examples, names, strict=True)
     ]
-    with inner.recording():
+    with recording(inner):
         outputs = [inner.tensor(value) for value in function(inner, fresh)]
         graph = inner.graph(outputs)
     return graph, [entry[0] for entry in inner.outer.values()]

@@ -221,3 +221,17 @@ def _same(value: Any, default: Any) -> bool:
     if value is NO_VALUE or value is default:
         return True
     return type(value) is type(default) and type(value) in (bool, int, str) and value == default
+
+
+@lru_cache(maxsize=2048)
+def array_parameters(function: Any) -> tuple[str, ...]:
+    """The names of a callable's parameters; ``*name`` for what takes any number."""
+    known = parameters(function)
+    if known is None:
+        return ()
+    return tuple(
+        [
+            "*" + name if kind == inspect.Parameter.VAR_POSITIONAL else name
+            for name, kind, _ in known
+        ]
+    )

@@ -50,17 +50,6 @@ def is_traced(thing: Any) -> bool:
     return issubclass(type(thing), Traced)
 
 
-def innermost(function: Any) -> Any:
-    """The function inside of methods and of traced functions."""
-    while True:
-        if isinstance(function, MethodType):
-            function = function.__func__
-        elif is_traced(function):
-            function = function.__tracer_function__
-        else:
-            return function
-
-
 def plain_array(value: Any) -> Any:
     """The array that an eager Tensor is; every other value as it is."""
     return value.__tracer_plain__ if issubclass(type(value), Recorded) else value

@@ -7,38 +7,43 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import byte_bounds
 
 from tracer import errors, trees
 from tracer.graph.calcgraph import CalcGraph
 from tracer.ops.seeds import rewind
-from tracer.python.attributes import innermost, own
-from tracer.recording.captures.captures import Captures, Condition
+from tracer.python.attributes import own
+from tracer.python.unwrap import innermost
+from tracer.recording.arguments import (
+    is_dynamic,
+    layout_of,
+    private_copy,
+    refuse_coroutine,
+    refuse_generators,
+)
+from tracer.recording.captures.captures import Captures
 from tracer.recording.captures.containers import Containers
+from tracer.recording.captures.guards import Condition
 from tracer.recording.captures.paths import Path
 from tracer.recording.captures.state import Since
 from tracer.recording.hooks.call_sites import substitute
-from tracer.recording.hooks.foreign_calls import refuse_untraced
-from tracer.recording.hooks.namespaces import contained
 from tracer.recording.kept_values import Kept, can_be_kept
-from tracer.recording.random.streams import STREAMS
-from tracer.recording.recorder.calls import refuse_type
 from tracer.recording.recorder.errstate import report
 from tracer.recording.recorder.recorder import Recorder, run_user_function
+from tracer.recording.session import contained, recording
 from tracer.recording.source.locator import Remembered
 from tracer.recording.tensor.active import ACTIVE, leak
+from tracer.recording.tensor.leaks import refuse_untraced
 from tracer.recording.tensor.tensor import TracedTensor, alive
 from tracer.recording.tensor.views import overlap
 from tracer.recording.watch.instrument import instrumented
 from tracer.recording.writeback.aliases import Alias, aliases_of, with_places
-from tracer.recording.writeback.changes import Changes, Parts, Writer, written_down
+from tracer.recording.writeback.changes import Changes
+from tracer.recording.writeback.writer import Parts, Writer, written_down
 
 Static = tuple[int, Any]
 WRITEABLE = 0x400  # NPY_ARRAY_WRITEABLE
@@ -126,25 +131,6 @@ class OverlappingWrite(errors.ArgumentWrite):
     """What a trace raised may be due to its copies of arguments, which share no memory."""
 
 
-def is_dynamic(leaf: Any) -> bool:
-    """Whether an argument's leaf is a run-time input; the rest is static."""
-    if isinstance(leaf, (np.ndarray, np.generic)):
-        if isinstance(leaf, TracedTensor):
-            return True
-        refuse_type(leaf)
-        return True
-    kind = type(leaf)
-    if kind is float or kind is complex or isinstance(leaf, STREAMS):
-        return True
-    if kind.__module__.startswith(("scipy.sparse", "pandas")):
-        raise errors.UnsupportedType(
-            f"A {kind.__module__.split('.')[0]} {kind.__name__} can't be traced.",
-            None,
-            "pass a plain ndarray: x.toarray() or x.to_numpy()",
-        )
-    return False
-
-
 @contained
 def trace_function(
     function: Callable[..., Any],
@@ -217,7 +203,7 @@ def _traced(
     given = Containers((args, kwargs), placed)
     since = Since(captures.state) if recorder.enclosing is not None else None
     try:
-        with recorder.recording():
+        with recording(recorder):
             result = run_user_function(substitute(instrumented(function, captures)), args, kwargs)
             refuse_coroutine(result)
             flat, out_structure = trees.flatten(result)
@@ -432,60 +418,3 @@ def _with_changes(found: Trace, parts: Parts, count: int) -> Trace:
     everything = found.graph
     graph = everything.replace(outputs=everything.outputs[:count], roles={"value": count})
     return replace(found, graph=graph, changes=Changes(*parts, found.whole or everything))
-
-
-def layout_of(value: Any) -> Any:
-    """How an array lies in memory, which decides what is a view of it; None for the usual."""
-    if type(value) is not np.ndarray or value.flags.carray:
-        return None
-    return value.strides, value.flags.writeable
-
-
-def private_copy(value: Any) -> Any:
-    """The trace's own memory for an argument, laid out alike."""
-    if not isinstance(value, np.ndarray):
-        return value
-    if value.flags.c_contiguous or value.flags.f_contiguous:
-        found = value.copy(order="K")
-        found = found if value.flags.owndata else found.view()
-    else:  # what is a view and what is a copy depends on the gaps
-        low, high = byte_bounds(value)
-        start = value.__array_interface__["data"][0] - low
-        room = np.empty(high - low, np.uint8)
-        found = np.ndarray(value.shape, value.dtype, room, start, value.strides)
-        found[...] = value
-    found.flags.writeable = value.flags.writeable
-    return found
-
-
-def _inside(function: Any) -> Any:
-    """The function in partials and methods."""
-    while isinstance(function, partial):
-        function = function.func
-    return innermost(function)
-
-
-LATER = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
-
-
-def refuse_generators(function: Any) -> None:
-    """Generators and async functions run after the trace is over."""
-    code = own(_inside(function), "__code__")
-    if code is not None and code.co_flags & LATER:
-        raise errors.UnsupportedType(
-            f"{function.__name__} is a generator or async function, which can't be traced.",
-            None,
-            "trace a plain function that returns its result",
-        )
-
-
-def refuse_coroutine(result: Any) -> None:
-    """A generator as the result would run after the trace."""
-    if inspect.isgenerator(result) or inspect.iscoroutine(result) or inspect.isasyncgen(result):
-        if inspect.iscoroutine(result):
-            result.close()  # it will never be awaited
-        raise errors.UnsupportedType(
-            "The traced function returned a generator, which would run after the trace.",
-            None,
-            "return a list instead",
-        )

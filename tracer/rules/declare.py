@@ -365,3 +365,10 @@ def rule_for(op: Op) -> Rule | None:
             for chapter in chapters.split():
                 _load(f"scipy.{chapter}")
     return RULES.get(op)
+
+
+def is_composed(rule: Rule, args: Any, kwargs: Any) -> bool:
+    """Whether the derivative of this call is that of the rule's definition."""
+    if rule.definition is None:
+        return False
+    return rule.when is None or rule.when(*args, **kwargs)

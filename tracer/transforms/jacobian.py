@@ -22,8 +22,8 @@ from tracer.ops import registry
 from tracer.ops.builder import Builder, Symbol
 from tracer.transforms.batch.batch_graph import Fill, batch, one_by_one
 from tracer.transforms.batch.batched import Unbatchable
-from tracer.transforms.forward.pushforward import forward
-from tracer.transforms.reverse.sweep import reverse
+from tracer.transforms.forward.jvp_graph import forward
+from tracer.transforms.reverse.joint_graph import reverse
 
 
 def better_mode(graph: CalcGraph, wrt: Sequence[int], mode: str | None = None) -> str:

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.node import Node, Params
+from tracer.graph.reach import needed
 from tracer.ops import registry
-from tracer.transforms.reverse.sweep import needed
 
 # What costs next to nothing is computed again from its operand instead of being saved.
 FREE = frozenset(

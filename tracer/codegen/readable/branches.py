@@ -13,12 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tracer.codegen.readable.draft import Draft
 from tracer.codegen.readable.expressions import Text as Expression
 from tracer.codegen.readable.function_writer import Function
 from tracer.codegen.readable.guards import condition, miss
 from tracer.codegen.readable.line_folding import STEP
 from tracer.codegen.readable.module import define
-from tracer.codegen.readable.schedule import Draft, schedule
+from tracer.codegen.readable.schedule import schedule
 from tracer.codegen.readable.source import Text, derived_nodes, names_for
 from tracer.errors import TracerError
 from tracer.graph.calcgraph import CalcGraph

@@ -17,11 +17,11 @@ import numpy as np
 
 from tracer.codegen.aliasing import owns_memory
 from tracer.codegen.readable.comments import with_comment
+from tracer.codegen.readable.draft import WRITES, Draft
 from tracer.codegen.readable.expressions import ATOM, Text, shape_comment
 from tracer.codegen.readable.function_writer import REGION_WRITERS, Function
 from tracer.codegen.readable.line_folding import STEP
 from tracer.codegen.readable.regions import HAND_ON, STORE, TEST, Block, assigns, end_of, variables
-from tracer.codegen.readable.schedule import WRITES, Draft
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.control import Loop
 from tracer.graph.node import HOLES, Node

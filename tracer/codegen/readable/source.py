@@ -15,8 +15,9 @@ from tracer.codegen.namespace import Namespace, cotangent_noun
 from tracer.codegen.readable import loops  # noqa: F401 - the emitter learns loops, branches
 from tracer.codegen.readable.comments import harmless
 from tracer.codegen.readable.constant_names import written_names
+from tracer.codegen.readable.draft import Draft
 from tracer.codegen.readable.function_writer import Function
-from tracer.codegen.readable.schedule import Draft, schedule
+from tracer.codegen.readable.schedule import schedule
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.node import Node
 

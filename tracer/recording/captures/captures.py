@@ -10,171 +10,35 @@ on every call; ints, strings, callables are guarded: another value means another
 from __future__ import annotations
 
 import array
-import functools
 import operator
 from collections import OrderedDict, defaultdict, deque
-from dataclasses import dataclass
-from types import BuiltinFunctionType, FunctionType, MappingProxyType, MethodType, ModuleType
+from types import FunctionType, MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tracer import errors
 from tracer.graph.node import Node
-from tracer.ops.scipy_names import is_scipys
-from tracer.ops.stand_ins import original_of
-from tracer.python.attributes import innermost, plain_array
-from tracer.recording.captures.fingerprints import ROWS, TABLES, globals_of
-from tracer.recording.captures.fingerprints import contents as all_contents
+from tracer.python.attributes import plain_array
+from tracer.recording.captures.fingerprints import (
+    IDENTICAL,
+    ROWS,
+    TABLES,
+    contents,
+    fingerprint,
+    globals_of,
+)
+from tracer.recording.captures.guards import Condition, Kind
 from tracer.recording.captures.identity import Identities
-from tracer.recording.captures.paths import MISSING, Path
+from tracer.recording.captures.paths import MISSING, MONITOR, Path
 from tracer.recording.captures.state import State
 from tracer.recording.random.streams import STREAMS
-from tracer.recording.recorder.calls import contains_tensor
-from tracer.recording.source.locator import is_library
 from tracer.recording.tensor.active import leak
+from tracer.recording.tensor.leaks import contains_tensor
 from tracer.recording.tensor.tensor import TracedTensor
-from tracer.recording.watch.rewrite import MONITOR
 
 if TYPE_CHECKING:
     from tracer.recording.recorder.recorder import Recorder
-
-# What is known by being the same object: `type(np.sum)` is NumPy's dispatching function.
-IDENTICAL = (type, ModuleType, BuiltinFunctionType, np.ufunc, type(np.sum))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Condition:
-    """A static capture: the program holds while ``fingerprint`` of the value stays.
-
-    ``deep`` containers count by all that is in them: they were used as they are, as an index, say.
-    """
-
-    path: Path
-    expected: Any
-    deep: bool = False
-
-    def holds(self, function: Any, leaves: list[Any]) -> bool:
-        value = self.path.read(function, leaves)
-        return bool((contents(value) if self.deep else fingerprint(value)) == self.expected)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Kind:
-    """The program holds while a container of this class is there: no more of it was read."""
-
-    path: Path
-    expected: type
-    deep: bool = False
-
-    def holds(self, function: Any, leaves: list[Any]) -> bool:
-        return type(self.path.read(function, leaves)) is self.expected
-
-
-def contents(value: Any) -> Any:
-    """The fingerprint of a container or an object and of everything in it."""
-    return all_contents(value, fingerprint)
-
-
-class Same:
-    """Equal to itself alone: SciPy's functions and distributions, which share code and types.
-
-    It keeps the object alive, so that no other can take its place in memory.
-    """
-
-    __slots__ = ("value",)
-
-    def __init__(self, value: Any):
-        self.value = value
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Same):
-            return NotImplemented
-        a, b = self.value, other.value
-        if isinstance(a, MethodType) and isinstance(b, MethodType):  # made anew at each access
-            return a.__self__ is b.__self__ and a.__name__ == b.__name__
-        return a is b
-
-    def __hash__(self) -> int:
-        return hash(type(self.value))
-
-
-def fingerprint(value: Any) -> Any:
-    """What must not change of a static capture; a stand-in counts as what it stands for."""
-    if callable(value) and not isinstance(value, MethodType):  # a method has its own name
-        value = original_of(value)
-    kind = type(value)
-    if kind in (int, bool, str, bytes, type(None), range):
-        return kind, value
-    if kind in (list, tuple, deque):
-        return kind, len(value)
-    if kind in (dict, OrderedDict, MappingProxyType):
-        return kind, tuple(value)
-    if is_scipys(value):
-        return kind, Same(value)
-    if kind is property:
-        return kind, *[fingerprint(part) for part in (value.fget, value.fset)]
-    if kind in (staticmethod, classmethod):
-        return kind, fingerprint(value.__func__)
-    inner = innermost(value)
-    if isinstance(inner, FunctionType):
-        given = (*(inner.__defaults__ or ()), *(inner.__kwdefaults__ or {}).values())
-        held = [_default(default) for default in given]
-        return FunctionType, id(inner.__code__), *held, *_made_by_library(inner)
-    if isinstance(value, IDENTICAL):
-        return kind, id(value)
-    if kind is functools.partial:  # where it is called, what it holds has paths of its own
-        return kind, fingerprint(value.func), len(value.args), tuple(value.keywords)
-    if kind is slice:
-        return kind, contents((value.start, value.stop, value.step))
-    if kind.__hash__ in (None, object.__hash__):
-        return (kind,)  # an object: what is read of it has a path of its own
-    try:
-        hash(value)
-    except (TypeError, ValueError):  # one of writable memory
-        return (kind,)
-    return kind, value  # a dtype, an enum's member, a date …
-
-
-def _default(value: Any, depth: int = 4) -> Any:
-    """A default argument: numbers by their value, arrays and containers by identity.
-
-    A function counts by its code and by what its closure holds: no path leads there.
-    """
-    kind = type(value)
-    if kind in (float, complex) or isinstance(value, np.generic):
-        return kind, repr(value)
-    if isinstance(value, np.ndarray) or kind in (list, tuple, dict):
-        return kind, id(value)
-    inner = innermost(value)
-    if not isinstance(inner, FunctionType):
-        return fingerprint(value)
-    cells = [cell.cell_contents for cell in inner.__closure__ or () if _is_filled(cell)]
-    held = (*cells, *(inner.__defaults__ or ())) if depth else ()
-    return FunctionType, id(inner.__code__), *[_default(item, depth - 1) for item in held]
-
-
-def _is_filled(cell: Any) -> bool:
-    try:
-        cell.cell_contents  # noqa: B018 - an empty cell raises
-    except ValueError:
-        return False
-    return True
-
-
-def _made_by_library(function: FunctionType) -> tuple:
-    """What tells two results of ``grad`` apart: their closures, which no user code reads."""
-    if function.__closure__ is None or not is_library(function.__code__.co_filename):
-        return ()
-    cells = []
-    for cell in function.__closure__:
-        try:
-            value = cell.cell_contents
-        except ValueError:  # an empty cell
-            continue
-        known = fingerprint(value)
-        cells.append(known if len(known) > 1 else (type(value), id(value)))
-    return tuple(cells)
 
 
 PARTED = (list, dict, OrderedDict, defaultdict, deque)  # their items have paths of their own

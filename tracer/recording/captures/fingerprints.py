@@ -1,8 +1,8 @@
 """All that is in a container or an object, as something that can be compared later.
 
->>> before = contents(model, fingerprint)
+>>> before = contents(model)
 >>> model.layers[0].rate = 0.5
->>> contents(model, fingerprint) == before
+>>> contents(model) == before
 False
 """
 
@@ -11,25 +11,30 @@ from __future__ import annotations
 import array
 import functools
 import types
-from collections import UserDict, UserList, deque
-from collections.abc import Callable
+from collections import OrderedDict, UserDict, UserList, deque
+from types import BuiltinFunctionType, FunctionType, MappingProxyType, MethodType, ModuleType
 from typing import Any
 
 import numpy as np
 
+from tracer.ops.scipy_names import is_scipys
+from tracer.ops.stand_ins import original_of
 from tracer.python.attributes import own
-from tracer.recording.source.locator import is_users
+from tracer.python.unwrap import innermost
+from tracer.recording.source.libraries import is_library, is_users
 from tracer.recording.tensor.tensor import TracedTensor
+
+# What is known by being the same object: `type(np.sum)` is NumPy's dispatching function.
+IDENTICAL = (type, ModuleType, BuiltinFunctionType, np.ufunc, type(np.sum))
+
 
 ROWS = (list, tuple, deque, UserList)
 TABLES = (dict, types.MappingProxyType, UserDict)
 LIMIT = 2_000  # of objects: further ones count by their type alone
 
 
-def contents(
-    value: Any, fingerprint: Callable[[Any], Any], above: dict[int, Any] | None = None
-) -> Any:
-    """What ``value`` holds, numbers by their bits; ``fingerprint`` is for what holds nothing.
+def contents(value: Any, above: dict[int, Any] | None = None) -> Any:
+    """What ``value`` holds, numbers by their bits; what holds nothing by its `fingerprint`.
 
     Parameters
     ----------
@@ -56,16 +61,16 @@ def contents(
     inner = above
     if kind is functools.partial:
         parts = (value.func, value.args, value.keywords)
-        return kind, tuple([contents(part, fingerprint, inner) for part in parts])
+        return kind, tuple([contents(part, inner) for part in parts])
     if isinstance(value, np.ndarray):
-        return kind, value.shape, contents(value.ravel().tolist(), fingerprint, inner)
+        return kind, value.shape, contents(value.ravel().tolist(), inner)
     held: Any = ()
     if kind not in (list, tuple, dict):
-        held = _attributes(value, fingerprint, inner)
+        held = _attributes(value, inner)
     if isinstance(value, ROWS):
-        return kind, tuple([contents(item, fingerprint, inner) for item in value]), held
+        return kind, tuple([contents(item, inner) for item in value]), held
     if isinstance(value, TABLES):
-        rows = [(key, contents(value[key], fingerprint, inner)) for key in value]
+        rows = [(key, contents(value[key], inner)) for key in value]
         return kind, tuple(rows), held
     if isinstance(value, (set, frozenset)):
         return kind, frozenset([(type(item), item) for item in value]), held
@@ -83,7 +88,7 @@ def is_users_class(kind: type) -> bool:
     return bool(kind.__module__ == "__main__")
 
 
-def _attributes(value: Any, fingerprint: Callable[[Any], Any], above: dict[int, Any]) -> tuple:
+def _attributes(value: Any, above: dict[int, Any]) -> tuple:
     """An object's attributes, and those of its classes that methods may read through it."""
     if isinstance(value, (type, types.ModuleType, types.FunctionType, types.MethodType)):
         return ()
@@ -98,9 +103,110 @@ def _attributes(value: Any, fingerprint: Callable[[Any], Any], above: dict[int, 
                 continue
             found[name] = held
     found.update(own(value, "__dict__", {}))
-    return tuple([(name, contents(held, fingerprint, above)) for name, held in found.items()])
+    return tuple([(name, contents(held, above)) for name, held in found.items()])
 
 
 def globals_of(function: types.FunctionType) -> dict[str, Any]:
     """A function's globals; of one made by a function without source, those beneath the watch."""
     return getattr(function.__globals__, "real", function.__globals__)
+
+
+class Same:
+    """Equal to itself alone: SciPy's functions and distributions, which share code and types.
+
+    It keeps the object alive, so that no other can take its place in memory.
+    """
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any):
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Same):
+            return NotImplemented
+        a, b = self.value, other.value
+        if isinstance(a, MethodType) and isinstance(b, MethodType):  # made anew at each access
+            return a.__self__ is b.__self__ and a.__name__ == b.__name__
+        return a is b
+
+    def __hash__(self) -> int:
+        return hash(type(self.value))
+
+
+def fingerprint(value: Any) -> Any:
+    """What must not change of a static capture; a stand-in counts as what it stands for."""
+    if callable(value) and not isinstance(value, MethodType):  # a method has its own name
+        value = original_of(value)
+    kind = type(value)
+    if kind in (int, bool, str, bytes, type(None), range):
+        return kind, value
+    if kind in (list, tuple, deque):
+        return kind, len(value)
+    if kind in (dict, OrderedDict, MappingProxyType):
+        return kind, tuple(value)
+    if is_scipys(value):
+        return kind, Same(value)
+    if kind is property:
+        return kind, *[fingerprint(part) for part in (value.fget, value.fset)]
+    if kind in (staticmethod, classmethod):
+        return kind, fingerprint(value.__func__)
+    inner = innermost(value)
+    if isinstance(inner, FunctionType):
+        given = (*(inner.__defaults__ or ()), *(inner.__kwdefaults__ or {}).values())
+        held = [_default(default) for default in given]
+        return FunctionType, id(inner.__code__), *held, *_made_by_library(inner)
+    if isinstance(value, IDENTICAL):
+        return kind, id(value)
+    if kind is functools.partial:  # where it is called, what it holds has paths of its own
+        return kind, fingerprint(value.func), len(value.args), tuple(value.keywords)
+    if kind is slice:
+        return kind, contents((value.start, value.stop, value.step))
+    if kind.__hash__ in (None, object.__hash__):
+        return (kind,)  # an object: what is read of it has a path of its own
+    try:
+        hash(value)
+    except (TypeError, ValueError):  # one of writable memory
+        return (kind,)
+    return kind, value  # a dtype, an enum's member, a date …
+
+
+def _default(value: Any, depth: int = 4) -> Any:
+    """A default argument: numbers by their value, arrays and containers by identity.
+
+    A function counts by its code and by what its closure holds: no path leads there.
+    """
+    kind = type(value)
+    if kind in (float, complex) or isinstance(value, np.generic):
+        return kind, repr(value)
+    if isinstance(value, np.ndarray) or kind in (list, tuple, dict):
+        return kind, id(value)
+    inner = innermost(value)
+    if not isinstance(inner, FunctionType):
+        return fingerprint(value)
+    cells = [cell.cell_contents for cell in inner.__closure__ or () if _is_filled(cell)]
+    held = (*cells, *(inner.__defaults__ or ())) if depth else ()
+    return FunctionType, id(inner.__code__), *[_default(item, depth - 1) for item in held]
+
+
+def _is_filled(cell: Any) -> bool:
+    try:
+        cell.cell_contents  # noqa: B018 - an empty cell raises
+    except ValueError:
+        return False
+    return True
+
+
+def _made_by_library(function: FunctionType) -> tuple:
+    """What tells two results of ``grad`` apart: their closures, which no user code reads."""
+    if function.__closure__ is None or not is_library(function.__code__.co_filename):
+        return ()
+    cells = []
+    for cell in function.__closure__:
+        try:
+            value = cell.cell_contents
+        except ValueError:  # an empty cell
+            continue
+        known = fingerprint(value)
+        cells.append(known if len(known) > 1 else (type(value), id(value)))
+    return tuple(cells)

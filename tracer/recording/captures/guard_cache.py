@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from tracer.recording.captures.captures import Condition, fingerprint
+from tracer.recording.captures.fingerprints import fingerprint
+from tracer.recording.captures.guards import Condition
 from tracer.recording.captures.paths import MISSING, Path
 
 Asked = Callable[[Any, list[Any]], bool]

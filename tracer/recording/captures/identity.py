@@ -10,7 +10,6 @@ of the program.
 from __future__ import annotations
 
 import operator
-import weakref
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -19,7 +18,8 @@ import numpy as np
 
 from tracer import trees
 from tracer.ops.stand_ins import original_of
-from tracer.recording.captures.paths import MISSING, Path
+from tracer.recording.captures.guards import Itself, Relation, _view
+from tracer.recording.captures.paths import Path
 from tracer.recording.tensor.active import leak
 from tracer.recording.tensor.tensor import TracedTensor
 from tracer.recording.tensor.views import Step
@@ -29,46 +29,6 @@ if TYPE_CHECKING:
 
 # Objects of these types are known by their value: no program asks which one it is.
 BY_VALUE = frozenset({int, bool, str, bytes, float, complex, type(None), type(...), range})
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Relation:
-    """A condition on two paths: ``test`` of what they lead to, or of views, has this outcome."""
-
-    path: Path
-    other: Path
-    test: Callable[[Any, Any], bool]
-    expected: bool
-    steps: tuple[Step, ...] = ()
-    others: tuple[Step, ...] = ()
-
-    def holds(self, function: Any, leaves: list[Any]) -> bool:
-        one, other = self.path.read(function, leaves), self.other.read(function, leaves)
-        if one is MISSING or other is MISSING:
-            return False
-        return bool(self.test(_view(one, self.steps), _view(other, self.others))) == self.expected
-
-
-class Itself:
-    """A condition that one path still leads to the very same object.
-
-    It does not keep the object alive; another one in the place of a lost one is another one.
-    """
-
-    __slots__ = ("path", "strong", "weak")
-
-    def __init__(self, path: Path, thing: Any):
-        self.path = path
-        self.strong: Any = None
-        self.weak: Any = None
-        try:
-            self.weak = weakref.ref(thing)
-        except TypeError:  # an object without room for weak references
-            self.strong = thing
-
-    def holds(self, function: Any, leaves: list[Any]) -> bool:
-        now = self.path.read(function, leaves)
-        return now is (self.strong if self.weak is None else self.weak())
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,12 +242,6 @@ class Identities:
     def _first(self, thing: Any) -> Path | None:
         value, paths = self.ways.get(id(thing), (None, ()))
         return paths[0] if value is thing and paths else None
-
-
-def _view(array: Any, steps: tuple[Step, ...]) -> Any:
-    for step in steps:
-        array = step.values(array)
-    return array
 
 
 def _buffer(array: Any) -> Any:

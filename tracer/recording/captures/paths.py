@@ -13,7 +13,11 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from tracer.python.attributes import innermost, plain_array
+from tracer.python.attributes import plain_array
+from tracer.python.unwrap import innermost
+
+MONITOR = "__calcgraph_monitor__"
+
 
 MISSING = object()
 LIBRARY_MODULES = frozenset(

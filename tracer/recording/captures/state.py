@@ -16,31 +16,23 @@ import functools
 import types
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from tracer import errors
-from tracer.python.attributes import innermost
 from tracer.recording.captures.containers import ABSENT
-from tracer.recording.captures.paths import MISSING, Path
-from tracer.recording.captures.snapshots import (
-    Held,
-    Variable,
-    kind_of,
-    same_rows,
-    set_variable,
-    take_away,
-)
-from tracer.recording.captures.snapshots import put as put_attribute
+from tracer.recording.captures.paths import Path
+from tracer.recording.captures.snapshots import Held, Variable, kind_of, same_rows, set_variable
 from tracer.recording.tensor.active import leak
 from tracer.recording.tensor.tensor import TracedTensor
+from tracer.recording.writeback.places import Place
+from tracer.recording.writeback.writer import _assigned, _written
 
 if TYPE_CHECKING:
     from tracer.recording.captures.captures import Captures
-    from tracer.recording.writeback.changes import Recipe, Writer
+    from tracer.recording.writeback.writer import Writer
 
 
 class Counters:
@@ -312,167 +304,3 @@ def _global_names(code: types.CodeType) -> set[str]:
 
 
 # -- what a call does ------------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True, eq=False)
-class Place:
-    """What becomes of one object or variable.
-
-    Attributes
-    ----------
-    path : Path
-        The way to it, from the call.
-    kind : str
-        ``"attr"``, ``"table"``, ``"rows"``, ``"grow"`` (rows are appended), ``"name"`` (a global)
-        or ``"cell"``.
-    sets : tuple of (key, Recipe)
-        Of rows, all that are there at the end; a number as the key of what was there before.
-    gone : tuple
-        Keys that are deleted.
-    """
-
-    path: Path
-    kind: str
-    sets: tuple[tuple[Any, Recipe | None], ...] = ()
-    gone: tuple[Any, ...] = ()
-
-    def find(self, function: Any, leaves: Sequence[Any]) -> Any:
-        """The object that is written to, or the variable's place."""
-        path = self.path
-        if self.kind == "cell":
-            if not path.steps:
-                return path.base
-            owner = Path(path.root, path.base, path.steps[:-1]).read(function, list(leaves))
-            owner = innermost(owner)
-            return owner.__closure__[owner.__code__.co_freevars.index(path.steps[-1][1])]
-        if self.kind == "name":
-            return path.base
-        return path.read(function, list(leaves))
-
-    def write(self, thing: Any, values: Sequence[Any]) -> None:
-        """Carry it out, with a value for each of ``sets``."""
-        rows = [(key, value) for (key, _), value in zip(self.sets, values, strict=True)]
-        if self.kind in ("name", "cell"):
-            name = self.path.steps[-1][1] if self.path.steps else ""
-            set_variable(thing, name, rows[0][1] if rows else ABSENT)
-        elif self.kind == "grow":
-            thing.extend(values)
-        elif self.kind == "rows":
-            held = list(thing)
-            fresh = [
-                held[key] if recipe is None else value
-                for (key, recipe), value in zip(self.sets, values, strict=True)
-            ]
-            thing.clear()
-            thing.extend(fresh)
-        elif self.kind == "table":
-            for key in self.gone:
-                thing.pop(key, None)
-            for key, value in rows:
-                thing[key] = value
-        else:
-            for name in self.gone:
-                take_away(thing, name)
-            for name, value in rows:
-                put_attribute(thing, name, value)
-
-
-def _assigned(variable: Variable, writer: Writer) -> Place:
-    kind = "name" if isinstance(variable.place, dict) else "cell"
-    now = variable.now()
-    sets = () if now is ABSENT else ((variable.name, writer.recipe(now)),)
-    return Place(variable.path, kind, sets)
-
-
-def _written(held: Held, writer: Writer, captures: Captures) -> Place:
-    path, now = held.path, held.now()
-    if held.kind == "own":
-        raise leak(
-            f"The function changed {path or 'a container'} outside of it, a "
-            f"{type(held.thing).__name__}.",
-            "use a dict or a list, or return it",
-            errors.CaptureMutationError,
-        )
-    if held.kind == "rows":
-        added = held.added()
-        if added is not None:
-            return Place(path, "grow", tuple([(None, writer.recipe(v)) for v in added]))
-        captures.exactly(path, held.thing)
-        return Place(path, "rows", tuple([_row(held, k, v, writer) for k, v in enumerate(now)]))
-    gone = tuple([key for key in held.before if key not in now])
-    sets = [
-        (key, writer.recipe(value))
-        for key, value in now.items()
-        if key in held.written or held.before.get(key, ABSENT) is not value
-    ]
-    for key in gone:
-        captures.condition(path.then("has" if held.kind == "attr" else "contains", key), True)
-    kept = [key for key in held.before if key in now]
-    if held.kind == "table" and list(now)[: len(kept)] != kept:
-        captures.exactly(path, held.thing)  # the order of its keys is another
-        gone = tuple(held.before)
-        sets = [(key, writer.recipe(value)) for key, value in now.items()]
-    writer.refuse_keys([key for key, _ in sets])
-    return Place(path, held.kind, tuple(sets), gone)
-
-
-def _row(held: Held, place: int, value: Any, writer: Writer) -> tuple[Any, Recipe | None]:
-    """One row at the end: what was there before, or in another place, or something new."""
-    before = held.before
-    if place < len(before) and before[place] is value and place not in held.written:
-        return place, None
-    if not isinstance(value, FIXED_VALUES):
-        for number, other in enumerate(before):
-            if other is value:
-                return number, None
-    return None, writer.recipe(value)
-
-
-FIXED_VALUES = (bool, int, float, complex, str, bytes, type(None))  # the same in each call
-
-
-def find(
-    places: Sequence[Place], apart: Sequence[Path], function: Any, leaves: Sequence[Any]
-) -> list[Any] | None:
-    """What each place leads to; None if two that were apart are one now."""
-    things = [place.find(function, leaves) for place in places]
-    if any([thing is MISSING for thing in things]):
-        return None
-    spots = [
-        (id(thing), place.path.steps[-1][1] if place.kind == "name" else "")
-        for thing, place in zip(things, places, strict=True)
-    ]
-    if len(set(spots)) < len(spots):
-        return None
-    written = {number for number, _ in spots}
-    others: Iterator[Any] = (path.read(function, list(leaves)) for path in apart)
-    return None if any([id(other) in written for other in others]) else things
-
-
-class Saved:
-    """What the objects of a call hold, to be put back: for comparisons with plain code."""
-
-    def __init__(self, places: Sequence[Place], function: Any, leaves: Sequence[Any]):
-        self.held: list[Held | Variable] = []
-        for place in places:
-            thing = place.find(function, leaves)
-            if place.kind in ("name", "cell"):
-                name = place.path.steps[-1][1] if place.path.steps else ""
-                self.held.append(Variable(thing, name, place.path))
-            elif thing is not MISSING:
-                self.held.append(Held(thing, place.path))
-
-    def now(self) -> list[Any]:
-        return [held.now() for held in self.held]
-
-    def fill(self, rows: Sequence[Any]) -> None:
-        for held, row in zip(self.held, rows, strict=True):
-            if isinstance(held, Variable):
-                set_variable(held.place, held.name, row)
-            else:
-                held.fill(row)
-
-
-def rows_of(saved: Sequence[Any]) -> list[Any]:
-    """What objects held, to be compared: dicts by their keys, in order."""
-    return [
-        [list(map(repr, row)), *row.values()] if isinstance(row, dict) else row for row in saved
-    ]

@@ -16,8 +16,8 @@ import numpy as np
 from tracer.ops import registry
 from tracer.ops.stand_ins import original_of
 from tracer.python.attributes import own
-from tracer.recording.recorder.calls import contains_tensor
 from tracer.recording.tensor.active import ACTIVE, leak
+from tracer.recording.tensor.leaks import contains_tensor
 from tracer.recording.tensor.tensor import TracedTensor
 
 

@@ -8,7 +8,7 @@ LeakError: gaussian_filter can't take a traced array: array type dtype('O') not 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,35 +16,11 @@ import numpy as np
 from tracer import errors
 from tracer.ops.stand_ins import original_of
 from tracer.python.attributes import own
-from tracer.recording.recorder.calls import contains_tensor
 from tracer.recording.tensor.active import ACTIVE, leak
-from tracer.recording.tensor.poison import Poison
+from tracer.recording.tensor.leaks import contains_tensor
 from tracer.recording.tensor.tensor import TracedTensor
-from tracer.recording.tensor.text import TracedText
-
 
 # -- results --------------------------------------------------------------------------------------
-def refuse_untraced(leaves: Sequence[Any]) -> None:
-    """Raise if a result that is no Tensor looks into a Tensor's memory.
-
-    Raises
-    ------
-    LeakError
-    """
-    for leaf in leaves:
-        if _looks_inside(leaf):
-            raise leak(
-                "The function returned what was made of a traced array without NumPy's protocols.",
-                "call NumPy functions on the array itself",
-            )
-
-
-def _looks_inside(leaf: Any) -> bool:
-    if isinstance(leaf, (Poison, memoryview, TracedText)):
-        return True
-    if not isinstance(leaf, np.ndarray) or isinstance(leaf, TracedTensor) or leaf.dtype != object:
-        return False
-    return any([isinstance(item, (Poison, TracedTensor)) for item in leaf.ravel().tolist()])
 
 
 # -- calls ----------------------------------------------------------------------------------------

@@ -22,8 +22,8 @@ from tracer.ops.mathematics import OPS
 from tracer.ops.stand_ins import stand_in
 from tracer.python.attributes import own
 from tracer.recording.hooks.call_sites import hand_on, substitute
-from tracer.recording.recorder.calls import contains_tensor
 from tracer.recording.tensor.active import ACTIVE, leak
+from tracer.recording.tensor.leaks import contains_tensor
 from tracer.recording.tensor.tensor import TracedTensor
 from tracer.recording.tensor.text import TracedText
 

@@ -7,32 +7,28 @@ that pass straight through unless this very thread or task is tracing.
 
 from __future__ import annotations
 
-import array
 import os
 import sys
 import threading
-from collections import UserList, deque
-from collections.abc import Callable
-from contextvars import Context, copy_context
 from functools import wraps
-from types import ModuleType
+from types import MethodType, ModuleType
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
-from tracer.ops.seeds import CALL
-from tracer.ops.stand_ins import stand_in
+from tracer.ops.scipy_names import chapter_of
+from tracer.ops.stand_ins import is_stand_in, original_of, stand_in
+from tracer.python.attributes import own
 from tracer.python.locks import fork_lock
+from tracer.recording.hooks.arguments import USUAL, listed
 from tracer.recording.hooks.math import math_rows
 from tracer.recording.hooks.random import random_rows
 from tracer.recording.hooks.scipy import loaded_chapters, rows_of
 from tracer.recording.recorder import functions, methods  # noqa: F401 - tables of NumPy's own names
-from tracer.recording.recorder.calls import contains_tensor
-from tracer.recording.recorder.errstate import ERRSTATE, is_variant, warning_rows
-from tracer.recording.source.locator import CALLS_FOR_USERS, LIBRARIES
-from tracer.recording.tensor.active import ACTIVE, COMPUTING
-from tracer.recording.tensor.tensor import TracedScalar, TracedTensor
-from tracer.recording.watch.context_variables import SET, refuse_set
+from tracer.recording.recorder.errstate import warning_rows
+from tracer.recording.source.libraries import CALLS_FOR_USERS, LIBRARIES
+from tracer.recording.tensor.active import ACTIVE
+from tracer.recording.tensor.leaks import contains_tensor
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -159,24 +155,6 @@ def _wrapper(original: Any, name: str) -> Any:
     return stand_in(hook, original)
 
 
-USUAL = frozenset({np.ndarray, float, int, str, list, tuple, TracedTensor, TracedScalar, np.dtype})
-
-
-def listed(argument: Any) -> Any:
-    """A list for other sequences that hold Tensors, which NumPy would look into itself."""
-    if isinstance(argument, methods.Flat):
-        return argument.copy()
-    if isinstance(argument, (deque, UserList, array.array)) or (
-        isinstance(argument, (list, tuple)) and type(argument) not in (list, tuple)
-    ):
-        items = [listed(item) for item in argument]
-        return items if contains_tensor(items) else argument
-    if type(argument) is np.ndarray and argument.dtype.kind == "O":
-        items = argument.tolist()
-        return items if contains_tensor(items) else argument
-    return argument
-
-
 def _is_library(module: str) -> bool:
     if module.startswith("numpy.polynomial."):  # plain Python that writes into arrays it makes
         return False
@@ -189,39 +167,22 @@ HOOKS = Hooks()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=HOOKS.forked)
 
-# What a trace sets in the context, for itself alone.
-OWN = frozenset({ACTIVE, COMPUTING, CALL, SET})
+
+def hooked(value: Any) -> Any:
+    """What stands in for a callable of SciPy's that was bound before the trace was opened."""
+    if not callable(value) or isinstance(value, (type, np.ufunc)) or not chapter_of(value):
+        return value
+    found = _stand_in(value)
+    if not is_stand_in(found) and ACTIVE.get() is not None:
+        HOOKS.catch_up()  # its subpackage may have been imported a moment ago
+        found = _stand_in(value)
+    return found
 
 
-def contained(trace: Callable[P, R]) -> Callable[P, R]:
-    """No interrupt, wherever it comes, leaves an outermost trace open.
-
-    The trace runs in a copy of the context, which the interpreter itself leaves; what the user's
-    function has set there is handed back.
-    """
-
-    @wraps(trace)
-    def traced(*args: P.args, **kwargs: P.kwargs) -> R:
-        if ACTIVE.get() is not None:
-            return trace(*args, **kwargs)
-        depth = HOOKS.depth()
-        context = copy_context()
-        variables: list[Any] = []
-        context.run(SET.set, variables)
-        try:
-            result = context.run(trace, *args, **kwargs)
-            refuse_set(variables, context)
-            return result
-        finally:
-            HOOKS.leave(depth)
-            _hand_back(context)
-
-    return traced
-
-
-def _hand_back(context: Context) -> None:
-    for variable, value in context.items():
-        if variable in OWN or variable is ERRSTATE and is_variant(value):
-            continue
-        if variable.get(None) is not value:
-            variable.set(value)
+def _stand_in(value: Any) -> Any:
+    name = own(value, "__name__", "")
+    if isinstance(value, MethodType):
+        return getattr(value.__self__, name, value)
+    module = sys.modules[f"scipy.{chapter_of(value)}"]
+    found = vars(module).get(name)
+    return found if original_of(found) is value else value

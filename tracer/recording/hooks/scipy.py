@@ -20,12 +20,12 @@ import numpy as np
 
 from tracer import errors
 from tracer.ops.normalise import normalise
-from tracer.ops.scipy_names import CHAPTERS, chapter_of, distribution_method
-from tracer.ops.stand_ins import is_stand_in, original_of, stand_in
+from tracer.ops.scipy_names import CHAPTERS, distribution_method
+from tracer.ops.stand_ins import stand_in
 from tracer.python.attributes import own
 from tracer.recording.random.streams import GLOBAL
-from tracer.recording.recorder.calls import contains_tensor
 from tracer.recording.tensor.active import ACTIVE, leak
+from tracer.recording.tensor.leaks import contains_tensor
 
 if TYPE_CHECKING:
     from tracer.recording.recorder.recorder import Recorder
@@ -255,25 +255,3 @@ def _draw(original: Any) -> Any:
         return original(self, *args, **kwargs)
 
     return stand_in(hook, original)
-
-
-def hooked(value: Any) -> Any:
-    """What stands in for a callable of SciPy's that was bound before the trace was opened."""
-    if not callable(value) or isinstance(value, (type, np.ufunc)) or not chapter_of(value):
-        return value
-    found = _stand_in(value)
-    if not is_stand_in(found) and ACTIVE.get() is not None:
-        from tracer.recording.hooks.namespaces import HOOKS
-
-        HOOKS.catch_up()  # its subpackage may have been imported a moment ago
-        found = _stand_in(value)
-    return found
-
-
-def _stand_in(value: Any) -> Any:
-    name = own(value, "__name__", "")
-    if isinstance(value, MethodType):
-        return getattr(value.__self__, name, value)
-    module = sys.modules[f"scipy.{chapter_of(value)}"]
-    found = vars(module).get(name)
-    return found if original_of(found) is value else value

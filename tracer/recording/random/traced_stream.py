@@ -206,7 +206,7 @@ def _is_array(value: Any) -> bool:
 
 def _array(recorder: Recorder, value: Any) -> Any:
     """A list that holds Tensors, as an array."""
-    from tracer.recording.recorder.calls import contains_tensor
+    from tracer.recording.tensor.leaks import contains_tensor
 
     if type(value) in (list, tuple) and contains_tensor(value):
         return recorder.as_array(value)

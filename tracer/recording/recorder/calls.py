@@ -6,10 +6,8 @@ TracedTensor of add
 
 from __future__ import annotations
 
-import inspect
 import operator as python
-from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -21,7 +19,7 @@ from tracer.graph.op import Op
 from tracer.graph.origin import Origin
 from tracer.graph.spec import WEAK_SPECS
 from tracer.ops import registry
-from tracer.ops.normalise import parameters
+from tracer.ops.normalise import array_parameters
 from tracer.recording.recorder.errstate import ERRSTATE, TRACING
 from tracer.recording.recorder.fast_path import UNUSUAL, look, quick
 from tracer.recording.recorder.memory_layout import as_laid_out
@@ -31,6 +29,7 @@ from tracer.recording.recorder.specs import is_shape_error
 from tracer.recording.source.locator import Place, Unpacked
 from tracer.recording.tensor import active
 from tracer.recording.tensor.active import ACTIVE
+from tracer.recording.tensor.leaks import NESTED, NUMBERS, contains_tensor
 from tracer.recording.tensor.tensor import TracedTensor
 from tracer.recording.tensor.views import Step, same_memory
 
@@ -316,7 +315,7 @@ class Calls(Sizes):
         self, op: Op, result: Any, inputs: tuple[Node, ...], known: bool, origin: Origin | None
     ) -> Any:
         """A function that answers about shapes and dtypes gives a plain answer."""
-        from tracer.recording.recorder.functions import ABOUT_TYPES
+        from tracer.recording.recorder.specs import ABOUT_TYPES
 
         if op.name in ABOUT_TYPES or known:
             return result
@@ -341,20 +340,6 @@ EITHER = frozenset(
 )
 
 
-@lru_cache(maxsize=2048)
-def array_parameters(function: Any) -> tuple[str, ...]:
-    """The names of a callable's parameters; ``*name`` for what takes any number."""
-    known = parameters(function)
-    if known is None:
-        return ()
-    return tuple(
-        [
-            "*" + name if kind == inspect.Parameter.VAR_POSITIONAL else name
-            for name, kind, _ in known
-        ]
-    )
-
-
 def _inside(operand: Any) -> Any:
     return operand.item() if type(operand) is np.ndarray and operand.dtype == object else operand
 
@@ -364,26 +349,6 @@ DTYPE_BY_VALUE = frozenset(
     "emath.sqrt emath.log emath.log2 emath.log10 emath.logn emath.power emath.arcsin emath.arccos "
     "emath.arctanh linalg.eig linalg.eigvals roots poly real_if_close".split()
 )
-NESTED = (tuple, list, dict, slice)
-NUMBERS = (np.ndarray, np.generic, bool, int, float, complex)
-
-
-def contains_tensor(tree: Any) -> bool:
-    """Whether nested lists, tuples, dicts or slices hold a traced Tensor."""
-    kind = type(tree)
-    if isinstance(tree, TracedTensor):
-        return True
-    items: Iterable[Any] = ()
-    if kind is list or kind is tuple:
-        items = tree
-    elif kind is dict:
-        items = tree.values()
-    elif kind is slice:
-        items = (tree.start, tree.stop, tree.step)
-    for item in items:
-        if contains_tensor(item):
-            return True
-    return False
 
 
 def refuse_type(value: Any, recorder: Notes | None = None) -> None:

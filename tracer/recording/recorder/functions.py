@@ -21,12 +21,6 @@ from tracer.recording.tensor.views import same_memory
 if TYPE_CHECKING:
     from tracer.recording.recorder.recorder import Recorder
 
-# Functions whose plain answer depends on shapes and dtypes alone, or on memory.
-ABOUT_TYPES = frozenset(
-    "ndim shape size result_type can_cast iscomplexobj isrealobj common_type min_scalar_type "
-    "isscalar shares_memory may_share_memory broadcast_shapes einsum_path".split()
-)
-
 
 def _target(recorder: Recorder, array: Any) -> TracedTensor:
     if not isinstance(array, TracedTensor):

@@ -2,7 +2,7 @@
 
 >>> recorder = Recorder("f")
 >>> x = recorder.argument(np.ones(3), "x")
->>> with recorder.recording():
+>>> with recording(recorder):
 ...     y = np.sum(x * 2)
 >>> recorder.graph([y])
 <CalcGraph f: 3 nodes>
@@ -10,7 +10,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -24,70 +23,13 @@ from tracer.ops.normalise import normalise
 from tracer.ops.stand_ins import original_of
 from tracer.recording.recorder import fast_path
 from tracer.recording.recorder.decompositions import RAVEL, RESHAPE, in_known_order
-from tracer.recording.recorder.static_arguments import structured
+from tracer.recording.recorder.static_arguments import structured, with_static_integers
 from tracer.recording.recorder.writes import Writes
-from tracer.recording.source.locator import Locator, is_users
-from tracer.recording.static_integers import with_static_integers
-from tracer.recording.tensor.active import ACTIVE, leak
-from tracer.recording.tensor.poison import memory_read
+from tracer.recording.source.locator import Locator
+from tracer.recording.tensor.active import leak
 from tracer.recording.tensor.tensor import TracedTensor
 
 BOOLS = frozenset({bool, np.bool_})
-# What CPython says of a Tensor that is asked for its bytes.
-BYTES = re.compile("(bytes-like|buffer).*Traced|object supporting the buffer API required")
-
-
-class Recording:
-    """``with recorder.recording():`` makes it the one at work."""
-
-    __slots__ = ("depth", "hooks", "outer", "recorder")
-
-    def __init__(self, recorder: Recorder):
-        from tracer.recording.hooks.namespaces import HOOKS
-
-        self.hooks = HOOKS
-        self.recorder = recorder
-        self.outer = ACTIVE.get()
-        self.depth = HOOKS.depth()
-
-    def __enter__(self) -> Recorder:
-        try:
-            self.hooks.enter()
-            ACTIVE.set(self.recorder)
-        except BaseException:  # an interrupt
-            self._leave()
-            raise
-        return self.recorder
-
-    def __exit__(self, kind: Any, error: BaseException | None, entries: Any) -> None:
-        try:
-            self._leave()
-        except BaseException:  # an interrupt
-            self._leave()
-            raise
-        leaked = self.recorder.leaked
-        if leaked is None and isinstance(error, TypeError) and BYTES.search(str(error)):
-            leaked = memory_read(self._place(error))
-        if leaked is None or isinstance(error, errors.LeakError):
-            return
-        if error is None:
-            raise leaked
-        if isinstance(error, Exception):  # at the user's line, whatever came of it
-            raise leaked.with_traceback(error.__traceback__) from None
-
-    def _place(self, error: BaseException) -> Any:
-        """The user's innermost line that an exception came through."""
-        place, entry = None, error.__traceback__
-        while entry is not None:
-            if is_users(entry.tb_frame.f_code.co_filename):
-                place = self.recorder.locator.locate(entry.tb_frame) or place
-            entry = entry.tb_next
-        return place.origin if place is not None else None
-
-    def _leave(self) -> None:
-        ACTIVE.set(self.outer)
-        self.recorder.closed = True
-        self.hooks.leave(self.depth)
 
 
 UNREAD = -1  # the version of a view that is to be read from its base again
@@ -100,10 +42,6 @@ class Recorder(Writes):
     """
 
     weak_ints = False
-
-    def recording(self) -> Recording:
-        """Make this the recorder at work; raises the first leak at the end."""
-        return Recording(self)
 
     def graph(self, outputs: Sequence[TracedTensor]) -> CalcGraph:
         """The forward CalcGraph of what was recorded."""

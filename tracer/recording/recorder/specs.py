@@ -19,6 +19,12 @@ from tracer.ops.indexing import DATA_DEPENDENT, slice_slots
 from tracer.ops.infer import infer
 from tracer.recording.tensor.active import ACTIVE
 
+# Functions whose plain answer depends on shapes and dtypes alone, or on memory.
+ABOUT_TYPES = frozenset(
+    "ndim shape size result_type can_cast iscomplexobj isrealobj common_type min_scalar_type "
+    "isscalar shares_memory may_share_memory broadcast_shapes einsum_path".split()
+)
+
 
 def spec_of(value: Any) -> ArraySpec:
     if isinstance(value, np.ndarray):

@@ -15,8 +15,8 @@ import numpy as np
 from tracer import errors
 from tracer.graph.node import map_structure
 from tracer.ops import registry
-from tracer.recording.recorder.calls import contains_tensor
 from tracer.recording.tensor.active import ACTIVE, leak
+from tracer.recording.tensor.leaks import contains_tensor
 from tracer.recording.tensor.tensor import TracedTensor
 
 if TYPE_CHECKING:

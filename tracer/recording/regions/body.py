@@ -21,6 +21,7 @@ from tracer.graph.spec import ArraySpec, scalar_spec
 from tracer.ops import registry
 from tracer.recording.captures.state import Since
 from tracer.recording.recorder.recorder import Recorder, run_user_function
+from tracer.recording.session import recording
 from tracer.recording.tensor.tensor import TracedTensor
 from tracer.recording.watch.instrument import instrumented
 
@@ -94,7 +95,7 @@ def trace_body(
     ]
     since = Since(inner.captures.state) if inner.captures is not None else None
     try:
-        with inner.recording():
+        with recording(inner):
             seen = function
             if inner.captures is not None:
                 seen = instrumented(function, inner.captures)

@@ -11,11 +11,8 @@ is parsed once, each instruction looked up once.
 from __future__ import annotations
 
 import ast
-import inspect
 import linecache
-import os
 import sys
-import sysconfig
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import CodeType, FrameType
@@ -23,15 +20,8 @@ from typing import Any
 
 from tracer.graph.origin import Origin, Scope
 from tracer.python.locks import fork_lock
+from tracer.recording.source.libraries import _OWN, KEPT, YIELDING, is_library
 
-HOME = os.path.abspath(os.path.join(__file__, *[os.pardir] * 4))
-OWN_FOLDERS = tuple([os.path.join(HOME, name, "") for name in ("tracer", "viz")])
-SAMPLES = os.path.join(HOME, "tracer", "samples", "")  # where the demo's user code is installed
-LIBRARIES = frozenset(
-    {"numpy", "scipy", "pandas", "numba", "networkx", "graphviz", "functools", "contextlib"}
-)
-# Modules of this package that call NumPy in the user's place, as the user's code would have done.
-CALLS_FOR_USERS: set[str] = set()
 AST_LOCK = fork_lock()  # CPython counts the depth of trees for all threads together
 Target = str | tuple[str, ...]
 Span = tuple[int, int, int, int]
@@ -172,44 +162,7 @@ def _name(target: ast.AST) -> str:
 
 _FILES: dict[str, SourceFile] = {}
 _POSITIONS: dict[int, tuple[CodeType, list[Any]]] = {}
-_OWN: dict[str, bool] = {}
 LIMIT = 20_000
-KEPT = 2_000  # files, and codes with the positions of all their instructions
-
-
-def is_library(filename: str) -> bool:
-    """Whether code of this file is ours or a numerical library's, not the user's."""
-    found = _OWN.get(filename)
-    if found is None:
-        path = _absolute(filename)
-        found = path.startswith(OWN_FOLDERS) and not path.startswith(SAMPLES)
-        if "site-packages" in path or f"{os.sep}lib{os.sep}python" in path:
-            parts = set(path.replace("\\", "/").split("/"))
-            found = found or bool(parts & LIBRARIES) or os.path.basename(path)[:-3] in LIBRARIES
-        found = found or filename.startswith("<__array_function__") or filename == "<frozen runpy>"
-        if len(_OWN) > KEPT:
-            _OWN.clear()
-        _OWN[filename] = found
-    return found
-
-
-def _absolute(filename: str) -> str:
-    try:
-        return os.path.abspath(filename)
-    except OSError:  # the working directory is gone: no file of ours is relative to it
-        return filename
-
-
-# What is resumed from elsewhere has another caller each time.
-YIELDING = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
-STANDARD = sysconfig.get_paths()["stdlib"] + os.sep
-
-
-def is_users(filename: str) -> bool:
-    """Whether what code of this file reads may change: neither a library's nor Python's own."""
-    if filename.startswith("<frozen ") or is_library(filename):
-        return False
-    return not filename.startswith(STANDARD) or "site-packages" in filename
 
 
 def user_frame(depth: int = 1) -> FrameType | None:

@@ -23,7 +23,7 @@ from tracer.ops.stand_ins import original_of
 from tracer.python.attributes import own
 from tracer.recording.captures.captures import CONTAINERS, Captures
 from tracer.recording.recorder import fast_path
-from tracer.recording.source.locator import CALLS_FOR_USERS, is_users
+from tracer.recording.source.libraries import CALLS_FOR_USERS, is_users
 from tracer.recording.tensor.active import ACTIVE
 from tracer.recording.tensor.text import keeps_texts, made_since, plain_texts, texts_made
 from tracer.recording.watch.answers import extreme

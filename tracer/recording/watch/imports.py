@@ -14,7 +14,7 @@ from types import CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from tracer.recording.captures.paths import MISSING, Path
-from tracer.recording.source.locator import is_users
+from tracer.recording.source.libraries import is_users
 
 if TYPE_CHECKING:
     from tracer.recording.watch.monitor import Monitor

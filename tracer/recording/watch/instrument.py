@@ -18,15 +18,15 @@ from typing import Any
 from tracer.ops.stand_ins import original_of
 from tracer.python.attributes import is_traced, own
 from tracer.recording.captures.captures import Captures
-from tracer.recording.captures.paths import Path
+from tracer.recording.captures.paths import MONITOR, Path
 from tracer.recording.hooks.math import math_call
+from tracer.recording.hooks.namespaces import hooked
 from tracer.recording.hooks.random import random_call
-from tracer.recording.hooks.scipy import hooked
-from tracer.recording.source.locator import is_users
+from tracer.recording.source.libraries import is_users
 from tracer.recording.tensor.active import ACTIVE
 from tracer.recording.watch import builtin_calls, imports, protocols
+from tracer.recording.watch.code import is_watchable, watched_code
 from tracer.recording.watch.monitor import Monitor
-from tracer.recording.watch.rewrite import MONITOR, is_watchable, watched_code
 from tracer.recording.watch.without_source import watch
 
 

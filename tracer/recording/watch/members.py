@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from tracer.python.attributes import own
 from tracer.recording.captures.paths import MISSING, Path
+from tracer.recording.watch.code import is_watchable
 from tracer.recording.watch.protocols import PLAIN, ask
-from tracer.recording.watch.rewrite import is_watchable
 
 if TYPE_CHECKING:
     from tracer.recording.watch.monitor import Monitor

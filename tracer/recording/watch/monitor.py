@@ -21,10 +21,10 @@ from tracer.ops.stand_ins import is_stand_in, original_of
 from tracer.python.attributes import is_traced, own
 from tracer.recording.captures.captures import CONTAINERS, Captures
 from tracer.recording.captures.fingerprints import globals_of, is_users_class
-from tracer.recording.captures.paths import Path, is_library_module
+from tracer.recording.captures.paths import MONITOR, Path, is_library_module
 from tracer.recording.hooks.call_sites import loaded, substitute
 from tracer.recording.hooks.foreign_calls import outside
-from tracer.recording.hooks.scipy import hooked
+from tracer.recording.hooks.namespaces import hooked
 from tracer.recording.recorder.fast_path import UNUSUAL, looked_up, operation
 from tracer.recording.tensor.tensor import TracedScalar, TracedTensor
 from tracer.recording.tensor.text import (
@@ -36,7 +36,7 @@ from tracer.recording.tensor.text import (
     text_of,
     texts_made,
 )
-from tracer.recording.watch import builtin_calls, imports, protocols
+from tracer.recording.watch import builtin_calls, imports, operators, protocols
 from tracer.recording.watch.answers import known_table
 from tracer.recording.watch.context_variables import READERS, asked, referent, variable
 from tracer.recording.watch.keys import contains, is_key, settled_key
@@ -49,7 +49,6 @@ from tracer.recording.watch.members import (
     was_written,
 )
 from tracer.recording.watch.reflection import environment
-from tracer.recording.watch.rewrite import MONITOR
 from tracer.recording.watch.stores import (
     Attributes,
     augmented,
@@ -294,7 +293,7 @@ class Monitor:
         found = operation(name, left, right)
         if found is not UNUSUAL:
             return found
-        return protocols.binary(self, protocols.BINARY, name, left, right)
+        return operators.binary(self, operators.BINARY, name, left, right)
 
     # -- what the function writes ---------------------------------------------------------------
     def attributes(self, owner: Any) -> Attributes:
@@ -343,13 +342,13 @@ class Monitor:
             found = operation(name, left, right)
             if found is not UNUSUAL:
                 return found
-        return protocols.binary(self, protocols.COMPARISONS, name, left, right)
+        return operators.binary(self, operators.COMPARISONS, name, left, right)
 
     def unary(self, name: str, operand: Any) -> Any:
         """``-operand``."""
-        method = protocols.UNARY[name][1]
+        method = operators.UNARY[name][1]
         answer = protocols.ask(self.captures, operand, method)
-        return protocols.UNARY[name][0](operand) if answer is NotImplemented else answer
+        return operators.UNARY[name][0](operand) if answer is NotImplemented else answer
 
     def contains(self, item: Any, container: Any) -> Any:
         """``item in container``."""
@@ -357,16 +356,16 @@ class Monitor:
 
     def truth(self, value: Any) -> Any:
         """``if value``."""
-        return protocols.truth(self, value)
+        return operators.truth(self, value)
 
     def operand(self, value: Any) -> Any:
         """``value and …``: its truth is noted, the value goes on."""
-        protocols.truth(self, value)
+        operators.truth(self, value)
         return value
 
     def iterated(self, value: Any) -> Any:
         """``for item in value``."""
-        return protocols.iterated(self, self.captures.part_by_part(self.values(value)))
+        return operators.iterated(self, self.captures.part_by_part(self.values(value)))
 
     def made_class(self, kind: Any) -> Any:
         """A class that the function defines: what is in it is no capture."""
@@ -378,7 +377,7 @@ class Monitor:
         if isinstance(value, CONTAINERS):
             self.captures.whole(value)
             return value
-        return protocols.iterated(self, value)
+        return operators.iterated(self, value)
 
     def importing(self, module: str, level: int, names: tuple[str, ...]) -> None:
         """``import module`` or ``from module import names`` comes next."""
@@ -398,7 +397,7 @@ class Monitor:
 
     def entered(self, manager: Any) -> Any:
         """``with manager``."""
-        return protocols.entered(self, manager)
+        return operators.entered(self, manager)
 
     def formatted(self, text: Any, values: Any) -> Any:
         """``text % values``: numbers as they are while tracing."""

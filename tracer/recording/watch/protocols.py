@@ -10,24 +10,20 @@ contents count.
 from __future__ import annotations
 
 import inspect
-import operator
 import sys
 import types
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from types import FunctionType, MethodType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from tracer.python.attributes import own
 from tracer.recording.captures.captures import CONTAINERS, Captures
 from tracer.recording.captures.paths import MISSING, Path
-from tracer.recording.source.locator import is_users
+from tracer.recording.source.libraries import is_users
 from tracer.recording.tensor.active import ACTIVE
 from tracer.recording.tensor.tensor import TracedScalar, TracedTensor
-
-if TYPE_CHECKING:
-    from tracer.recording.watch.monitor import Monitor
 
 OURS = frozenset({*sys.stdlib_module_names, "numpy", "scipy", "tracer", "viz"}) - {"__main__"}
 # Types whose protocols read nothing but the value.
@@ -37,38 +33,6 @@ PLAIN = frozenset(
 )
 # Those of them that hold nothing else.
 SIMPLE = frozenset({TracedTensor, TracedScalar, int, float, bool})
-# name: (the operator, the method, the method of the right operand)
-BINARY = {
-    name: (getattr(operator, name.strip("_") + mark), f"__{name}__", f"__r{name}__")
-    for name, mark in [
-        ("add", ""),
-        ("sub", ""),
-        ("mul", ""),
-        ("truediv", ""),
-        ("floordiv", ""),
-        ("mod", ""),
-        ("pow", ""),
-        ("matmul", ""),
-        ("and", "_"),
-        ("or", "_"),
-        ("xor", ""),
-        ("lshift", ""),
-        ("rshift", ""),
-    ]
-}
-COMPARISONS = {
-    "eq": (operator.eq, "__eq__", "__eq__"),
-    "ne": (operator.ne, "__ne__", "__ne__"),
-    "lt": (operator.lt, "__lt__", "__gt__"),
-    "gt": (operator.gt, "__gt__", "__lt__"),
-    "le": (operator.le, "__le__", "__ge__"),
-    "ge": (operator.ge, "__ge__", "__le__"),
-}
-UNARY: dict[str, tuple[Callable[[Any], Any], str]] = {
-    "neg": (operator.neg, "__neg__"),
-    "pos": (operator.pos, "__pos__"),
-    "invert": (operator.invert, "__invert__"),
-}
 
 
 def users_method(owner: Any, name: str) -> FunctionType | None:
@@ -104,36 +68,6 @@ def ask(captures: Captures, owner: Any, name: str, *args: Any) -> Any:
     if function is None:
         return NotImplemented
     return instrumented(MethodType(function, owner), captures)(*args)
-
-
-def binary(monitor: Monitor, table: dict[str, Any], name: str, left: Any, right: Any) -> Any:
-    """An operator with two operands: the left one's method, then the right one's reflected one."""
-    plain, method, reflected = table[name]
-    if type(left) in PLAIN and type(right) in PLAIN:
-        return plain(left, right)
-    captures = monitor.captures
-    if table is COMPARISONS:
-        monitor.hashed(left), monitor.hashed(right)
-    first = [(left, method, right), (right, reflected, left)]
-    if type(right) is not type(left) and isinstance(right, type(left)):
-        first.reverse()
-    if all([users_method(owner, mine) is None for owner, mine, _ in first]):
-        for operand in (left, right):
-            unseen(captures, operand)
-        if isinstance(left, (np.ndarray, np.generic)):
-            return plain(left, as_array(captures, right))
-        if isinstance(right, (np.ndarray, np.generic)):
-            return plain(as_array(captures, left), right)
-        return plain(left, right)
-    for owner, mine, other in first:
-        if users_method(owner, mine) is None:  # a number or an array: it may know the other one
-            native = getattr(type(owner), mine, None)
-            answer = native(owner, other) if native is not None else NotImplemented
-        else:
-            answer = ask(captures, owner, mine, other)
-        if answer is not NotImplemented:
-            return answer
-    return plain(left, right)
 
 
 def as_array(captures: Captures, value: Any) -> Any:
@@ -177,48 +111,6 @@ def class_counts(captures: Captures, kind: type, special: bool = False) -> None:
                 captures.scanned(plain)
 
 
-def truth(monitor: Monitor, value: Any) -> Any:
-    """What decides a branch; of an object with a ``__bool__`` or ``__len__``, its answer."""
-    if type(value) in PLAIN:
-        return value
-    for name in ("__bool__", "__len__"):
-        answer = ask(monitor.captures, value, name)
-        if answer is not NotImplemented:
-            return bool(answer)
-    if isinstance(value, CONTAINERS):
-        monitor.captures.whole(value)
-    return value
-
-
-def iterated(monitor: Monitor, value: Any) -> Any:
-    """What a loop goes through: the user's own iterators run instrumented."""
-    if type(value) in PLAIN or isinstance(value, (np.ndarray, Iterator, type)):
-        return value
-    captures = monitor.captures
-    if users_method(value, "__iter__") is not None:
-        return _seen_iterator(captures, ask(captures, value, "__iter__"))
-    if not hasattr(type(value), "__iter__") and users_method(value, "__getitem__") is not None:
-        return _items_in_turn(captures, value)
-    if not isinstance(value, CONTAINERS):
-        unseen(captures, value)
-    return value
-
-
-def _seen_iterator(captures: Captures, iterator: Any) -> Any:
-    if users_method(iterator, "__next__") is None:
-        return iterator
-
-    def each() -> Iterator[Any]:
-        while True:
-            try:
-                item = ask(captures, iterator, "__next__")
-            except StopIteration:
-                return
-            yield item
-
-    return each()
-
-
 def _items_in_turn(captures: Captures, value: Any) -> Iterator[Any]:
     number = 0
     while True:
@@ -228,28 +120,3 @@ def _items_in_turn(captures: Captures, value: Any) -> Iterator[Any]:
             return
         yield item
         number += 1
-
-
-class Entered:
-    """A context manager of the user's whose methods run instrumented."""
-
-    def __init__(self, captures: Captures, manager: Any):
-        self.captures = captures
-        self.manager = manager
-
-    def __enter__(self) -> Any:
-        if users_method(self.manager, "__enter__") is None:
-            return self.manager.__enter__()
-        return ask(self.captures, self.manager, "__enter__")
-
-    def __exit__(self, *exception: Any) -> Any:
-        if users_method(self.manager, "__exit__") is None:
-            return self.manager.__exit__(*exception)
-        return ask(self.captures, self.manager, "__exit__", *exception)
-
-
-def entered(monitor: Monitor, manager: Any) -> Any:
-    """What ``with`` enters."""
-    methods = [users_method(manager, name) for name in ("__enter__", "__exit__")]
-    whole = all([own(type(manager), name) for name in ("__enter__", "__exit__")])
-    return manager if methods == [None, None] or not whole else Entered(monitor.captures, manager)

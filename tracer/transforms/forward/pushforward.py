@@ -10,22 +10,19 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 
-from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.node import Node, Params, map_structure
 from tracer.graph.spec import ArraySpec, array_spec, scalar_spec
 from tracer.ops import registry
 from tracer.ops.builder import Builder, Symbol
 from tracer.ops.indexing import DATA_DEPENDENT
-from tracer.rules.declare import EVERY, ZERO, Mask, Rule, Sparse
+from tracer.rules.declare import EVERY, ZERO, Mask, Rule, Sparse, is_composed
 from tracer.rules.helpers import broadcast_like, sum_to
-from tracer.transforms.bodies import emit_call, output_symbol, push_custom, zero
-from tracer.transforms.regions.composed import is_composed, push_composed
-from tracer.transforms.regions.loop_pushforward import push_cond, push_loop, with_joint_nodes
+from tracer.transforms.bodies import output_symbol, zero
 from tracer.transforms.reverse.cotangents import cast, combine, dense, settled
 from tracer.transforms.reverse.pullback import (
     missing,
@@ -38,56 +35,22 @@ from tracer.transforms.reverse.pullback import (
     symbols_of,
     the_rule,
 )
-from tracer.transforms.reverse.sweep import active_nodes, needed, sweep
+from tracer.transforms.reverse.sweep import active_nodes, sweep
 
 Tangents = dict[Node, Any]
+F = TypeVar("F", bound=Callable[..., Any])
+# Of ops that need more than a rule, and of composed rules; each enters where it is defined.
+PUSHFORWARDS: dict[Any, Callable[..., Any]] = {}
 
 
-def forward(graph: CalcGraph, wrt: Sequence[Node | int]) -> CalcGraph:
-    """Values and tangents.
+def pushforward_of(*ops: Any) -> Callable[[F], F]:
+    """Enter a function as the pushforward of these ops."""
 
-    Parameters
-    ----------
-    graph : CalcGraph
-    wrt : sequence of Node or int
-        Inputs (or their positions) that move; each gets an input ``t_<name>`` for its tangent.
+    def enter(function: F) -> F:
+        PUSHFORWARDS.update(dict.fromkeys(ops, function))
+        return function
 
-    Returns
-    -------
-    CalcGraph
-        Inputs are those of ``graph``, then the tangents; outputs the values, then one tangent per
-        inexact value, with its shape and dtype.
-
-    Raises
-    ------
-    MissingRule
-        If an op on the way has no derivative rule.
-    """
-    leaves = [graph.inputs[entry] if isinstance(entry, int) else entry for entry in wrt]
-    builder = Builder()
-    builder.nodes = list(graph.inputs)
-    tangents: Tangents = {}
-    for leaf in leaves:
-        spec = leaf.specs[0]
-        plain = array_spec(spec.shape, spec.dtype)
-        kind = plain if spec.kind == "array" else scalar_spec(spec.dtype)
-        tangents[leaf] = builder.input(kind, f"t_{leaf.name}" if leaf.name else "")
-    inputs = tuple(builder.nodes)
-    push(builder, graph.order, active_nodes(graph.order, leaves), tangents)
-    ends = [
-        _result(builder, output, tangents.get(output, ZERO)).node
-        for output in graph.outputs
-        if output.specs[0].is_inexact
-    ]
-    kept = needed(builder.nodes, ends) | set(graph.order) | set(inputs)
-    made = graph.replace(
-        inputs=inputs,
-        order=[node for node in builder.nodes if node in kept],
-        outputs=(*graph.outputs, *ends),
-        records=(),
-        roles={"value": len(graph.outputs), "tangent": len(ends)},
-    )
-    return with_joint_nodes(made, builder.plans)
+    return enter
 
 
 def push(builder: Builder, order: Sequence[Node], active: set[Node], tangents: Tangents) -> None:
@@ -114,17 +77,19 @@ def push(builder: Builder, order: Sequence[Node], active: set[Node], tangents: T
 
 def push_forward(builder: Builder, node: Node, tangents: Tangents) -> Any:
     """The tangent of a node's output; a tuple for several outputs; maybe small, maybe ``ZERO``."""
-    special = SPECIAL.get(node.op)
-    if special is not None:
-        return special(builder, node, tangents)
+    own = PUSHFORWARDS.get(node.op)
+    if own is not None:
+        return own(builder, node, tangents)
     rule = the_rule(node)
     args, kwargs = symbols_of(builder, node)
     if is_composed(rule, args, kwargs):
         refuse_arguments(node, rule.definition, args, kwargs)
-        return push_composed(builder, node, rule, args, kwargs, tangents)
+        return PUSHFORWARDS["composed"](builder, node, rule, args, kwargs, tangents)
     if rule.kind == "elementwise" and rule.pushforward is None:
         return _push_elementwise(builder, node, rule, args, kwargs, tangents)
-    moved_args, _ = node.params.fill([_full(builder, operand, tangents) for operand in node.inputs])
+    moved_args, _ = node.params.fill(
+        [full_tangent(builder, operand, tangents) for operand in node.inputs]
+    )
     if rule.pushforward is not None and not _keyword_moves(node, tangents):
         values = {**kwargs, **({"out": _out(builder, node)} if _names_out(rule) else {})}
         # A literal does not move.
@@ -156,7 +121,7 @@ def _out(builder: Builder, node: Node) -> Any:
     return tuple([output_symbol(builder, node, k) for k in range(len(node.specs))])
 
 
-def _full(builder: Builder, operand: Node, tangents: Tangents) -> Any:
+def full_tangent(builder: Builder, operand: Node, tangents: Tangents) -> Any:
     """The tangent of an operand in its full shape, or ``ZERO``."""
     tangent = tangents.get(operand, ZERO)
     if tangent is ZERO:
@@ -164,7 +129,7 @@ def _full(builder: Builder, operand: Node, tangents: Tangents) -> Any:
     return broadcast_like(tangent, Symbol(builder, operand))
 
 
-def _zero(builder: Builder, operand: Node) -> Symbol:
+def plain_zero_of(builder: Builder, operand: Node) -> Symbol:
     return zero(builder, Symbol(builder, operand))
 
 
@@ -218,9 +183,9 @@ def _push_linear(
         if type(leaf) is not Symbol:
             return np.zeros(np.shape(leaf)) if isinstance(leaf, np.ndarray) else _plain_zero(leaf)
         if leaf.dtype.kind not in "fc":
-            return _zero(builder, leaf.node) if operand != EVERY else leaf
-        tangent = _full(builder, leaf.node, tangents)
-        return _zero(builder, leaf.node) if tangent is ZERO else tangent
+            return plain_zero_of(builder, leaf.node) if operand != EVERY else leaf
+        tangent = full_tangent(builder, leaf.node, tangents)
+        return plain_zero_of(builder, leaf.node) if tangent is ZERO else tangent
 
     if operand == EVERY:
         args = [map_structure(moved, argument) for argument in args]
@@ -280,7 +245,7 @@ def _push_multilinear(builder: Builder, node: Node, tangents: Tangents) -> Any:
     total: Any = ZERO
     own = [Symbol(builder, operand) for operand in node.inputs]
     for slot, operand in enumerate(node.inputs):
-        tangent = _full(builder, operand, tangents)
+        tangent = full_tangent(builder, operand, tangents)
         if tangent is ZERO:
             continue
         args, kwargs = node.params.fill([*own[:slot], tangent, *own[slot + 1 :]])
@@ -321,7 +286,7 @@ def _seed_transpose(
     builder: Builder, operand: Node, contribution: Any, tangents: Tangents, seeds: dict
 ) -> None:
     """The tangent of an operand is the cotangent of the pullback's result for it."""
-    tangent = _full(builder, operand, tangents)
+    tangent = full_tangent(builder, operand, tangents)
     if type(contribution) is Sparse:
         target, value = contribution.value, tangent[contribution.index]
         value = sum_to(value, target)
@@ -338,6 +303,7 @@ def _collect(builder: Builder, ct: Any, seeds: dict) -> Any:
 
 
 # -- ops that the engine knows ------------------------------------------------------------------
+@pushforward_of(registry.ITEM)
 def _push_item(builder: Builder, node: Node, tangents: Tangents) -> Any:
     parent = node.inputs[0]
     several = tangents[parent]
@@ -350,12 +316,13 @@ def _push_item(builder: Builder, node: Node, tangents: Tangents) -> Any:
     return Symbol(builder, builder.append(item))
 
 
+@pushforward_of(registry.SETITEM, registry.SCATTER_ADD)
 def _push_write(builder: Builder, node: Node, tangents: Tangents) -> Any:
     """A write of tangents into the tangent of the base."""
     args, _ = symbols_of(builder, node)
     base, value, index = args
-    moved = _full(builder, base.node, tangents)
-    moved = _zero(builder, base.node) if moved is ZERO else moved
+    moved = full_tangent(builder, base.node, tangents)
+    moved = plain_zero_of(builder, base.node) if moved is ZERO else moved
     tangent: Any = 0.0
     if type(value) is Symbol:
         tangent = tangents.get(value.node, ZERO)
@@ -365,53 +332,13 @@ def _push_write(builder: Builder, node: Node, tangents: Tangents) -> Any:
     return builder.emit(node.op, (moved, tangent, index))
 
 
+@pushforward_of(registry.ASTYPE)
 def _push_cast(builder: Builder, node: Node, tangents: Tangents) -> Any:
     return cast(tangents[node.inputs[0]], node.specs[0])
 
 
-def _push_call(builder: Builder, node: Node, tangents: Tangents) -> Any:
-    """A call of the body's JVP, which computes the body again."""
-    slots = [s for s, o in enumerate(node.inputs) if tangents.get(o, ZERO) is not ZERO]
-    body = forward(node.regions[0], slots)
-    ends = body.outputs[len(node.specs) :]
-    body = body.replace(outputs=ends, roles={"tangent": len(ends)})
-    operands = [Symbol(builder, operand) for operand in node.inputs]
-    moved = [_full(builder, node.inputs[slot], tangents) for slot in slots]
-    return _by_output(node, emit_call(builder, body, [*operands, *moved]))
-
-
-def _push_custom(builder: Builder, node: Node, tangents: Tangents) -> Any:
-    moved = [_full(builder, operand, tangents) for operand in node.inputs]
-    return _by_output(node, push_custom(builder, node, moved))
-
-
-def _by_output(node: Node, results: Sequence[Any]) -> Any:
+def by_output(node: Node, results: Sequence[Any]) -> Any:
     """One tangent per output from those of the inexact ones."""
     left = iter(results)
     found = [next(left) if spec.is_inexact else ZERO for spec in node.specs]
     return found[0] if len(found) == 1 else tuple(found)
-
-
-SPECIAL: dict[Any, Any] = {
-    registry.ITEM: _push_item,
-    registry.SETITEM: _push_write,
-    registry.SCATTER_ADD: _push_write,
-    registry.ASTYPE: _push_cast,
-    registry.CALL: _push_call,
-    registry.CUSTOM: _push_custom,
-    registry.LOOP: push_loop,
-    registry.COND: push_cond,
-}
-
-
-def _result(builder: Builder, output: Node, tangent: Any) -> Symbol:
-    """The tangent of an output, with its shape and dtype."""
-    like, spec = Symbol(builder, output), output.specs[0]
-    if tangent is ZERO:
-        return _zero(builder, output)
-    if tangent.spec.kind == "weak" and tangent.dtype != spec.dtype:
-        tangent = tangent.astype(spec.dtype)
-    full = broadcast_like(cast(tangent, spec), like)
-    if spec.kind != "array" and full.spec.kind == "array":
-        return full[()]
-    return np.copy(full) if full.node.op.name in ("broadcast_to", "broadcast_like") else full

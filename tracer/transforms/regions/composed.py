@@ -17,16 +17,11 @@ from tracer.graph.node import Node
 from tracer.ops.builder import Builder, Symbol
 from tracer.rules.declare import ZERO, Rule
 from tracer.transforms.bodies import output_symbol
+from tracer.transforms.forward.pushforward import pushforward_of
 from tracer.transforms.reverse.cotangents import cast, combine, dense, settled
+from tracer.transforms.reverse.pullback import pullback_of
 
 Contribution = tuple[int, Any]
-
-
-def is_composed(rule: Rule, args: Any, kwargs: Any) -> bool:
-    """Whether the derivative of this call is that of the rule's definition."""
-    if rule.definition is None:
-        return False
-    return rule.when is None or rule.when(*args, **kwargs)
 
 
 def written_out(
@@ -43,6 +38,7 @@ def written_out(
     return builder.nodes[mark:], results
 
 
+@pullback_of("composed")
 def pull_back_composed(
     builder: Builder, node: Node, rule: Rule, ct: Any, args: Any, kwargs: Any, active: Any
 ) -> Iterator[Contribution]:
@@ -64,6 +60,7 @@ def pull_back_composed(
             yield slot, combine(builder, operand, seeds.pop(operand))
 
 
+@pushforward_of("composed")
 def push_composed(
     builder: Builder, node: Node, rule: Rule, args: Any, kwargs: Any, tangents: dict[Node, Any]
 ) -> Any:

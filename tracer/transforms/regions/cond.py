@@ -13,17 +13,28 @@ from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.control import cond_params
 from tracer.graph.node import Node
 from tracer.ops import registry
-from tracer.ops.builder import Builder, Symbol
+from tracer.ops.builder import Builder
+from tracer.rules.declare import ZERO
 from tracer.transforms.bodies import gradients_only
-from tracer.transforms.regions.loop_pullback import cotangent_of, fitted, plain_spec
+from tracer.transforms.forward.pushforward import pushforward_of
+from tracer.transforms.regions.scalars import (
+    cotangent_of,
+    plain_spec,
+    plain_tangents,
+    tangent_of,
+    unpacked,
+    with_plain_outputs,
+)
 from tracer.transforms.reverse.cotangents import cast
+from tracer.transforms.reverse.pullback import pullback_of
 
 Contribution = tuple[int, Any]
 
 
+@pullback_of(registry.COND)
 def pull_back_cond(builder: Builder, node: Node, ct: Any, active: Any) -> Iterator[Contribution]:
     """Contributions of a branch: the gradients of the body that was taken."""
-    from tracer.transforms.reverse.sweep import reverse
+    from tracer.transforms.reverse.joint_graph import reverse
 
     slots = [s for s, operand in enumerate(node.inputs) if s and operand in active]
     several = ct if type(ct) is list else [ct]
@@ -52,15 +63,36 @@ def _with_scalar_seeds(graph: CalcGraph, count: int) -> CalcGraph:
     return graph
 
 
-def with_plain_outputs(graph: CalcGraph) -> CalcGraph:
-    """The graph with NumPy scalars for 0-d arrays and Python numbers among its outputs."""
-    builder = Builder(graph.order)
-    outputs = [fitted(Symbol(builder, node)).node for node in graph.outputs]
-    return graph.replace(order=builder.nodes, outputs=outputs)
-
-
 def _unnamed(gradient: Node, body: CalcGraph) -> Node:
     """A gradient without a name of its own: the branch's result has it."""
     if gradient.name.startswith("g_") and gradient.inputs and gradient not in set(body.order):
         gradient.name = ""
     return gradient
+
+
+@pushforward_of(registry.COND)
+def push_cond(builder: Builder, node: Node, tangents: dict[Node, Any]) -> Any:
+    """Tangents of a branch's outputs, one per output."""
+    from tracer.transforms.forward.jvp_graph import forward
+
+    slots = [s for s, o in enumerate(node.inputs) if s and tangents.get(o, ZERO) is not ZERO]
+    moved_operands = [tangent_of(builder, node.inputs[s], tangents).node for s in slots]
+    regions = []
+    for region in node.regions:
+        both = forward(region, [slot - 1 for slot in slots])
+        both = plain_tangents(both, len(region.inputs))
+        regions.append(both.replace(roles={"value": len(both.outputs)}))
+    inputs = (*node.inputs, *moved_operands)
+    specs = tuple([output.specs[0] for output in regions[0].outputs])
+    made = node.replace(
+        inputs=inputs,
+        params=cond_params(len(inputs) - 1),
+        specs=specs,
+        regions=tuple(regions),
+        name="",
+    )
+    results = unpacked(builder, made)
+    builder.plans[node] = (made, {k: k for k in range(len(node.specs))})
+    left = iter(results[len(node.specs) :])
+    back = [next(left) if spec.is_inexact else ZERO for spec in node.specs]
+    return back[0] if len(back) == 1 else tuple(back)

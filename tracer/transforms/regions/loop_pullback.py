@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -14,14 +14,14 @@ import numpy as np
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.control import Loop, element_spec, loop_parts, stacked_spec
 from tracer.graph.node import HOLES, Node, Params
-from tracer.graph.spec import WEAK_SPECS, ArraySpec, array_spec, scalar_spec
+from tracer.graph.spec import WEAK_SPECS, ArraySpec
 from tracer.ops import registry
 from tracer.ops.builder import Builder, Symbol
-from tracer.rules.declare import ZERO
-from tracer.rules.helpers import broadcast_like
 from tracer.transforms.bodies import output_symbol, zero
+from tracer.transforms.regions.scalars import cotangent_of, fitted, plain_spec
 from tracer.transforms.reverse.cotangents import cast
 from tracer.transforms.reverse.loop_residuals import Plan, Saved, iterations
+from tracer.transforms.reverse.pullback import pullback_of
 
 Contribution = tuple[int, Any]
 # What may share memory with an operand; an array of the next turn must not.
@@ -32,6 +32,7 @@ VIEWS = frozenset(
 )
 
 
+@pullback_of(registry.LOOP)
 def pull_back_loop(builder: Builder, node: Node, ct: Any, active: Any) -> Iterator[Contribution]:
     """Contributions of a loop: a loop over what each iteration saved, the last one first."""
     plan: Plan = builder.plans[node]
@@ -74,28 +75,6 @@ def pull_back_loop(builder: Builder, node: Node, ct: Any, active: Any) -> Iterat
         slot = number - 1
         if node.inputs[slot] in active:
             yield slot, cast(value, node.inputs[slot].specs[0])
-
-
-def cotangent_of(builder: Builder, node: Node, several: Sequence[Any], number: int) -> Symbol:
-    """The full cotangent of one output."""
-    like, value = output_symbol(builder, node, number), several[number]
-    if value is ZERO:
-        return fitted(zero(builder, like))
-    return fitted(cast(broadcast_like(value, like), node.specs[number]), node.specs[number])
-
-
-def fitted(symbol: Symbol, spec: ArraySpec | None = None) -> Symbol:
-    """A number as a NumPy scalar: neither a 0-d array nor a Python number."""
-    if spec is not None and symbol.dtype != spec.dtype:
-        symbol = symbol.astype(spec.dtype)
-    if symbol.shape == () and symbol.spec.kind != "scalar":
-        return symbol[()] if symbol.spec.kind == "array" else symbol.astype(symbol.dtype)
-    return symbol
-
-
-def plain_spec(spec: ArraySpec) -> ArraySpec:
-    """The spec of a cotangent: an array, or a NumPy scalar."""
-    return array_spec(spec.shape, spec.dtype) if spec.shape else scalar_spec(spec.dtype)
 
 
 class _Backward:

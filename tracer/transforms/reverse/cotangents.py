@@ -21,8 +21,9 @@ from tracer.graph.node import Node
 from tracer.graph.spec import ArraySpec
 from tracer.ops import registry
 from tracer.ops.builder import Builder, Symbol
-from tracer.rules.declare import Sparse
+from tracer.rules.declare import ZERO, Sparse
 from tracer.rules.helpers import broadcast_axes, broadcast_like, is_static, sum_to
+from tracer.transforms.bodies import output_symbol, zero
 from tracer.transforms.reverse.accumulator import Buffer
 
 QUIET = (("divide", "ignore"), ("invalid", "ignore"), ("over", "ignore"))
@@ -191,3 +192,17 @@ def _pair(contributions: Sequence[Cotangent]) -> list[Cotangent]:
             waiting[condition.node, keep] = len(result)
         result.append(value)
     return result
+
+
+def cotangents_of(builder: Builder, node: Node, ct: Any) -> list[Symbol]:
+    """One full cotangent for each inexact output."""
+    several = ct if type(ct) is list else [settled(builder, ct, node)]
+    found = []
+    for number, spec in enumerate(node.specs):
+        if spec.is_inexact:
+            like, value = output_symbol(builder, node, number), several[number]
+            if value is ZERO:
+                found.append(zero(builder, like))
+            else:
+                found.append(cast(broadcast_like(value, like), spec))
+    return found

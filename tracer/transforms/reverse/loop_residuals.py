@@ -13,9 +13,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from tracer.graph.calcgraph import CalcGraph, Effect, Guard
+from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.control import Loop, loop_parts, stacked_spec
 from tracer.graph.node import HOLES, Node, Params
+from tracer.graph.rebuild import moved
 from tracer.graph.spec import WEAK_SPECS, Dim, Size
 from tracer.ops import registry
 from tracer.transforms.bodies import gradients_only
@@ -119,20 +120,6 @@ def expose(graph: CalcGraph, leaves: Sequence[Node]) -> tuple[CalcGraph, dict[No
             here[node] = new
         order.append(new)
     return moved(graph, order, here), plans
-
-
-def moved(graph: CalcGraph, order: Sequence[Node], here: dict[Node, Node]) -> CalcGraph:
-    """The graph on other nodes; records are left behind."""
-    return graph.replace(
-        order=order,
-        outputs=[here.get(n, n) for n in graph.outputs],
-        guards=[Guard(here.get(g.node, g.node), g.outcome, g.kind, g.origin) for g in graph.guards],
-        effects=[
-            Effect(e.kind, here.get(e.target, e.target), here.get(e.value, e.value))
-            for e in graph.effects
-        ],
-        records=(),
-    )
 
 
 def _item(node: Node, number: int, name: str = "") -> Node:

@@ -6,22 +6,16 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 
 from tracer.errors import MissingRule
-from tracer.graph.node import Hole, Node, Ref, map_structure
+from tracer.graph.node import Hole, Node, map_structure
 from tracer.ops import registry
 from tracer.ops.builder import Builder, Symbol
-from tracer.rules.declare import EVERY, ZERO, By, Mask, Missing, Pull, Rule, rule_for
-from tracer.transforms.bodies import pull_back_call, pull_back_custom
-from tracer.transforms.regions.composed import is_composed, pull_back_composed
-from tracer.transforms.regions.cond import pull_back_cond
-from tracer.transforms.regions.loop_pullback import pull_back_loop
-from tracer.transforms.reverse.accumulator import Buffer, is_unique
+from tracer.rules.declare import EVERY, ZERO, By, Mask, Missing, Pull, Rule, is_composed, rule_for
 from tracer.transforms.reverse.cotangents import (
     LOUD,
     QUIET,
@@ -33,6 +27,7 @@ from tracer.transforms.reverse.cotangents import (
 )
 
 Contribution = tuple[int, Any]
+F = TypeVar("F", bound=Callable[..., Any])
 DIVIDE, MULTIPLY = registry.op_of(np.divide), registry.op_of(np.multiply)
 ARANGE, ZEROS = registry.op_of(np.arange), registry.op_of(np.zeros)
 # Ops that only move elements: a cotangent that is one number for all of them stays one number.
@@ -41,7 +36,19 @@ MOVES = frozenset(
     "expand_dims flip fliplr flipud rot90 roll copy concatenate stack vstack hstack dstack "
     "column_stack atleast_1d atleast_2d atleast_3d reshape_like".split()
 )
+# Of ops that need more than a rule, and of composed rules; each enters where it is defined.
+PULLBACKS: dict[Any, Callable[..., Iterator[Contribution]]] = {}
 FIX = "give it one with tracer.custom_vjp, or wrap the call in tracer.stop_gradient(...)."
+
+
+def pullback_of(*ops: Any) -> Callable[[F], F]:
+    """Enter a function as the pullback of these ops."""
+
+    def enter(function: F) -> F:
+        PULLBACKS.update(dict.fromkeys(ops, function))
+        return function
+
+    return enter
 
 
 def missing(node: Node, detail: str = "") -> MissingRule:
@@ -113,9 +120,9 @@ def pull_back(
 
     ``ct`` is the cotangent of its output, or a list of them (``ZERO`` for unused ones).
     """
-    special = SPECIAL.get(node.op)
-    if special is not None:
-        yield from special(builder, node, ct, active)
+    own = PULLBACKS.get(node.op)
+    if own is not None:
+        yield from own(builder, node, ct, active)
         return
     rule = the_rule(node)
     if rule.kind == "zero":
@@ -124,7 +131,7 @@ def pull_back(
     if is_composed(rule, args, kwargs):
         refuse_arguments(node, rule.definition, args, kwargs)
         whole = _whole(builder, node, ct)
-        yield from pull_back_composed(builder, node, rule, whole, args, kwargs, active)
+        yield from PULLBACKS["composed"](builder, node, rule, whole, args, kwargs, active)
         return
     covered: set[int] = set()
     if rule.kind != "elementwise":
@@ -333,100 +340,11 @@ def scale(builder: Builder, ct: Any, partial: Any, mark: int = 0) -> Any:
 
 
 # -- ops that the engine knows ------------------------------------------------------------------
+@pullback_of(registry.ITEM)
 def _pull_item(builder: Builder, node: Node, ct: Any, active: Any) -> Iterator[Contribution]:
     raise AssertionError("items are joined by the sweep")
 
 
-def _pull_setitem(builder: Builder, node: Node, ct: Any, active: Any) -> Iterator[Contribution]:
-    """The written value gets the cotangent of its place; the base gets the rest."""
-    base, value = node.params.args[:2]
-    index = symbols_of(builder, node)[0][2]
-    if type(ct) is Buffer:
-        buffer = ct
-    else:
-        buffer = Buffer(node)
-        buffer.add_dense(builder, settled(builder, ct, node))
-    part = buffer.write(builder, index)
-    if type(value) is Hole and node.inputs[value.slot] in active and part is not None:
-        target = Symbol(builder, node.inputs[value.slot])
-        place = Symbol(builder, node)[index]  # for its shape alone
-        if not is_unique(index) and not _repeats_nothing(index, node.shape):
-            part = _of_last_writer(builder, part, node, index, place)
-        yield value.slot, cast(_fit(part, place, target), target.spec)
-    if type(base) is Hole and node.inputs[base.slot] in active:
-        buffer.like = node.inputs[base.slot]
-        yield base.slot, buffer
-
-
-def _repeats_nothing(index: Any, shape: tuple) -> bool:
-    """Whether a known index array selects no element twice."""
-    known = index
-    if type(index) is Symbol and index.node.op is registry.CONSTANT:
-        known = index.node.params.args[0]
-        known = known.value if isinstance(known, Ref) else known
-    if not isinstance(known, (list, np.ndarray)) or not shape or type(shape[0]) is not int:
-        return False
-    try:
-        positions = np.asarray(known)
-    except (TypeError, ValueError):
-        return False
-    if positions.dtype.kind not in "iu":
-        return False
-    return len(np.unique(positions % max(shape[0], 1))) == positions.size
-
-
-def _of_last_writer(
-    builder: Builder, part: Symbol, node: Node, index: Any, place: Symbol
-) -> Symbol:
-    """Where an index occurs twice, the last value stays: the others get no cotangent."""
-    if place.spec.is_static and node.specs[0].is_static:
-        numbers = np.reshape(builder.emit(ARANGE, (math.prod(place.shape),)), place.shape)
-        owners = builder.emit(ZEROS, (node.shape,), {"dtype": numbers.dtype})
-    else:
-        kind = {"dtype": np.dtype(np.intp)}
-        numbers = np.cumsum(builder.emit(registry.op_of(np.ones_like), (place,), kind))
-        numbers = builder.emit(registry.RESHAPE_LIKE, (numbers, place))
-        owners = builder.emit(registry.ZEROS_OF, (Symbol(builder, node),), kind)
-    owners = builder.emit(registry.SETITEM, (owners, numbers, index))
-    return np.where(owners[index] == numbers, part, 0.0)
-
-
-def _fit(part: Symbol, place: Symbol, target: Symbol) -> Symbol:
-    """Undo the broadcasting of ``target`` to the written ``place``.
-
-    An assignment also drops leading axes of length 1.
-    """
-    lead = target.ndim - place.ndim
-    if lead <= 0:
-        return reduce_to(part, place, target)
-    inner = Symbol(target.builder, np.reshape(target, target.shape[lead:]).node)
-    return reduce_to(part, place, inner)
-
-
-def _pull_scatter_add(builder: Builder, node: Node, ct: Any, active: Any) -> Iterator[Contribution]:
-    """What is added to an array leaves the array's own cotangent as it is."""
-    base, value = node.params.args[:2]
-    index = symbols_of(builder, node)[0][2]
-    whole = dense(builder, ct, node)
-    if type(value) is Hole and node.inputs[value.slot] in active:
-        target = Symbol(builder, node.inputs[value.slot])
-        part = whole[index]
-        yield value.slot, cast(_fit(part, part, target), target.spec)
-    if type(base) is Hole and node.inputs[base.slot] in active:
-        yield base.slot, cast(whole, node.inputs[base.slot].specs[0])
-
-
+@pullback_of(registry.ASTYPE)
 def _pull_cast(builder: Builder, node: Node, ct: Any, active: Any) -> Iterator[Contribution]:
     yield 0, cast(settled(builder, ct, node), node.inputs[0].specs[0])
-
-
-SPECIAL: dict[Any, Any] = {
-    registry.ITEM: _pull_item,
-    registry.SETITEM: _pull_setitem,
-    registry.SCATTER_ADD: _pull_scatter_add,
-    registry.ASTYPE: _pull_cast,
-    registry.CALL: pull_back_call,
-    registry.LOOP: pull_back_loop,
-    registry.COND: pull_back_cond,
-    registry.CUSTOM: pull_back_custom,
-}

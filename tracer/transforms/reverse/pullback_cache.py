@@ -25,7 +25,7 @@ from tracer.ops import registry
 from tracer.ops.builder import Builder, Symbol
 from tracer.rules.declare import rule_for
 from tracer.transforms.reverse.cotangents import QUIET, Masked
-from tracer.transforms.reverse.pullback import SPECIAL, pull_back
+from tracer.transforms.reverse.pullback import PULLBACKS, pull_back
 
 LIMIT = 5_000
 NUMBERS = frozenset({int, float, bool})
@@ -108,7 +108,7 @@ def recipe_for(node: Node, ct: ArraySpec, active: Any, veil: Veil | None = None)
     Of a cotangent behind a veil, the conditions are operands that follow its value.
     """
     op, inputs, known = node.op, node.inputs, node.specs
-    if len(known) != 1 or op in SPECIAL or node.regions:
+    if len(known) != 1 or op in PULLBACKS or node.regions:
         return None
     call = _call_key(node.params)
     rule = rule_for(op)

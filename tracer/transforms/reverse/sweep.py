@@ -17,6 +17,7 @@ import numpy as np
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.node import Node
 from tracer.graph.op import Op
+from tracer.graph.reach import needed
 from tracer.graph.spec import array_spec, scalar_spec
 from tracer.ops import registry
 from tracer.ops.builder import Builder, Symbol
@@ -24,7 +25,7 @@ from tracer.rules.declare import ZERO, Sparse, rule_for
 from tracer.rules.helpers import broadcast_like, is_static, zeros_like
 from tracer.transforms.reverse.accumulator import Buffer
 from tracer.transforms.reverse.cotangents import Cotangent, cast, combine, settled
-from tracer.transforms.reverse.loop_residuals import Plan, expose
+from tracer.transforms.reverse.loop_residuals import Plan
 from tracer.transforms.reverse.pullback import missing, pull_back
 from tracer.transforms.reverse.pullback_cache import pull_back_again
 from tracer.transforms.reverse.records import Records
@@ -36,38 +37,6 @@ VIEWS = frozenset(
     "expand_dims flip fliplr flipud rot90 broadcast_to broadcast_like reshape_like item real imag "
     "diagonal rollaxis stop_gradient atleast_1d atleast_2d atleast_3d asarray".split()
 )
-
-
-def reverse(
-    graph: CalcGraph, wrt: Sequence[Node | int], seed: str = "input", recorded: bool = True
-) -> CalcGraph:
-    """The joint graph: values and gradients.
-
-    Parameters
-    ----------
-    graph : CalcGraph
-    wrt : sequence of Node or int
-        Inputs (or their positions) to differentiate with respect to.
-    seed : {"input", "ones"}
-        ``"input"`` adds one input ``g_<name>`` per inexact output, the cotangent of that output.
-        ``"ones"`` starts from the constant 1.0, for a graph with one scalar output.
-    recorded : bool
-        Whether the graph keeps how each pullback was made; what is run once needs no records.
-
-    Returns
-    -------
-    CalcGraph
-        Outputs are the values, then one gradient per entry of ``wrt``, each with the shape and
-        dtype of its input; guards and effects are those of ``graph``.
-
-    Raises
-    ------
-    MissingRule
-        If an op on the way has no derivative rule.
-    """
-    leaves = [graph.inputs[entry] if isinstance(entry, int) else entry for entry in wrt]
-    graph, plans = expose(graph, leaves)
-    return differentiate(graph, plans, leaves, seed, recorded)
 
 
 def differentiate(
@@ -271,12 +240,3 @@ def _assemble(
         records=records.finish(frozenset(order)) if records is not None else (),
         roles={"value": len(graph.outputs), "gradient": len(ends)},
     )
-
-
-def needed(order: Sequence[Node], ends: Iterable[Node]) -> set[Node]:
-    """Those of ``order`` that ``ends`` depend on."""
-    wanted = set(ends)
-    for node in reversed(order):
-        if node in wanted:
-            wanted.update(node.inputs)
-    return wanted

@@ -1,0 +1,92 @@
+"""The arguments of a trace: what is an input, private copies, what is refused."""
+
+from __future__ import annotations
+
+import inspect
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import byte_bounds
+
+from tracer import errors
+from tracer.python.attributes import own
+from tracer.python.unwrap import innermost
+from tracer.recording.random.streams import STREAMS
+from tracer.recording.recorder.calls import refuse_type
+from tracer.recording.tensor.tensor import TracedTensor
+
+LATER = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
+
+
+def is_dynamic(leaf: Any) -> bool:
+    """Whether an argument's leaf is a run-time input; the rest is static."""
+    if isinstance(leaf, (np.ndarray, np.generic)):
+        if isinstance(leaf, TracedTensor):
+            return True
+        refuse_type(leaf)
+        return True
+    kind = type(leaf)
+    if kind is float or kind is complex or isinstance(leaf, STREAMS):
+        return True
+    if kind.__module__.startswith(("scipy.sparse", "pandas")):
+        raise errors.UnsupportedType(
+            f"A {kind.__module__.split('.')[0]} {kind.__name__} can't be traced.",
+            None,
+            "pass a plain ndarray: x.toarray() or x.to_numpy()",
+        )
+    return False
+
+
+def layout_of(value: Any) -> Any:
+    """How an array lies in memory, which decides what is a view of it; None for the usual."""
+    if type(value) is not np.ndarray or value.flags.carray:
+        return None
+    return value.strides, value.flags.writeable
+
+
+def private_copy(value: Any) -> Any:
+    """The trace's own memory for an argument, laid out alike."""
+    if not isinstance(value, np.ndarray):
+        return value
+    if value.flags.c_contiguous or value.flags.f_contiguous:
+        found = value.copy(order="K")
+        found = found if value.flags.owndata else found.view()
+    else:  # what is a view and what is a copy depends on the gaps
+        low, high = byte_bounds(value)
+        start = value.__array_interface__["data"][0] - low
+        room = np.empty(high - low, np.uint8)
+        found = np.ndarray(value.shape, value.dtype, room, start, value.strides)
+        found[...] = value
+    found.flags.writeable = value.flags.writeable
+    return found
+
+
+def _inside(function: Any) -> Any:
+    """The function in partials and methods."""
+    while isinstance(function, partial):
+        function = function.func
+    return innermost(function)
+
+
+def refuse_generators(function: Any) -> None:
+    """Generators and async functions run after the trace is over."""
+    code = own(_inside(function), "__code__")
+    if code is not None and code.co_flags & LATER:
+        raise errors.UnsupportedType(
+            f"{function.__name__} is a generator or async function, which can't be traced.",
+            None,
+            "trace a plain function that returns its result",
+        )
+
+
+def refuse_coroutine(result: Any) -> None:
+    """A generator as the result would run after the trace."""
+    if inspect.isgenerator(result) or inspect.iscoroutine(result) or inspect.isasyncgen(result):
+        if inspect.iscoroutine(result):
+            result.close()  # it will never be awaited
+        raise errors.UnsupportedType(
+            "The traced function returned a generator, which would run after the trace.",
+            None,
+            "return a list instead",
+        )

@@ -1,0 +1,279 @@
+"""Carries out what a call wrote, from the values that its program returned."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Sequence
+from dataclasses import is_dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tracer import errors, trees
+from tracer.ops.stand_ins import original_of
+from tracer.python.attributes import own
+from tracer.recording.captures.containers import ABSENT, Containers, field_names, items_of
+from tracer.recording.captures.paths import Path
+from tracer.recording.captures.snapshots import Held, Variable
+from tracer.recording.tensor.active import ACTIVE, leak
+from tracer.recording.tensor.leaks import refuse_untraced
+from tracer.recording.tensor.tensor import TracedTensor
+from tracer.recording.tensor.text import TracedText
+from tracer.recording.writeback.changes import Edit, Made
+from tracer.recording.writeback.places import Place, Recipe
+
+if TYPE_CHECKING:
+    from tracer.recording.captures.captures import Captures
+
+
+FIXED_VALUES = (bool, int, float, complex, str, bytes, type(None))  # the same in each call
+# What is the same thing in every call, if it was made in the trace.
+CONSTANT = (
+    bool,
+    int,
+    float,
+    complex,
+    str,
+    bytes,
+    type(None),
+    np.generic,
+    np.dtype,
+    type,
+    range,
+    slice,
+    type(Ellipsis),
+    types.BuiltinFunctionType,
+    np.ufunc,
+    type(np.sum),
+)
+Parts = tuple[
+    tuple[Edit, ...], tuple[Made, ...], Recipe | None, tuple[Place, ...], tuple[Path, ...]
+]
+
+
+def _assigned(variable: Variable, writer: Writer) -> Place:
+    kind = "name" if isinstance(variable.place, dict) else "cell"
+    now = variable.now()
+    sets = () if now is ABSENT else ((variable.name, writer.recipe(now)),)
+    return Place(variable.path, kind, sets)
+
+
+def _written(held: Held, writer: Writer, captures: Captures) -> Place:
+    path, now = held.path, held.now()
+    if held.kind == "own":
+        raise leak(
+            f"The function changed {path or 'a container'} outside of it, a "
+            f"{type(held.thing).__name__}.",
+            "use a dict or a list, or return it",
+            errors.CaptureMutationError,
+        )
+    if held.kind == "rows":
+        added = held.added()
+        if added is not None:
+            return Place(path, "grow", tuple([(None, writer.recipe(v)) for v in added]))
+        captures.exactly(path, held.thing)
+        return Place(path, "rows", tuple([_row(held, k, v, writer) for k, v in enumerate(now)]))
+    gone = tuple([key for key in held.before if key not in now])
+    sets = [
+        (key, writer.recipe(value))
+        for key, value in now.items()
+        if key in held.written or held.before.get(key, ABSENT) is not value
+    ]
+    for key in gone:
+        captures.condition(path.then("has" if held.kind == "attr" else "contains", key), True)
+    kept = [key for key in held.before if key in now]
+    if held.kind == "table" and list(now)[: len(kept)] != kept:
+        captures.exactly(path, held.thing)  # the order of its keys is another
+        gone = tuple(held.before)
+        sets = [(key, writer.recipe(value)) for key, value in now.items()]
+    writer.refuse_keys([key for key, _ in sets])
+    return Place(path, held.kind, tuple(sets), gone)
+
+
+def _row(held: Held, place: int, value: Any, writer: Writer) -> tuple[Any, Recipe | None]:
+    """One row at the end: what was there before, or in another place, or something new."""
+    before = held.before
+    if place < len(before) and before[place] is value and place not in held.written:
+        return place, None
+    if not isinstance(value, FIXED_VALUES):
+        for number, other in enumerate(before):
+            if other is value:
+                return number, None
+    return None, writer.recipe(value)
+
+
+def written_down(
+    given: Containers, result: Any, outputs: Sequence[TracedTensor], captures: Any
+) -> tuple[list[TracedTensor], Parts | None]:
+    """What the function has changed of its arguments; None if it has left them as they were.
+
+    Returns
+    -------
+    everything : list of TracedTensor
+        The outputs, then other Tensors that were put into arguments.
+    parts : tuple or None
+        Of `Changes`, all but the graph.
+    """
+    everything = list(outputs)
+    own = given.put_back()
+    if own is not None:
+        raise leak(
+            f"The function changed a {type(own).__name__} that it was given as an argument.",
+            "copy it first, and return it; of dicts, lists and dataclasses changes are carried out",
+            errors.CaptureMutationError,
+        )
+    changed = given.changed()
+    writer = Writer(given, everything, captures)
+    places = captures.state.edits(writer) if captures.recorder.enclosing is None else ()
+    if not changed and not places:
+        return everything, None
+    edits = tuple([writer.edit(number) for number in changed])
+    found = writer.recipe(result) if changed else writer.attempt(result)
+    apart = captures.state.apart(places)
+    return everything, (edits, tuple(writer.made), found, places, apart)
+
+
+class Writer:
+    """Writes down where each value that was put somewhere comes from."""
+
+    def __init__(self, given: Containers, outputs: list[TracedTensor], captures: Any):
+        self.given = given
+        self.captures = captures
+        self.outputs = outputs
+        self.made: list[Made] = []
+        self.kept: list[Any] = []  # so that no other object takes the place of one in memory
+        self.known: dict[int, Recipe] = {}
+        for number, tensor in enumerate(outputs):
+            self.known.setdefault(id(tensor), Recipe("output", number))
+        for number, leaf in enumerate(given.leaves):
+            if not isinstance(leaf, CONSTANT):
+                twice = id(leaf) in self.known and not isinstance(leaf, TracedTensor)
+                # which of the two it is may differ between calls of one signature
+                self.known[id(leaf)] = Recipe("twice" if twice else "leaf", number)
+        for number, container in enumerate(given.all):
+            self.known[id(container)] = Recipe("container", number)
+        self.is_outermost = captures.recorder is ACTIVE.get()
+        for path, tensor, _ in captures.lifted.values() if self.is_outermost else ():
+            if tensor._buffer is None or not tensor._buffer.version:
+                self.known[id(tensor)] = Recipe("path", path)
+
+    def recipe(self, value: Any) -> Recipe:
+        """Where a value is to be had in later calls.
+
+        Raises
+        ------
+        CaptureMutationError
+            For an object that was made in the trace and would be one and the same in all calls.
+        """
+        value = own(value, "__tracer_plain_function__", value)
+        value = original_of(value) if callable(value) else value
+        known = self.known.get(id(value))
+        if known is not None:
+            if known.kind == "twice":
+                raise leak(
+                    "The function put an object somewhere that it was given twice.",
+                    "pass it once",
+                    errors.CaptureMutationError,
+                )
+            return known
+        self.kept.append(value)
+        if isinstance(value, TracedTensor):
+            self._refuse_inner(value)
+            self.outputs.append(value)
+            return self._know(value, Recipe("output", len(self.outputs) - 1))
+        if isinstance(value, TracedText):
+            raise leak(
+                "The text of a traced value was put into an object outside; it would be the same "
+                "in every call.",
+                "put the value itself there",
+                errors.CaptureMutationError,
+            )
+        refuse_untraced([value])
+        path = self.captures.path_of(value)
+        if isinstance(value, CONSTANT):
+            return Recipe("value", value)
+        if path is not None:
+            return self._know(value, Recipe("path", path))
+        return self._made(value)
+
+    def attempt(self, result: Any) -> Recipe | None:
+        """The recipe of a result; None if it is one that is made of its leaves alone."""
+        recorder, count, made = self.captures.recorder, len(self.outputs), len(self.made)
+        leaked, known = recorder.leaked, dict(self.known)
+        try:
+            return self.recipe(result)
+        except errors.CaptureMutationError:
+            recorder.leaked = leaked
+            self.known = known
+            del self.outputs[count:], self.made[made:]
+            return None
+
+    def _refuse_inner(self, tensor: TracedTensor) -> None:
+        if self.is_outermost and tensor._recorder is not self.captures.recorder:
+            raise leak(
+                "A value of a derivative, a loop or a checkpoint was put into an object outside.",
+                "return it, and put it there outside of the inner function",
+                errors.CaptureMutationError,
+            )
+
+    def _know(self, value: Any, recipe: Recipe) -> Recipe:
+        self.known[id(value)] = recipe
+        return recipe
+
+    def _made(self, value: Any) -> Recipe:
+        kind = type(value)
+        structure = trees.opened(value)
+        if structure is None or (is_dataclass(kind) and len(items_of(value)) != len(structure[0])):
+            raise leak(
+                f"The function put a new {kind.__name__} into an object outside.",
+                "return it instead: it would be one and the same in all calls",
+                errors.CaptureMutationError,
+            )
+        keys, items, data = structure
+        self.refuse_keys(keys)
+        number = len(self.made)
+        self.made.append(Made(kind, data, keys, ()))
+        recipe = self._know(value, Recipe("new", number))
+        self.made[number] = Made(kind, data, keys, tuple([self.recipe(item) for item in items]))
+        return recipe
+
+    def edit(self, number: int) -> Edit:
+        """What became of one container of the arguments."""
+        container, before = self.given.all[number], self.given.before[number]
+        now = items_of(container)
+        if not isinstance(now, dict) and type(container) is not list:
+            raise leak(
+                f"The function changed a {type(container).__name__} that it was given.",
+                "copy it first, and return it",
+                errors.CaptureMutationError,
+            )
+        if type(container) is list:
+            kept = dict(enumerate(before))
+            rows: Any = enumerate(now)
+        else:
+            kept, rows = before, now.items()
+        keys, items = [], []
+        for key, item in rows:
+            keys.append(key)
+            stays = kept.get(key, ABSENT) is item
+            items.append(None if stays else self.recipe(item))
+        self.refuse_keys(keys)
+        if is_dataclass(type(container)) and not set(keys) <= set(field_names(type(container))):
+            raise leak(
+                f"The function gave a {type(container).__name__} an attribute that is no field.",
+                "declare it among the fields",
+                errors.CaptureMutationError,
+            )
+        return Edit(number, tuple(keys), tuple(items))
+
+    @staticmethod
+    def refuse_keys(keys: Sequence[Any]) -> None:
+        """Keys are parts of the program: none may depend on a traced value."""
+        for key in keys:
+            if isinstance(key, (TracedText, TracedTensor)):
+                raise leak(
+                    "A key of a dict was made of a traced value; it would be the same in every "
+                    "call.",
+                    "use a key that does not depend on it",
+                    errors.CaptureMutationError,
+                )
