@@ -145,10 +145,10 @@ def value_and_grad(
 
     @_wraps(fn, argnums, has_aux)
     def value_and_gradient(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
-        engine = loaded("tracer.function.run")
+        derivatives = loaded("tracer.function.derivatives")
 
         with BOUNDARY:
-            return engine.value_and_grad(traced, args, kwargs, argnums, has_aux)
+            return derivatives.value_and_grad(traced, args, kwargs, argnums, has_aux)
 
     return value_and_gradient
 
@@ -215,10 +215,10 @@ def vjp(fn: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tup
     >>> out, pullback = vjp(np.sin, x)
     >>> (g_x,) = pullback(np.ones_like(out))
     """
-    engine = loaded("tracer.function.run")
+    derivatives = loaded("tracer.function.derivatives")
 
     with BOUNDARY:
-        return engine.vjp(as_traced(fn), primals)
+        return derivatives.vjp(as_traced(fn), primals)
 
 
 def jvp(fn: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
@@ -246,10 +246,10 @@ def jvp(fn: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any])
     UserShapeError
         If a tangent's shape is not that of its primal.
     """
-    engine = loaded("tracer.function.run")
+    derivatives = loaded("tracer.function.derivatives")
 
     with BOUNDARY:
-        return engine.jvp(as_traced(fn), tuple(primals), tuple(tangents))
+        return derivatives.jvp(as_traced(fn), tuple(primals), tuple(tangents))
 
 
 def jacobian(
