@@ -11,7 +11,7 @@ import pytest
 from tests.codegen.graphs import digits, random_graph, robust
 from tracer.codegen.program import compile_graph, program_of
 from tracer.codegen.readable import function_writer
-from tracer.codegen.readable.source import Text, add_backward, add_forward, names_for
+from tracer.codegen.readable.source import ModuleSource, add_backward, add_forward, names_for
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.evaluate import GuardMiss, evaluate
 from tracer.graph.node import HOLES, Node, Params
@@ -67,7 +67,7 @@ def test_forward_and_backward_pair():
     graph, arguments = digits()
     joint = reverse(graph, [0, 1, 2, 3], "input")
     parts = partition(joint)
-    texts = [Text(names_for(joint), "") for _ in range(2)]
+    texts = [ModuleSource(names_for(joint), "") for _ in range(2)]
     add_forward(texts[0], parts)
     add_backward(texts[1], parts)
     forward, backward = program_of(texts[0], "forward"), program_of(texts[1], "backward")

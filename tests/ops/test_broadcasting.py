@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis.extra import numpy as hnp
 
 from tracer.graph.spec import Dim
-from tracer.ops.broadcasting import Relation, broadcast_shapes
+from tracer.ops.broadcasting import SizeRelation, broadcast_shapes
 
 
 @settings(max_examples=50, deadline=None, derandomize=True)
@@ -33,7 +33,7 @@ def test_a_run_time_size_meets_itself_and_one():
 
 def test_a_run_time_size_meets_another():
     n, m, one = Dim("n", 5), Dim("m", 5), Dim("one", 1)
-    assert broadcast_shapes([(n,), (m,)]) == ((n,), (Relation((0, 0), (1, 0), True),))
-    assert broadcast_shapes([(n,), (5,)]) == ((5,), (Relation((0, 0), (1, 0), True),))
-    assert broadcast_shapes([(n,), (one,)]) == ((n,), (Relation((0, 0), (1, 0), False),))
-    assert broadcast_shapes([(2, one), (7,)]) == ((2, 7), (Relation((0, 1), (1, 0), False),))
+    assert broadcast_shapes([(n,), (m,)]) == ((n,), (SizeRelation((0, 0), (1, 0), True),))
+    assert broadcast_shapes([(n,), (5,)]) == ((5,), (SizeRelation((0, 0), (1, 0), True),))
+    assert broadcast_shapes([(n,), (one,)]) == ((n,), (SizeRelation((0, 0), (1, 0), False),))
+    assert broadcast_shapes([(2, one), (7,)]) == ((2, 7), (SizeRelation((0, 1), (1, 0), False),))

@@ -12,8 +12,8 @@ import pytest
 
 from tracer import trace, value_and_grad
 from tracer.recording.captures.fingerprints import fingerprint
-from tracer.recording.captures.guard_cache import quickly
-from tracer.recording.captures.guards import Condition
+from tracer.recording.captures.guard_cache import with_identity_cache
+from tracer.recording.captures.guards import ValueGuard
 from tracer.recording.captures.paths import Path
 
 X = np.array([1.0, 2.0])
@@ -112,7 +112,9 @@ def test_what_is_remembered_is_not_kept_alive(module_of):
     module = module_of("class Box: k = 2\nbox = Box()\ndef helper(x): return x")
     for value in (module.box, module.helper):
         table = {"value": value}
-        asked = quickly(Condition(Path("globals", table, (("name", "value"),)), fingerprint(value)))
+        asked = with_identity_cache(
+            ValueGuard(Path("globals", table, (("name", "value"),)), fingerprint(value))
+        )
         assert asked(None, []) and asked(None, [])
         table.clear()
         assert not asked(None, [])
@@ -125,7 +127,9 @@ def test_what_is_remembered_is_not_kept_alive(module_of):
 def test_one_object_after_another_in_the_same_place():
     """A short cut of one value never serves another one."""
     table: dict = {}
-    asked = quickly(Condition(Path("globals", table, (("name", "value"),)), fingerprint(3)))
+    asked = with_identity_cache(
+        ValueGuard(Path("globals", table, (("name", "value"),)), fingerprint(3))
+    )
     for value, wanted in [(3, True), (3, True), (3.0, False), (True, False), (4, False), (3, True)]:
         table["value"] = value
         assert asked(None, []) is wanted

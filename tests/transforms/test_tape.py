@@ -20,7 +20,7 @@ from tracer import (
     value_and_grad,
     vjp,
 )
-from tracer.function.specialization import Leaf
+from tracer.function.specialization import Specialization
 from tracer.transforms.reverse.tape import Tape
 
 SCALE, WEIGHTS = 1.5, np.array([0.5, -1.0, 2.0])
@@ -31,7 +31,7 @@ MATRIX = np.array([[2.0, 0.5, 0.1], [0.5, 3.0, 0.2], [0.1, 0.2, 4.0]])
 def taped(monkeypatch):
     """Which calls were ended by a tape: True, or False where it was not to be had."""
     found = []
-    once = Leaf.once
+    once = Specialization.once
 
     def noted(self, *args):
         result = once(self, *args)
@@ -39,7 +39,7 @@ def taped(monkeypatch):
             found.append(result is not None)
         return result
 
-    monkeypatch.setattr(Leaf, "once", noted)
+    monkeypatch.setattr(Specialization, "once", noted)
     return found
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from tracer.codegen.readable.source import Text, draft_of, names_for
+from tracer.codegen.readable.source import ModuleSource, draft_of, names_for
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.evaluate import GuardMiss
 from tracer.graph.node import Node
@@ -115,12 +115,12 @@ def compile_graph(graph: CalcGraph, name: str = "forward", header: str = "") -> 
         ``run(*flat_inputs)`` returns a tuple of the outputs and raises
         ``GuardMiss(position, outcome)`` when a guard does not hold.
     """
-    text = Text(names_for(graph), header)
+    text = ModuleSource(names_for(graph), header)
     text.add(name, draft_of(graph))
     return program_of(text, name)
 
 
-def program_of(text: Text, name: str) -> Program:
+def program_of(text: ModuleSource, name: str) -> Program:
     """The Program that runs one function of a text."""
     source = text.source()
     text.functions.clear()  # compiling a long text needs the memory

@@ -29,13 +29,13 @@ from tracer.graph.node import HOLES, Node, Params, hole, map_structure
 from tracer.graph.op import Op
 from tracer.graph.spec import spec_of
 from tracer.ops import registry
-from tracer.recording.source.locator import Place
+from tracer.recording.source.locator import CallSite
 from tracer.recording.tensor.active import ACTIVE
 
 NUMBERS = (np.ndarray, np.generic, float, complex)
 
 
-class Arguments:
+class CallTemplate:
     """A call split into its template, its operands' nodes and their values."""
 
     def __init__(self, args: Sequence[Any], kwargs: dict[str, Any]):
@@ -86,7 +86,7 @@ def run(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
 def call(op: Op, args: Sequence[Any], kwargs: dict[str, Any], spelling: str = "") -> Any:
     """Compute ``op`` and write it down; Tensors, or what NumPy returned if that is no number."""
     refuse_library()
-    split = Arguments(args, kwargs)
+    split = CallTemplate(args, kwargs)
     function = op.operator if spelling == "operator" and op.operator is not None else op.evaluate
     result = run(function, *split.params.fill(split.values))
     several = isinstance(result, (tuple, list))
@@ -106,14 +106,14 @@ def is_recorded(value: Any) -> bool:
     )
 
 
-def _plain(result: Any, split: Arguments) -> Any:
+def _plain(result: Any, split: CallTemplate) -> Any:
     """An answer about shapes, a text, nothing: as it is, unless it is memory of a Tensor's."""
     if isinstance(result, np.ndarray):
         return result.copy()
     return result
 
 
-def _record(op: Op, split: Arguments, result: Any, spelling: str, found: Place | None) -> Any:
+def _record(op: Op, split: CallTemplate, result: Any, spelling: str, found: CallSite | None) -> Any:
     origin = found.origin if found is not None else None
     target = found.target if found is not None else ""
     inputs, leaves = tuple(split.inputs), split.leaves()
@@ -135,7 +135,7 @@ def _record(op: Op, split: Arguments, result: Any, spelling: str, found: Place |
     return type(result)(*made) if hasattr(result, "_fields") else tuple(made)
 
 
-def _result(split: Arguments, node: Node, own: Node, value: Any, leaves: dict, item: int) -> Any:
+def _result(split: CallTemplate, node: Node, own: Node, value: Any, leaves: dict, item: int) -> Any:
     """A Tensor for one result: of memory of its own, or a view of an operand's."""
     if not isinstance(value, np.ndarray):
         return wrap(split.kind, np.asarray(value), own, leaves)

@@ -27,7 +27,7 @@ from tracer.graph.origin import Scope
 from tracer.graph.spec import ArraySpec, array_spec, spec_of
 from tracer.ops import registry
 from tracer.python.attributes import Recorded
-from tracer.recording.source.locator import Locator, Place, user_frame
+from tracer.recording.source.locator import CallSite, Locator, user_frame
 
 
 class Leaf:
@@ -243,7 +243,7 @@ class EagerLocator(Locator):
 LOCATOR = EagerLocator("")
 
 
-def place() -> Place | None:
+def place() -> CallSite | None:
     """The user's expression that runs now."""
     return LOCATOR.locate(user_frame(2))
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from tracer.eager.calls import Arguments, as_array, call, has_gradient, lost, operate, run
+from tracer.eager.calls import CallTemplate, as_array, call, has_gradient, lost, operate, run
 from tracer.eager.state import EagerArray, View, constant, joined, node_of, operand, place, shifted
 from tracer.graph.node import HOLES, Node, Params, map_structure
 from tracer.graph.op import Op
@@ -32,7 +32,7 @@ def set_item(target: EagerArray, index: Any, value: Any) -> None:
     """``target[index] = value``."""
     if _is_itself(target, index, value):
         return
-    split = Arguments((as_array(value), index), {})
+    split = CallTemplate((as_array(value), index), {})
     (concrete, where), _ = split.params.fill(split.values)
     if has_gradient(index):
         raise IndexError("arrays used as indices must be of integer (or boolean) type")
@@ -56,7 +56,7 @@ def _is_itself(target: EagerArray, index: Any, value: Any) -> bool:
 
 def assign(target: EagerArray, value: Any, casting: Any = "same_kind") -> None:
     """All of ``target`` takes ``value``, broadcast and cast as an in-place operation does."""
-    split = Arguments((value,), {})
+    split = CallTemplate((value,), {})
     (concrete,), _ = split.params.fill(split.values)
 
     def write(memory: np.ndarray) -> None:
@@ -264,7 +264,7 @@ def scatter(written: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
     run(written, *_call(written, probe, rest | {VALUES[written]: tags} | quiet))
     changed = np.flatnonzero(probe.ravel() >= size)
     sources = probe.ravel()[changed] - size
-    split = Arguments((_picked(value, sources),), {})
+    split = CallTemplate((_picked(value, sources),), {})
     moved = split.inputs[0] if split.inputs else split.params.args[0]
     concrete = rest | {VALUES[written]: plain(value)}
     change(

@@ -19,7 +19,7 @@ from tracer.python.unwrap import innermost
 from tracer.recording.source.libraries import is_library
 
 if TYPE_CHECKING:
-    from tracer.function.specialization import Leaf
+    from tracer.function.specialization import Specialization
 
 
 PATIENCE = 8  # calls that try all programs of a signature in vain before most stop trying
@@ -36,9 +36,9 @@ class Cache:
     """Programs of one function by signature: least recently used ones go first."""
 
     def __init__(self) -> None:
-        self.entries: OrderedDict[tuple, list[Leaf]] = OrderedDict()
+        self.entries: OrderedDict[tuple, list[Specialization]] = OrderedDict()
         self.flat: dict[tuple, tuple] = {}  # plain arrays by position: straight to the program
-        self.newest: list[Leaf] = []
+        self.newest: list[Specialization] = []
         self.lock = own_lock()
         self.reasons: list[str] = []
         self.ints: OrderedDict[tuple, Any] = OrderedDict()  # which ints of a signature vary
@@ -46,7 +46,7 @@ class Cache:
         self.sized: set[tuple] = set()  # signatures whose programs hold for one size of each value
         self.streaks: dict[tuple, int] = {}  # calls in a row that no program of many served
 
-    def leaves(self, key: tuple) -> list[Leaf]:
+    def leaves(self, key: tuple) -> list[Specialization]:
         """The ways through the branches of one signature, the last used first."""
         found = self.entries.get(key)
         if found is None:
@@ -73,7 +73,7 @@ class Cache:
         streak = self.streaks.get(key, 0)
         return streak >= PATIENCE and streak % RETRY != 0
 
-    def add(self, key: tuple, leaf: Leaf, reason: str) -> None:
+    def add(self, key: tuple, leaf: Specialization, reason: str) -> None:
         with self.lock:
             self.entries.setdefault(key, []).insert(0, leaf)
             self.entries.move_to_end(key)
@@ -106,7 +106,7 @@ class Cache:
                 if not made or key not in self.entries:
                     self.sized.discard(key)
 
-    def latest(self) -> Leaf | None:
+    def latest(self) -> Specialization | None:
         for leaves in reversed(self.entries.values()):
             if leaves:
                 return leaves[0]

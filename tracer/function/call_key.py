@@ -41,7 +41,7 @@ class Call:
         self.plain = plain
 
 
-class Same:
+class ById:
     """An object by identity, kept alive: the number of a lost one may come again."""
 
     __slots__ = ("thing",)
@@ -50,7 +50,7 @@ class Same:
         self.thing = thing
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Same) and other.thing is self.thing
+        return isinstance(other, ById) and other.thing is self.thing
 
     def __hash__(self) -> int:
         return id(self.thing)
@@ -73,13 +73,13 @@ def leaf_key(leaf: Any) -> Any:
         return kind, leaf
     code = own(innermost(leaf), "__code__")
     if code is not None:
-        return kind, Same(code), fingerprint(leaf)  # its defaults are read by no path
+        return kind, ById(code), fingerprint(leaf)  # its defaults are read by no path
     if isinstance(leaf, type) or callable(leaf):
-        return kind, Same(leaf)
+        return kind, ById(leaf)
     try:
         hash(leaf)
     except TypeError:
-        return kind, Same(leaf)
+        return kind, ById(leaf)
     if kind.__hash__ is object.__hash__:
         return (kind,)  # an object: what is read of it is captured by path
     return kind, leaf

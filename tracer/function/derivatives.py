@@ -27,7 +27,7 @@ from tracer.function.dispatch import (
     trace_again,
 )
 from tracer.function.run import execute, halves_inside, pair_inside
-from tracer.function.specialization import Leaf
+from tracer.function.specialization import Specialization
 from tracer.function.traced import TracedFunction
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.spec import ArraySpec
@@ -45,7 +45,7 @@ def jacobian(
     call_, names = prepare(function, args, kwargs)
     selected = Selection(function, call_, names, argnums, "jacobian")
 
-    def run(leaf: Leaf, inputs: list[Any]) -> Any:
+    def run(leaf: Specialization, inputs: list[Any]) -> Any:
         wrt = selected.wrt(leaf.trace)
         way = better_mode(leaf.trace.graph, wrt, mode)
         blocks = execute(leaf, f"jacobian_{way}", wrt, inputs)
@@ -61,7 +61,7 @@ def hessian(function: TracedFunction, args: tuple, kwargs: dict[str, Any], argnu
     call_, names = prepare(function, args, kwargs)
     selected = Selection(function, call_, names, argnums, "hessian")
 
-    def run(leaf: Leaf, inputs: list[Any]) -> Any:
+    def run(leaf: Specialization, inputs: list[Any]) -> Any:
         wrt = selected.wrt(leaf.trace)
         specs = [leaf.trace.graph.inputs[place].specs[0] for place in wrt]
         blocks = list(execute(leaf, "hessian", wrt, inputs))
@@ -85,7 +85,7 @@ def hvp(function: TracedFunction, primals: tuple, tangents: tuple) -> tuple:
     call_, names = prepare(function, primals, {})
     selected = Selection(function, call_, names, tuple(range(len(primals))), "hvp")
 
-    def run(leaf: Leaf, inputs: list[Any]) -> Any:
+    def run(leaf: Specialization, inputs: list[Any]) -> Any:
         wrt = selected.wrt(leaf.trace)
         one_number(leaf.trace, "hvp")
         specs = [leaf.trace.graph.inputs[place].specs[0] for place in wrt]
@@ -102,7 +102,7 @@ def elementwise(function: TracedFunction, args: tuple, kwargs: dict[str, Any], a
     call_, names = prepare(function, args, kwargs)
     selected = Selection(function, call_, names, argnums, "elementwise_grad")
 
-    def run(leaf: Leaf, inputs: list[Any]) -> Any:
+    def run(leaf: Specialization, inputs: list[Any]) -> Any:
         return selected.tree(execute(leaf, "elementwise", selected.wrt(leaf.trace), inputs))
 
     return nested_or_dispatch(function, call_, names, run)
@@ -113,7 +113,7 @@ def linearize(function: TracedFunction, primals: tuple) -> tuple[Any, Callable[.
     call_, names = prepare(function, primals, {})
     selected = Selection(function, call_, names, tuple(range(len(primals))), "linearize")
 
-    def run(leaf: Leaf, inputs: list[Any]) -> Any:
+    def run(leaf: Specialization, inputs: list[Any]) -> Any:
         trace = leaf.trace
         wrt = selected.wrt(trace)
         count = len(trace.graph.outputs)
@@ -205,7 +205,7 @@ def value_and_grad(
     call_, names = prepare(function, args, kwargs)
     selected = Selection(function, call_, names, argnums)
 
-    def run(leaf: Leaf, inputs: list[Any]) -> Any:
+    def run(leaf: Specialization, inputs: list[Any]) -> Any:
         trace = leaf.trace
         kind = _scalar_kind(trace, has_aux)
         count = len(trace.graph.outputs)
@@ -298,7 +298,7 @@ def _is_one(spec: ArraySpec) -> bool:
     return spec.is_static and math.prod(spec.seen_shape) == 1
 
 
-def _run(leaf: Leaf, kind: str, wrt: tuple[int, ...], inputs: list[Any]) -> list[Any]:
+def _run(leaf: Specialization, kind: str, wrt: tuple[int, ...], inputs: list[Any]) -> list[Any]:
     graph = leaf.trace.graph
     if kind == "zero":
         values: Any = leaf.once((), inputs)
@@ -329,7 +329,7 @@ def vjp(function: TracedFunction, primals: tuple) -> tuple[Any, Callable[[Any], 
     call_, names = prepare(function, primals, {})
     selected = Selection(function, call_, names, tuple(range(len(primals))), "vjp")
 
-    def run(leaf: Leaf, inputs: list[Any]) -> Any:
+    def run(leaf: Specialization, inputs: list[Any]) -> Any:
         trace = leaf.trace
         wrt = selected.wrt(trace)
         count = len(trace.graph.outputs)
@@ -368,7 +368,7 @@ def jvp(function: TracedFunction, primals: tuple, tangents: tuple) -> tuple[Any,
     every = tuple(range(len(primals)))
     selected = Selection(function, call_, names, every, "jvp", still)
 
-    def run(leaf: Leaf, inputs: list[Any]) -> Any:
+    def run(leaf: Specialization, inputs: list[Any]) -> Any:
         trace = leaf.trace
         wrt = selected.wrt(trace)
         specs = [trace.graph.inputs[k].specs[0] for k in wrt]

@@ -15,7 +15,7 @@ from typing import Any
 from tracer import errors, settings, trees
 from tracer.function.call_key import Call, flatten_call, with_static
 from tracer.function.signature import argument_names, bind
-from tracer.function.specialization import Leaf
+from tracer.function.specialization import Specialization
 from tracer.function.trace_call import NeedsValues, leaf_names, make_leaf, trace_call
 from tracer.function.traced import TracedFunction
 from tracer.function.weak_ints import BRANCHES, keep_static, with_weak_ints
@@ -27,7 +27,7 @@ from tracer.recording.tensor.active import ACTIVE
 ATTEMPTS = 30  # traces of one call whose branches depend on what no argument decides
 # What rules raise that calculate with sizes, where a size is a Dim and no number.
 UNSIZED = (TypeError, AttributeError, ValueError, errors.MissingRule)
-Run = Callable[[Leaf, list[Any]], Any]
+Run = Callable[[Specialization, list[Any]], Any]
 
 
 def prepare(
@@ -111,7 +111,7 @@ class Search:
                 return True
         return False
 
-    def _runs(self, leaf: Leaf, run: Run) -> bool:
+    def _runs(self, leaf: Specialization, run: Run) -> bool:
         """Run one program, if it stands for this call; else say why it does not."""
         inputs = leaf.inputs(self.function.__tracer_function__, self.call.leaves)
         if inputs is None:
@@ -138,7 +138,12 @@ class Search:
 
 
 def _run_new(
-    function: TracedFunction, call: Call, names: Sequence[str], run: Run, leaf: Leaf, attempts: int
+    function: TracedFunction,
+    call: Call,
+    names: Sequence[str],
+    run: Run,
+    leaf: Specialization,
+    attempts: int,
 ) -> Any:
     """Run the program that was traced for this very call."""
     plain = function.__tracer_function__
@@ -167,11 +172,11 @@ def _run_new(
         return dispatch(function, call, names, run)
 
 
-def _has_free_sizes(leaf: Leaf) -> bool:
+def _has_free_sizes(leaf: Specialization) -> bool:
     return any([not spec.is_static for node in leaf.trace.graph.order for spec in node.specs])
 
 
-def _forget(function: TracedFunction, call: Call, leaf: Leaf) -> None:
+def _forget(function: TracedFunction, call: Call, leaf: Specialization) -> None:
     """A program that failed on the values it was traced with is of no use."""
     with function.cache.lock:
         function.cache.flat.clear()
@@ -182,7 +187,9 @@ def _forget(function: TracedFunction, call: Call, leaf: Leaf) -> None:
             function.cache.entries.pop(call.key, None)
 
 
-def _move_to_front(function: TracedFunction, leaves: list[Leaf], leaf: Leaf) -> None:
+def _move_to_front(
+    function: TracedFunction, leaves: list[Specialization], leaf: Specialization
+) -> None:
     with function.cache.lock:
         if leaf in leaves:
             leaves.remove(leaf)
@@ -209,7 +216,7 @@ def nested_or_dispatch(function: TracedFunction, call: Call, names: Sequence[str
 def _writing(function: TracedFunction, call: Call, run: Run) -> Run:
     """``run``, after which what the function writes to objects from outside is written."""
 
-    def run_and_write(leaf: Leaf, inputs: list[Any]) -> Any:
+    def run_and_write(leaf: Specialization, inputs: list[Any]) -> Any:
         changes = leaf.trace.changes
         if changes is None or changes.edits:
             return run(leaf, inputs)
@@ -232,7 +239,7 @@ def _writing(function: TracedFunction, call: Call, run: Run) -> Run:
 
 def trace_again(
     function: TracedFunction, args: tuple, kwargs: dict[str, Any]
-) -> tuple[Leaf, list[Any]]:
+) -> tuple[Specialization, list[Any]]:
     """A trace for one call alone, to be interpreted, and its inputs."""
     call, names = prepare(function, args, kwargs)
     sized = call.key in function.cache.sized
@@ -245,12 +252,12 @@ def _once(
     names: Sequence[str],
     sized: bool = False,
     interpreted: bool = False,
-) -> tuple[Leaf, list[Any]]:
+) -> tuple[Specialization, list[Any]]:
     """A program for this call, which is not kept, and its inputs."""
     plain = function.__tracer_function__
     with same_again():
         trace = trace_call(function, call, names, getattr(function, "__name__", "f"), sized)
-    leaf = Leaf(trace, "exact", interpreted)
+    leaf = Specialization(trace, "exact", interpreted)
     inputs = leaf.inputs(plain, call.leaves)
     if inputs is None:
         raise leaf.changed(plain, call.leaves)

@@ -21,7 +21,7 @@ from tracer.function.argnums import Selection
 from tracer.function.cache import users_function
 from tracer.function.call_key import Call
 from tracer.function.dispatch import dispatch, prepare
-from tracer.function.specialization import Leaf
+from tracer.function.specialization import Specialization
 from tracer.function.traced import TracedFunction
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.node import Node
@@ -35,11 +35,11 @@ MODES = ("vjp", "forward", "jvp")
 
 def find_leaf(
     function: TracedFunction, args: tuple, kwargs: dict[str, Any]
-) -> tuple[Leaf, Call, list[str]]:
+) -> tuple[Specialization, Call, list[str]]:
     """The leaf that a call would run (traced if need be), and the call."""
     call, names = prepare(function, args, kwargs)
 
-    def run(leaf: Leaf, inputs: list[Any]) -> Leaf:
+    def run(leaf: Specialization, inputs: list[Any]) -> Specialization:
         if leaf.trace.graph.guards:  # only running tells whether this is the branch
             copies = [v.copy() if isinstance(v, np.ndarray) else v for v in inputs]
             states = states_of(streams_of(leaf.trace.graph, inputs))
@@ -78,7 +78,7 @@ def graph_of(
 
 
 def _lines(
-    graph: CalcGraph, leaf: Leaf, wrt: tuple[int, ...], text: str
+    graph: CalcGraph, leaf: Specialization, wrt: tuple[int, ...], text: str
 ) -> dict[Node, tuple[int | None, int | None]]:
     """The lines of the generated module that compute each forward node and its cotangents."""
     joint, parts = leaf.graph("vjp", wrt), leaf.partition(wrt)
@@ -131,7 +131,7 @@ def _place(origin: Origin | None) -> tuple | None:
     return origin.file, origin.line, origin.column, origin.end_column, id(origin.scope)
 
 
-def is_scalar(leaf: Leaf) -> bool:
+def is_scalar(leaf: Specialization) -> bool:
     """Whether the function returns one real number."""
     outputs = leaf.trace.graph.outputs
     return (
@@ -166,7 +166,7 @@ def source_of(
 
 
 def _branches(
-    function: TracedFunction, leaf: Leaf, call: Call, selected: Selection
+    function: TracedFunction, leaf: Specialization, call: Call, selected: Selection
 ) -> list[CalcGraph]:
     """The programs of all branches seen so far, if they can be written as one function."""
     leaves = [
@@ -196,7 +196,11 @@ def save(
 
 
 def _module(
-    function: TracedFunction, leaf: Leaf, call: Call, names: Sequence[str], selected: Selection
+    function: TracedFunction,
+    leaf: Specialization,
+    call: Call,
+    names: Sequence[str],
+    selected: Selection,
 ) -> dict[str, Any]:
     """What the module writer takes."""
     wrt = selected.wrt(leaf.trace)
@@ -248,7 +252,11 @@ def _described(name: str, value: Any) -> str:
 
 
 def _arguments(
-    function: TracedFunction, leaf: Leaf, call: Call, names: Sequence[str], selected: Selection
+    function: TracedFunction,
+    leaf: Specialization,
+    call: Call,
+    names: Sequence[str],
+    selected: Selection,
 ) -> Arguments:
     """How the user's arguments become the flat inputs."""
     args, kwargs = trees.unflatten(call.structure, list(range(len(call.leaves))))
@@ -285,7 +293,7 @@ def explain(function: TracedFunction) -> str:
     return "\n".join(rows)
 
 
-def _explain_leaf(leaf: Leaf) -> list[str]:
+def _explain_leaf(leaf: Specialization) -> list[str]:
     graph = leaf.trace.graph
     kinds = ", ".join(sorted({kind for kind, _ in leaf.programs})) or "not compiled yet"
     rows = [f"    {len(graph.order)} nodes, {len(graph.guards)} guards; {kinds}"]

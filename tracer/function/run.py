@@ -15,7 +15,7 @@ from tracer.function import self_check
 from tracer.function.call_key import flat_call
 from tracer.function.dispatch import dispatch, is_flat, is_simple, prepare, remember
 from tracer.function.signature import bind
-from tracer.function.specialization import Leaf
+from tracer.function.specialization import Specialization
 from tracer.function.traced import TracedFunction
 from tracer.recording.captures.containers import is_shared
 from tracer.recording.random.streams import streams_of
@@ -42,7 +42,7 @@ def call(function: TracedFunction, args: tuple, kwargs: dict[str, Any]) -> Any:
                 pass
     call_, names = prepare(function, args, kwargs)
 
-    def run(leaf: Leaf, inputs: list[Any]) -> Any:
+    def run(leaf: Specialization, inputs: list[Any]) -> Any:
         changes = leaf.trace.changes is not None
         given = bind(function, args, kwargs) if changes else (args, kwargs)
         if (leaf.writes and overlap(inputs)) or (changes and is_shared(given)):
@@ -79,14 +79,16 @@ def call(function: TracedFunction, args: tuple, kwargs: dict[str, Any]) -> Any:
         return function.__tracer_function__(*args, **kwargs)
 
 
-def _outputs(leaf: Leaf, inputs: list[Any]) -> Any:
+def _outputs(leaf: Specialization, inputs: list[Any]) -> Any:
     values: Any = leaf.once((), inputs)
     if values is None:
         values = leaf.program("places" if leaf.trace.whole else "forward").run(*inputs)
     return leaf.trace.outputs(leaf.trace.aliased(values, inputs))
 
 
-def _changed(leaf: Leaf, inputs: list[Any], given: Any, function: Any, leaves: list[Any]) -> Any:
+def _changed(
+    leaf: Specialization, inputs: list[Any], given: Any, function: Any, leaves: list[Any]
+) -> Any:
     """The result, after the caller's dicts, lists and objects have been changed."""
     values = leaf.program("changes").run(*inputs)
     assert leaf.trace.changes is not None
@@ -97,7 +99,9 @@ def _changed(leaf: Leaf, inputs: list[Any], given: Any, function: Any, leaves: l
     return result
 
 
-def execute(leaf: Leaf, kind: str, wrt: tuple[int, ...], inputs: Sequence[Any]) -> Sequence[Any]:
+def execute(
+    leaf: Specialization, kind: str, wrt: tuple[int, ...], inputs: Sequence[Any]
+) -> Sequence[Any]:
     """Run a program; inside another trace its nodes are recorded there."""
     recorder = ACTIVE.get()
     if recorder is not None:
@@ -108,7 +112,7 @@ def execute(leaf: Leaf, kind: str, wrt: tuple[int, ...], inputs: Sequence[Any]) 
 
 
 def pair_inside(
-    leaf: Leaf, kind: str, wrt: tuple[int, ...], inputs: Sequence[Any]
+    leaf: Specialization, kind: str, wrt: tuple[int, ...], inputs: Sequence[Any]
 ) -> tuple[Sequence[Any], Callable[[list[Any]], Sequence[Any]]]:
     """Values and linear part inside another trace: random numbers are drawn once, and kept."""
     from tracer.recording.regions.replay import replay
@@ -128,7 +132,7 @@ def pair_inside(
 
 
 def halves_inside(
-    leaf: Leaf, kind: str, wrt: tuple[int, ...], inputs: Sequence[Any]
+    leaf: Specialization, kind: str, wrt: tuple[int, ...], inputs: Sequence[Any]
 ) -> tuple[Sequence[Any], Callable[[list[Any]], Sequence[Any]]]:
     """Values inside another trace, and what records the linear part there when it is called."""
     from tracer.recording.regions.replay import replay

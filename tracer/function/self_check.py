@@ -25,7 +25,7 @@ from tracer.python.unwrap import innermost
 from tracer.recording.arguments import private_copy
 from tracer.recording.random.streams import GLOBAL, moved, put_back, states_of
 from tracer.recording.tensor.tensor import TracedTensor
-from tracer.recording.writeback.places import Saved, rows_of
+from tracer.recording.writeback.places import StateSnapshot, rows_of
 
 
 def is_due(leaf: Any, chosen: bool | None) -> bool:
@@ -73,7 +73,7 @@ def compare(
     seen = list(leaf.trace.seen)
     before, undrawn = states_of(streams), states_of([GLOBAL])
     places = leaf.trace.changes.places if leaf.trace.changes is not None else ()
-    saved = Saved(places, plain, trees.flatten(arguments)[0])
+    saved = StateSnapshot(places, plain, trees.flatten(arguments)[0])
     found = saved.now()
     result = run()
     written = saved.now()

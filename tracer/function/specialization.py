@@ -16,14 +16,14 @@ from tracer.codegen.program import Program, compile_graph
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.evaluate import evaluate
 from tracer.passes.pipeline import optimise
-from tracer.passes.sums_by_blas import hurry
+from tracer.passes.sums_by_blas import sums_as_products
 from tracer.python.locks import own_lock
 from tracer.recording.arguments import layout_of
-from tracer.recording.captures.guard_cache import quickly
+from tracer.recording.captures.guard_cache import with_identity_cache
 from tracer.recording.captures.paths import MISSING
-from tracer.recording.kept_values import Kept
+from tracer.recording.kept_values import KeptValues
 from tracer.recording.random.streams import STREAMS, makes, transactional
-from tracer.recording.recorder.errstate import PROGRAMS, relayed
+from tracer.recording.recorder.errstate import PROGRAMS, with_user_warnings
 from tracer.recording.tensor.tensor import TracedTensor
 from tracer.recording.trace import Trace
 from tracer.transforms.forward.jvp_graph import forward
@@ -60,13 +60,13 @@ class Interpreted:
         self.graph = graph
 
     def run(self, *inputs: Any) -> tuple:
-        return tuple(relayed(transactional(self._values, self.graph))(*inputs))
+        return tuple(with_user_warnings(transactional(self._values, self.graph))(*inputs))
 
     def _values(self, *inputs: Any) -> list[Any]:
         return evaluate(self.graph, inputs)
 
 
-class Leaf:
+class Specialization:
     """One way through a function's branches: its trace, and the programs made of it.
 
     ``interpreted`` leaves are run once and forgotten, so that nothing is optimised or compiled.
@@ -83,7 +83,7 @@ class Leaf:
         self.graphs: dict[tuple, Any] = {}
         self.lock = own_lock()
         self.calls = 0  # counted while calls are checked
-        self.conditions = [quickly(condition) for condition in trace.conditions]
+        self.conditions = [with_identity_cache(condition) for condition in trace.conditions]
         self.dynamic = trace.dynamic
         captured = trace.graph.inputs[len(trace.dynamic) :]
         self.captures = [
@@ -188,13 +188,13 @@ class Leaf:
             return None
         kept, graph = self.trace.kept.pop(), self.trace.whole or self.trace.graph
         try:
-            return relayed(finished)(graph, kept, inputs, wrt, seeds)
+            return with_user_warnings(finished)(graph, kept, inputs, wrt, seeds)
         except NotKept:
             return None
 
     def _compiled(self, graph: CalcGraph, name: str) -> Program:
         if name != "forward" and self.numerics == "fast":
-            graph = hurry(graph)
+            graph = sums_as_products(graph)
         return _compiled(graph, name)
 
     def inputs(self, function: Any, leaves: list[Any]) -> list[Any] | None:
@@ -232,7 +232,11 @@ class Leaf:
 
 
 def finished(
-    graph: CalcGraph, kept: Kept, inputs: Sequence[Any], wrt: tuple[int, ...], seeds: Sequence[Any]
+    graph: CalcGraph,
+    kept: KeptValues,
+    inputs: Sequence[Any],
+    wrt: tuple[int, ...],
+    seeds: Sequence[Any],
 ) -> list[Any]:
     """The end of a call whose trace has computed all values: gradients, then what it changes."""
     values = kept.values
@@ -254,7 +258,7 @@ def finished(
 
 def _compiled(graph: CalcGraph, name: str) -> Program:
     program = compile_graph(graph, name)
-    program.run = relayed(transactional(program.run, graph))
+    program.run = with_user_warnings(transactional(program.run, graph))
     PROGRAMS[program.filename] = program
     return program
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from tracer import settings, trees
 from tracer.function.call_key import Call
-from tracer.function.specialization import Leaf
+from tracer.function.specialization import Specialization
 from tracer.function.traced import TracedFunction
 from tracer.function.weak_ints import serves_every_value
 from tracer.recording.trace import Trace, trace_function
@@ -38,7 +38,7 @@ def make_leaf(
     reason: str,
     keep: bool = True,
     runs_now: bool = False,
-) -> Leaf:
+) -> Specialization:
     """Trace the function for this call and remember the program, unless there are too many.
 
     Raises
@@ -54,7 +54,7 @@ def make_leaf(
         trace = trace_call(function, call, names, title, sized, keeps=not keep)
     if not runs_now:
         trace.seen.clear()
-    leaf = Leaf(trace, settings.current().numerics, interpreted=not keep)
+    leaf = Specialization(trace, settings.current().numerics, interpreted=not keep)
     if keep:
         function.cache.add(call.key, leaf, f"{title}: {reason}")
     elif not function.cache.full:

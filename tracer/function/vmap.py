@@ -44,7 +44,7 @@ from tracer.transforms.partition import is_pure
 NUMBERS = (bool, int, float, complex, np.generic, np.ndarray)
 
 
-class Same:
+class Shared:
     """A result that is one value for all examples, and depends on no argument."""
 
     def __init__(self, value: Any):
@@ -178,7 +178,7 @@ def _at_once(
         raise
     except Exception:  # one example's own: it is raised again, or caught, when its turn comes
         return None
-    return [Same(fixed[k]) if k in fixed else next(left) for k in range(len(every))]
+    return [Shared(fixed[k]) if k in fixed else next(left) for k in range(len(every))]
 
 
 def _holds(graph: CalcGraph, inputs: Sequence[Any]) -> bool:
@@ -212,7 +212,7 @@ def _in_turn(
     specs = [output.specs[0] for output in trace.graph.outputs]
     empty = iter([np.zeros((0, *spec.seen_shape), spec.dtype) for spec in specs])
     fixed = dict(trace.fixed)
-    return [Same(fixed[k]) if k in fixed else next(empty) for k in range(trace.structure.leaves)]
+    return [Shared(fixed[k]) if k in fixed else next(empty) for k in range(trace.structure.leaves)]
 
 
 def _plain(one: Any, examples: Examples, out_axes: Any) -> tuple[list[Any], Any]:
@@ -223,7 +223,7 @@ def _plain(one: Any, examples: Examples, out_axes: Any) -> tuple[list[Any], Any]
     args, kwargs = trees.unflatten(examples.structure, examples.first())
     found, structure = trees.flatten(one(*args, **kwargs))
     stacked = [_stacked([leaf]) for leaf in found]
-    return [leaf if type(leaf) is Same else leaf[:0] for leaf in stacked], structure
+    return [leaf if type(leaf) is Shared else leaf[:0] for leaf in stacked], structure
 
 
 def _rows(one: Any, examples: Examples, structure: Any) -> tuple[list[list[Any]], Any]:
@@ -255,8 +255,8 @@ def _columns(rows: list[list[Any]], structure: Any, out_axes: Any) -> list[Any]:
 def _shared(column: Sequence[Any]) -> Any:
     """The one result of all examples."""
     stacked = _stacked(column)
-    if type(stacked) is Same or bool(np.all(stacked == stacked[:1])):
-        return Same(column[0])
+    if type(stacked) is Shared or bool(np.all(stacked == stacked[:1])):
+        return Shared(column[0])
     raise errors.BatchError(
         "vmap: out_axes is None for a result that differs between the examples.",
         None,
@@ -273,7 +273,7 @@ def _stacked(column: Sequence[Any]) -> Any:
                 None,
                 "return numbers and arrays",
             )
-        return Same(column[0])
+        return Shared(column[0])
     shapes = {np.shape(value_of(leaf)) for leaf in column}
     if len(shapes) > 1:
         raise errors.BatchError(
@@ -293,7 +293,7 @@ def _axes_of_results(structure: Any, out_axes: Any) -> list[Axis]:
 
 def _finished(result: Any, axis: Axis, size: int) -> Any:
     """A leaf of the result, with the batch in its place."""
-    if type(result) is not Same:
+    if type(result) is not Shared:
         return result if axis is None else placed(result, axis)
     if axis is None or not isinstance(result.value, NUMBERS):
         return result.value

@@ -19,14 +19,14 @@ import numpy as np
 from tracer import settings, trees
 from tracer.function.cache import Cache
 from tracer.function.call_key import Call, exact_key
-from tracer.function.specialization import Leaf
+from tracer.function.specialization import Specialization
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.evaluate import evaluate
 from tracer.graph.rebuild import is_pure
 from tracer.recording.arguments import private_copy
 from tracer.recording.tensor.views import overlap
 from tracer.recording.trace import Trace
-from tracer.recording.writeback.places import Saved, rows_of
+from tracer.recording.writeback.places import StateSnapshot, rows_of
 
 BRANCHES = 8  # so many outcomes of conditions on it, and each value has its own program again
 BOUND = 2**63
@@ -128,7 +128,7 @@ def serves_every_value(
 def _results(function: Callable[..., Any], call: Call, trace: Trace) -> Any:
     """What comes of copies of the arguments, and of the arguments themselves."""
     own = [private_copy(leaf) for leaf in call.leaves]
-    inputs = Leaf(trace, "exact").inputs(function, own)
+    inputs = Specialization(trace, "exact").inputs(function, own)
     if inputs is None:
         return None
     given = trees.unflatten(call.structure, own)
@@ -137,7 +137,7 @@ def _results(function: Callable[..., Any], call: Call, trace: Trace) -> Any:
         result = trace.outputs(trace.aliased(values, inputs))
     else:
         values = trace.aliased(evaluate(trace.changes.graph, inputs), inputs)
-        saved = Saved(trace.changes.places, function, own)
+        saved = StateSnapshot(trace.changes.places, function, own)
         before = saved.now()
         result = trace.changes.carry_out(given, values, function, own)
         result = result, rows_of(saved.now())

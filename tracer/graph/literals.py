@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from tracer.graph.node import _typed
+from tracer.graph.node import typed
 from tracer.graph.spec import LONG_DTYPES, SHORT_DTYPES
 
 WORDS: dict[str, Any] = {
@@ -76,7 +76,7 @@ def scalar_text(value: np.generic) -> str:
         parts = repr(str(value))
     text = f"{short}({parts.replace(chr(39), '')})"
     again = make_scalar(short, [part.strip() for part in text[len(short) + 1 : -1].split(",")])
-    return text if _typed(again) == _typed(value) else ""
+    return text if typed(again) == typed(value) else ""
 
 
 def make_scalar(short: str, parts: list[str]) -> np.generic:

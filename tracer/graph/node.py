@@ -76,15 +76,15 @@ def map_structure(function: Callable[[Any], Any], tree: Any) -> Any:
     return function(tree)
 
 
-def _typed(tree: Any) -> Any:
+def typed(tree: Any) -> Any:
     """A hashable stand-in that tells 1, 1.0, True and -0.0 apart."""
     kind = type(tree)
     if kind in (tuple, list):
-        return (kind.__name__, *[_typed(item) for item in tree])
+        return (kind.__name__, *[typed(item) for item in tree])
     if kind is dict:
-        return ("dict", *[(key, _typed(item)) for key, item in tree.items()])
+        return ("dict", *[(key, typed(item)) for key, item in tree.items()])
     if kind is slice:
-        return ("slice", _typed(tree.start), _typed(tree.stop), _typed(tree.step))
+        return ("slice", typed(tree.start), typed(tree.stop), typed(tree.step))
     if kind is Hole:
         return ("%", tree.slot)
     if kind is float:
@@ -159,7 +159,7 @@ class Params:
     def key(self) -> tuple:
         """Hashable and typed: equal only if the two calls mean the same to the last bit."""
         if self._key is None:
-            self._key = (_typed(self.args), _typed(self.kwargs) if self.kwargs else ())
+            self._key = (typed(self.args), typed(self.kwargs) if self.kwargs else ())
         return self._key
 
     def __repr__(self) -> str:

@@ -32,12 +32,12 @@ COMMENT_COLUMN = 60
 
 def print_graph(graph: CalcGraph) -> str:
     """The graph as text, without the values of its constants (see ``table_of``)."""
-    return "\n".join(Printer(graph).lines()) + "\n"
+    return "\n".join(GraphPrinter(graph).lines()) + "\n"
 
 
 def table_of(graph: CalcGraph) -> dict[str, Any]:
     """What the text refers to: constants, callables and exception classes by their label."""
-    printer = Printer(graph)
+    printer = GraphPrinter(graph)
     for _ in printer.lines():
         pass
     return {label: value for value, label in printer.labels.values()}
@@ -68,7 +68,7 @@ def read_graph(
     return Reader(text, find, constants or {}).read()
 
 
-class Printer:
+class GraphPrinter:
     """Writes one graph and its regions; holds the labels of what it refers to, and the Dims."""
 
     def __init__(self, graph: CalcGraph):

@@ -26,7 +26,7 @@ from tracer.eager.state import EagerArray
 from tracer.errors import MissingRule
 from tracer.graph.node import HOLES, Params
 from tracer.operators.custom_rules import (
-    Call,
+    CustomCall,
     fitted,
     is_array,
     is_inexact,
@@ -44,7 +44,7 @@ from tracer.recording.watch.instrument import instrumented
 PLAIN: ContextVar[frozenset] = ContextVar("tracer_plain_functions", default=frozenset())
 
 
-class _Custom:
+class CustomFunction:
     """A function with a derivative of its own: what both kinds share."""
 
     __name__: str
@@ -71,14 +71,14 @@ class _Custom:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         recorder = ACTIVE.get()
         args = self._positional(args, kwargs)
-        call = Call(self, args)
+        call = CustomCall(self, args)
         if recorder is None and has_tensor(call.flat) and self not in PLAIN.get():
             return call_traced(self, args, self.__name__)
         if recorder is None or not call.operands or self in PLAIN.get():
             return self._seen(recorder, "fn")(*args)
         return self._record(recorder, call)
 
-    def _record(self, recorder: Recorder, call: Call) -> Any:
+    def _record(self, recorder: Recorder, call: CustomCall) -> Any:
         raise NotImplementedError
 
     def _seen(self, recorder: Recorder | None, *place: Any) -> Any:
@@ -101,7 +101,7 @@ class _Custom:
         return MissingRule(message, recorder.where(), f"call its .def{name[7:]}(...) first.")
 
 
-class custom_vjp(_Custom):
+class custom_vjp(CustomFunction):
     """Give a function its own reverse-mode derivative.
 
     ``defvjp(fwd, bwd)``: ``fwd(*args)`` returns ``(out, residuals)``; ``bwd(residuals, ct)``
@@ -134,7 +134,7 @@ class custom_vjp(_Custom):
     def defvjp(self, fwd: Callable[..., Any], bwd: Callable[..., Any]) -> None:
         self.fwd, self.bwd = fwd, bwd
 
-    def _record(self, recorder: Recorder, call: Call) -> Any:
+    def _record(self, recorder: Recorder, call: CustomCall) -> Any:
         if self.fwd is None or self.bwd is None:
             raise self._missing(recorder)
         with _inside(self):
@@ -167,7 +167,7 @@ class custom_vjp(_Custom):
         return trees.unflatten(structure, marked)
 
 
-class custom_jvp(_Custom):
+class custom_jvp(CustomFunction):
     """Give a function its own derivative for both modes.
 
     ``defjvp(rule)``: ``rule(primals, tangents)`` returns ``(out, tangent_out)`` and is linear in
@@ -213,7 +213,7 @@ class custom_jvp(_Custom):
 
         self.rule, self.rules = rule, rules
 
-    def _record(self, recorder: Recorder, call: Call) -> Any:
+    def _record(self, recorder: Recorder, call: CustomCall) -> Any:
         if self.rule is None:
             raise self._missing(recorder)
         out = self._seen(recorder, "fn")(*call.args)
@@ -266,7 +266,7 @@ def stop_gradient(tree: Any) -> Any:
 
 
 @contextmanager
-def _inside(owner: _Custom) -> Iterator[None]:
+def _inside(owner: CustomFunction) -> Iterator[None]:
     """While a rule runs, the function in it is plain: ``fwd`` may call the function itself."""
     token = PLAIN.set(PLAIN.get() | {owner})
     try:

@@ -23,7 +23,7 @@ from tracer.recording.session import recording
 from tracer.recording.tensor.tensor import TracedTensor
 
 if TYPE_CHECKING:
-    from tracer.operators.custom import _Custom
+    from tracer.operators.custom import CustomFunction
 
 
 class Conditions(Captures):
@@ -42,10 +42,10 @@ class Conditions(Captures):
         return super().take(value, path, deep, part)
 
 
-class Call:
+class CustomCall:
     """The arguments of one call: which leaves are traced, and how to put others in their place."""
 
-    def __init__(self, owner: _Custom, args: tuple):
+    def __init__(self, owner: CustomFunction, args: tuple):
         self.owner = owner
         self.args = args
         self.fixed = [args[k] for k in owner.nondiff]
@@ -179,9 +179,9 @@ def _region(
 
 def mark(
     recorder: Recorder,
-    owner: _Custom,
+    owner: CustomFunction,
     rule: str,
-    call: Call,
+    call: CustomCall,
     results: list[TracedTensor],
     residuals: list[TracedTensor],
     extras: list[TracedTensor],

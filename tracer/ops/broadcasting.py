@@ -15,7 +15,7 @@ from typing import NamedTuple
 from tracer.graph.spec import Dim, Shape, Size
 
 
-class Relation(NamedTuple):
+class SizeRelation(NamedTuple):
     """What broadcasting took for granted about two run-time sizes.
 
     ``left`` and ``right`` are ``(operand, axis)``; ``same`` says whether the sizes were equal
@@ -27,7 +27,7 @@ class Relation(NamedTuple):
     same: bool
 
 
-def broadcast_shapes(shapes: Sequence[Shape]) -> tuple[Shape, tuple[Relation, ...]]:
+def broadcast_shapes(shapes: Sequence[Shape]) -> tuple[Shape, tuple[SizeRelation, ...]]:
     """The broadcast shape, and the relations between run-time sizes on which it rests.
 
     Raises
@@ -41,7 +41,7 @@ def broadcast_shapes(shapes: Sequence[Shape]) -> tuple[Shape, tuple[Relation, ..
     ndim = max([len(shape) for shape in shapes])
     sizes: list[Size] = [1] * ndim
     owners: list[tuple[int, int] | None] = [None] * ndim
-    relations: list[Relation] = []
+    relations: list[SizeRelation] = []
     for operand, shape in enumerate(shapes):
         lead = ndim - len(shape)
         for axis, size in enumerate(shape):
@@ -54,7 +54,7 @@ def broadcast_shapes(shapes: Sequence[Shape]) -> tuple[Shape, tuple[Relation, ..
                 continue
             sizes[at], same = _join(known, size, shapes)
             if same is not None:
-                relations.append(Relation(owner, (operand, axis), same))
+                relations.append(SizeRelation(owner, (operand, axis), same))
             if sizes[at] is not known:
                 owners[at] = (operand, axis)
     return tuple(sizes), tuple(relations)

@@ -18,8 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from tracer.graph.node import Hole, Node, Params, Ref, map_structure
-from tracer.graph.node import _typed as typed
+from tracer.graph.node import Hole, Node, Params, Ref, map_structure, typed
 
 OPERANDS = frozenset("xyzuvw")
 BINARY: dict[type, str] = {
@@ -49,7 +48,7 @@ class Literal:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class CallPattern:
     """An op (or, on the right of a rewrite, a helper) with its arguments."""
 
     name: str
@@ -60,7 +59,7 @@ class Call:
     spelling: str = ""
 
 
-Pattern = Variable | Literal | Call
+Pattern = Variable | Literal | CallPattern
 
 
 def read_pattern(text: str) -> Pattern:
@@ -83,29 +82,29 @@ def _read(tree: ast.expr) -> Pattern:
         case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=value)):
             return Literal(-value)  # type: ignore[operator]
         case ast.UnaryOp(op=ast.USub(), operand=operand):
-            return Call("negative", (_read(operand),), spelling="operator")
+            return CallPattern("negative", (_read(operand),), spelling="operator")
         case ast.BinOp(left=left, op=op, right=right):
-            return Call(BINARY[type(op)], (_read(left), _read(right)), spelling="operator")
+            return CallPattern(BINARY[type(op)], (_read(left), _read(right)), spelling="operator")
         case ast.Subscript(value=value, slice=index):
-            return Call("getitem", (_read(value), _read(index)))
+            return CallPattern("getitem", (_read(value), _read(index)))
         case ast.Attribute(value=value, attr="T"):
-            return Call("transpose", (_read(value),), spelling="attribute")
+            return CallPattern("transpose", (_read(value),), spelling="attribute")
         case ast.Call(func=function, args=args, keywords=keywords):
             return _read_call(ast.unparse(function), args, keywords)
     raise ValueError(f"no pattern: {ast.unparse(tree)}")
 
 
-def _read_call(name: str, args: list[ast.expr], keywords: list[ast.keyword]) -> Call:
+def _read_call(name: str, args: list[ast.expr], keywords: list[ast.keyword]) -> CallPattern:
     star = rest = ""
     if args and isinstance(args[-1], ast.Starred):
         star = ast.unparse(args.pop()).lstrip("*")
     if keywords and keywords[-1].arg is None:
         rest = ast.unparse(keywords.pop().value)
     named = tuple([(str(word.arg), _read(word.value)) for word in keywords])
-    return Call(name, tuple(map(_read, args)), star, named, rest)
+    return CallPattern(name, tuple(map(_read, args)), star, named, rest)
 
 
-def match(pattern: Call, node: Node, found: dict[str, Any]) -> dict[str, Any] | None:
+def match(pattern: CallPattern, node: Node, found: dict[str, Any]) -> dict[str, Any] | None:
     """What the variables stand for, or None."""
     params = node.params
     args = params.args
@@ -153,7 +152,7 @@ def _match(part: Pattern, argument: Any, reader: Node, found: dict[str, Any]) ->
         return before is value if operand is not None else typed(before) == typed(value)
     if isinstance(part, Literal):
         return same_literal(part.value, argument if operand is None else scalar_of(operand))
-    if operand is None or not isinstance(part, Call):
+    if operand is None or not isinstance(part, CallPattern):
         return False
     if part.name != operand.op.name or operand.context != reader.context:
         return False

@@ -21,7 +21,7 @@ from tracer.ops.registry import op_named
 from tracer.passes.pattern import (
     ANY_ARGUMENT,
     ANY_ELEMENTWISE,
-    Call,
+    CallPattern,
     Literal,
     Pattern,
     Variable,
@@ -42,7 +42,7 @@ class Rewrite:
 
     before: str
     after: str
-    pattern: Call
+    pattern: CallPattern
     build: Callable[[Make, dict[str, Any]], Any]
     when: Callable[..., bool] | None
     exact: bool
@@ -82,7 +82,7 @@ def rewrite(
     frame = sys._getframe(1)
     place = f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}"
     pattern = read_pattern(before)
-    if not isinstance(pattern, Call):
+    if not isinstance(pattern, CallPattern):
         raise ValueError(f"{before} is not a call or an operator")
     if isinstance(to, str):
         after, build = to, _builder(read_pattern(to), helpers or {})
@@ -245,10 +245,10 @@ class Rewriter:
             self.candidates[key] = found
         return found
 
-    def is_single(self, pattern: Call, node: Node) -> bool:
+    def is_single(self, pattern: CallPattern, node: Node) -> bool:
         """Whether every inner node of a match has one reader."""
         for part, argument in zip(pattern.args, node.params.args, strict=False):
-            if isinstance(part, Call) and type(argument) is Hole:
+            if isinstance(part, CallPattern) and type(argument) is Hole:
                 inner = node.inputs[argument.slot]
                 if self.uses.get(inner, 1) > 1 or not self.is_single(part, inner):
                     return False

@@ -26,9 +26,9 @@ LARGEST = 16_384  # ones that a program keeps; more are made anew
 PRECISE = {np.dtype(np.float64): 1 << 26, np.dtype(np.float32): 1 << 10}  # terms of a row sum
 
 
-def hurry(graph: CalcGraph) -> CalcGraph:
+def sums_as_products(graph: CalcGraph) -> CalcGraph:
     """The graph in the calls that NumPy is fastest at."""
-    return apply_table(graph, forward_part(graph), hurry, FASTER)
+    return apply_table(graph, forward_part(graph), sums_as_products, FASTER)
 
 
 def product_with_ones(make: Make, x: Node, k: dict[str, Any]) -> Node | None:

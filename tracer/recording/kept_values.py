@@ -21,7 +21,7 @@ from tracer.recording.tensor.tensor import TracedTensor
 TALKATIVE = frozenset({"print", "log", "call"})  # modes of an errstate that tracing holds back
 
 
-class Kept:
+class KeptValues:
     """The values of a trace's nodes, and the random streams that it drew from copies of.
 
     Attributes

@@ -27,11 +27,11 @@ from tracer.recording.arguments import (
 )
 from tracer.recording.captures.captures import Captures
 from tracer.recording.captures.containers import Containers
-from tracer.recording.captures.guards import Condition
+from tracer.recording.captures.guards import ValueGuard
 from tracer.recording.captures.paths import Path
 from tracer.recording.captures.state import Since
 from tracer.recording.hooks.call_sites import substitute
-from tracer.recording.kept_values import Kept, can_be_kept
+from tracer.recording.kept_values import KeptValues, can_be_kept
 from tracer.recording.recorder.errstate import report
 from tracer.recording.recorder.recorder import Recorder, run_user_function
 from tracer.recording.session import contained, recording
@@ -88,13 +88,13 @@ class Trace:
     graph: CalcGraph
     dynamic: tuple[int, ...]
     captures: tuple[Path, ...]
-    conditions: tuple[Condition, ...]
+    conditions: tuple[ValueGuard, ...]
     outer: tuple[TracedTensor, ...]
     structure: Any
     fixed: tuple[Static, ...]
     formatted: bool = False
     seen: list[Any] = field(default_factory=list)
-    kept: list[Kept] = field(default_factory=list)
+    kept: list[KeptValues] = field(default_factory=list)
     aliases: tuple[Alias, ...] = ()
     whole: CalcGraph | None = None
     changes: Changes | None = None
@@ -254,7 +254,7 @@ def _traced(
     if parts is not None:
         found = _with_changes(found, parts, len(outputs))
     if recorder.kept is not None and can_be_kept(recorder, found.graph):
-        found.kept.append(Kept(recorder, recorder.kept))
+        found.kept.append(KeptValues(recorder, recorder.kept))
     recorder.forget()
     return found
 

@@ -14,13 +14,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tracer.codegen.readable.draft import Draft
-from tracer.codegen.readable.expressions import Text as Expression
-from tracer.codegen.readable.function_writer import Function
+from tracer.codegen.readable.expressions import Expression
+from tracer.codegen.readable.function_writer import FunctionWriter
 from tracer.codegen.readable.guards import condition, miss
 from tracer.codegen.readable.line_folding import STEP
 from tracer.codegen.readable.module import define
 from tracer.codegen.readable.schedule import schedule
-from tracer.codegen.readable.source import Text, derived_nodes, names_for
+from tracer.codegen.readable.source import ModuleSource, derived_nodes, names_for
 from tracer.errors import TracerError
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.node import Node
@@ -67,7 +67,7 @@ class _Tree:
             roles=leaves[0].roles,
             records=[record for leaf in leaves for record in leaf.records],
         )
-        self.text = Text(names_for(whole), header, "saved")
+        self.text = ModuleSource(names_for(whole), header, "saved")
         self.derived = set.intersection(
             *[derived_nodes(leaf) | (set(whole.order) - set(leaf.order)) for leaf in self.leaves]
         )
@@ -167,7 +167,7 @@ class _Tree:
             guards,
             derived=self.derived,
         )
-        function = Function(
+        function = FunctionWriter(
             "",
             schedule(draft),
             self.text.names,

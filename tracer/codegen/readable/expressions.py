@@ -57,7 +57,7 @@ NO_METHOD_WITH = {"reshape": {"shape", "copy"}, "transpose": set(), "round": {"d
 SIMPLE = re.compile(r"-?[\w.]+")  # black's rule for writing x**2 without spaces
 
 
-class Text(NamedTuple):
+class Expression(NamedTuple):
     """An expression and how tightly it binds."""
 
     text: str
@@ -68,7 +68,7 @@ class Text(NamedTuple):
         return self.text if self.level >= level else f"({self.text})"
 
 
-Lookup = Callable[[Node], Text]
+Lookup = Callable[[Node], Expression]
 
 
 class Speller:
@@ -93,7 +93,7 @@ class Speller:
         self.regions: dict[Node, str] = {}
         self.modules: set[str] = set()
 
-    def spell(self, node: Node, lookup: Lookup) -> Text:
+    def spell(self, node: Node, lookup: Lookup) -> Expression:
         """The expression for one node."""
         special = SPELLINGS.get(node.op.name)
         if special is not None:
@@ -104,27 +104,27 @@ class Speller:
         if not node.op.is_pure and not node.op.printed.startswith("np."):  # rng.normal(size=3)
             method = node.op.name.rpartition(".")[2]
             stream = lookup(node.inputs[0]).at(ATOM)
-            return Text(f"{stream}.{method}({self._call(args[1:], kwargs, node, lookup)})")
+            return Expression(f"{stream}.{method}({self._call(args[1:], kwargs, node, lookup)})")
         if node.spelling == "operator" and node.op.symbol and not kwargs:
             return self._operator(node.op.symbol, [self.argument(a, node, lookup) for a in args])
         if self._is_transposed_attribute(node):
-            return Text(f"{lookup(node.inputs[0]).at(ATOM)}.T")
+            return Expression(f"{lookup(node.inputs[0]).at(ATOM)}.T")
         if self._is_method(node):
             name = METHOD_NAMES.get(node.op.name, node.op.name)
             base = lookup(node.inputs[0]).at(ATOM)
-            return Text(f"{base}.{name}({self._call(args[1:], kwargs, node, lookup)})")
+            return Expression(f"{base}.{name}({self._call(args[1:], kwargs, node, lookup)})")
         if node.op.name in FILLED and type(args[0]) is tuple and len(args[0]) == 1:
             args = (args[0][0], *args[1:])  # np.zeros(5), not np.zeros((5,))
-        return Text(f"{self._function(node)}({self._call(args, kwargs, node, lookup)})")
+        return Expression(f"{self._function(node)}({self._call(args, kwargs, node, lookup)})")
 
-    def argument(self, value: Any, node: Node, lookup: Lookup) -> Text:
+    def argument(self, value: Any, node: Node, lookup: Lookup) -> Expression:
         """One argument: an operand's expression or a literal."""
         if type(value) is Hole:
             return lookup(node.inputs[value.slot])
         if type(value) is float and (quotient := fraction(value)):
-            return Text(quotient, PRODUCT)
+            return Expression(quotient, PRODUCT)
         text = self.constants.text(value, self._put(node, lookup))
-        return Text(text, UNARY if text.startswith("-") else ATOM)
+        return Expression(text, UNARY if text.startswith("-") else ATOM)
 
     def index(self, index: Any, node: Node, lookup: Lookup) -> str:
         """What stands between the brackets."""
@@ -139,18 +139,18 @@ class Speller:
         return ", ".join(parts)
 
     @staticmethod
-    def _operator(symbol: str, operands: list[Text]) -> Text:
+    def _operator(symbol: str, operands: list[Expression]) -> Expression:
         if symbol == "abs":
-            return Text(f"abs({operands[0].text})")
+            return Expression(f"abs({operands[0].text})")
         if symbol == "**":
             base, exponent = operands[0].at(ATOM), operands[1].at(UNARY)
             simple = SIMPLE.fullmatch(base) and SIMPLE.fullmatch(exponent)
-            return Text(f"{base}**{exponent}" if simple else f"{base} ** {exponent}", POWER)
+            return Expression(f"{base}**{exponent}" if simple else f"{base} ** {exponent}", POWER)
         if symbol in PREFIX:
-            return Text(PREFIX[symbol] + operands[0].at(UNARY), UNARY)
+            return Expression(PREFIX[symbol] + operands[0].at(UNARY), UNARY)
         level = BINARY[symbol]
         left = operands[0].at(level + 1 if level == COMPARE else level)
-        return Text(f"{left} {symbol} {operands[1].at(level + 1)}", level)
+        return Expression(f"{left} {symbol} {operands[1].at(level + 1)}", level)
 
     def _is_method(self, node: Node) -> bool:
         name, args = node.op.name, node.params.args
@@ -188,13 +188,13 @@ class Speller:
             return printed
         return self.constants.reference(node.op.evaluate, node.op.name.rpartition(".")[2])
 
-    def _region(self, node: Node, lookup: Lookup) -> Text:
+    def _region(self, node: Node, lookup: Lookup) -> Expression:
         name = self.regions.get(node)
         operands = ", ".join([lookup(i).text for i in node.inputs])
         if name is not None:
-            return Text(f"{name}({operands})")
+            return Expression(f"{name}({operands})")
         runner = self.constants.reference(_RegionRunner(node), node.op.name)
-        return Text(f"{runner}({operands})")
+        return Expression(f"{runner}({operands})")
 
 
 class _RegionRunner:
@@ -217,44 +217,44 @@ def shape_text(speller: Speller, like: Node, lookup: Lookup) -> str:
     return f"np.shape({base.text})" if like.spec.kind == "weak" else f"{base.at(ATOM)}.shape"
 
 
-def _constant(speller: Speller, node: Node, lookup: Lookup) -> Text:
+def _constant(speller: Speller, node: Node, lookup: Lookup) -> Expression:
     (value,) = node.params.args
     if node.spec.kind == "object" and value.label == "np_random":
-        return Text("np.random")
+        return Expression("np.random")
     name = node.name or speller.constants.names.suggested.get(node, "")
     if type(value) is Ref and not value.label and name:
         value = Ref(value.value, name) if _needs_table(speller, value) else value
     text = speller.constants.text(value)
-    return Text(text, UNARY if text.startswith("-") else ATOM)
+    return Expression(text, UNARY if text.startswith("-") else ATOM)
 
 
 def _needs_table(speller: Speller, ref: Ref) -> bool:
     return isinstance(ref.value, np.ndarray)
 
 
-def _item(speller: Speller, node: Node, lookup: Lookup) -> Text:
-    return Text(f"{lookup(node.inputs[0]).at(ATOM)}[{node.params.args[1]}]")
+def _item(speller: Speller, node: Node, lookup: Lookup) -> Expression:
+    return Expression(f"{lookup(node.inputs[0]).at(ATOM)}[{node.params.args[1]}]")
 
 
-def _getitem(speller: Speller, node: Node, lookup: Lookup) -> Text:
+def _getitem(speller: Speller, node: Node, lookup: Lookup) -> Expression:
     base = speller.argument(node.params.args[0], node, lookup)
-    return Text(f"{base.at(ATOM)}[{speller.index(node.params.args[1], node, lookup)}]")
+    return Expression(f"{base.at(ATOM)}[{speller.index(node.params.args[1], node, lookup)}]")
 
 
-def _astype(speller: Speller, node: Node, lookup: Lookup) -> Text:
+def _astype(speller: Speller, node: Node, lookup: Lookup) -> Expression:
     operand, dtype = node.params.args
     base, name = speller.argument(operand, node, lookup), speller.constants.text(dtype)
     if node.inputs[0].spec.kind == "weak":
-        return Text(f"{name}({base.text})" if name != "bool" else f"np.bool_({base.text})")
-    return Text(f"{base.at(ATOM)}.astype({name})")
+        return Expression(f"{name}({base.text})" if name != "bool" else f"np.bool_({base.text})")
+    return Expression(f"{base.at(ATOM)}.astype({name})")
 
 
-def _python_scalar(speller: Speller, node: Node, lookup: Lookup) -> Text:
+def _python_scalar(speller: Speller, node: Node, lookup: Lookup) -> Expression:
     base = speller.argument(node.params.args[0], node, lookup)
     if node.inputs and node.inputs[0].spec.kind == "weak":
         return base
     places = ", ".join([speller.argument(a, node, lookup).text for a in node.params.args[1:]])
-    return Text(f"{base.at(ATOM)}.item({places})")
+    return Expression(f"{base.at(ATOM)}.item({places})")
 
 
 def sum_axes(shape: tuple, like: tuple) -> tuple[tuple[int, ...], bool] | None:
@@ -271,37 +271,39 @@ def sum_axes(shape: tuple, like: tuple) -> tuple[tuple[int, ...], bool] | None:
     return (*range(lead), *kept), bool(kept)
 
 
-def _sum_to(speller: Speller, node: Node, lookup: Lookup) -> Text:
+def _sum_to(speller: Speller, node: Node, lookup: Lookup) -> Expression:
     source, like = node.inputs[0], node.inputs[1]
     base = lookup(source)
     found = sum_axes(source.shape, like.shape)
     if found is None:
         name = speller.constants.reference(node.op.evaluate, "sum_to")
-        return Text(f"{name}({base.text}, {lookup(like).text})")
+        return Expression(f"{name}({base.text}, {lookup(like).text})")
     axes, kept = found
     if not axes:
         return base
     if len(axes) == len(source.shape) and not kept:
-        return Text(f"{base.at(ATOM)}.sum()")
+        return Expression(f"{base.at(ATOM)}.sum()")
     axis = axes[0] if len(axes) == 1 else axes
     lead = len(source.shape) - len(like.shape)
     text = f"{base.at(ATOM)}.sum(axis={axis}{', keepdims=True' if kept else ''})"
     if kept and lead:
         text += f"[{', '.join(['0'] * lead)}]"
-    return Text(text)
+    return Expression(text)
 
 
-def _broadcast_like(speller: Speller, node: Node, lookup: Lookup) -> Text:
+def _broadcast_like(speller: Speller, node: Node, lookup: Lookup) -> Expression:
     base = lookup(node.inputs[0])
-    return Text(f"np.broadcast_to({base.text}, {shape_text(speller, node.inputs[1], lookup)})")
+    return Expression(
+        f"np.broadcast_to({base.text}, {shape_text(speller, node.inputs[1], lookup)})"
+    )
 
 
-def _reshape_like(speller: Speller, node: Node, lookup: Lookup) -> Text:
+def _reshape_like(speller: Speller, node: Node, lookup: Lookup) -> Expression:
     base = lookup(node.inputs[0])
-    return Text(f"{base.at(ATOM)}.reshape({shape_text(speller, node.inputs[1], lookup)})")
+    return Expression(f"{base.at(ATOM)}.reshape({shape_text(speller, node.inputs[1], lookup)})")
 
 
-def _zeros_of(speller: Speller, node: Node, lookup: Lookup) -> Text:
+def _zeros_of(speller: Speller, node: Node, lookup: Lookup) -> Expression:
     like, dtype = node.inputs[0], node.params.kwargs.get("dtype")
     if dtype is None and len(node.params.args) > 1:
         dtype = node.params.args[1]
@@ -309,24 +311,24 @@ def _zeros_of(speller: Speller, node: Node, lookup: Lookup) -> Text:
     if like.spec.is_static and len(like.shape) == 1:
         shape = str(like.shape[0])
     if dtype is None or np.dtype(dtype) == np.float64:
-        return Text(f"np.zeros({shape})")
-    return Text(f"np.zeros({shape}, {speller.constants.text(dtype)})")
+        return Expression(f"np.zeros({shape})")
+    return Expression(f"np.zeros({shape}, {speller.constants.text(dtype)})")
 
 
-def _size_of(speller: Speller, node: Node, lookup: Lookup) -> Text:
+def _size_of(speller: Speller, node: Node, lookup: Lookup) -> Expression:
     base, axis = lookup(node.inputs[0]), _argument(node, 1, "axis")
     if axis == 0:
-        return Text(f"len({base.text})")
-    return Text(f"{base.at(ATOM)}.shape[{axis}]")
+        return Expression(f"len({base.text})")
+    return Expression(f"{base.at(ATOM)}.shape[{axis}]")
 
 
-def _same_size(speller: Speller, node: Node, lookup: Lookup) -> Text:
+def _same_size(speller: Speller, node: Node, lookup: Lookup) -> Expression:
     a, b = lookup(node.inputs[0]), lookup(node.inputs[1])
     axis_a, axis_b = _argument(node, 2, "axis_a"), _argument(node, 3, "axis_b")
-    return Text(f"{a.at(ATOM)}.shape[{axis_a}] == {b.at(ATOM)}.shape[{axis_b}]", COMPARE)
+    return Expression(f"{a.at(ATOM)}.shape[{axis_a}] == {b.at(ATOM)}.shape[{axis_b}]", COMPARE)
 
 
-def _text_is(speller: Speller, node: Node, lookup: Lookup) -> Text:
+def _text_is(speller: Speller, node: Node, lookup: Lookup) -> Expression:
     value = lookup(node.inputs[0])
     _, how, spec, text = node.params.args
     if how == "format":
@@ -335,7 +337,7 @@ def _text_is(speller: Speller, node: Node, lookup: Lookup) -> Text:
         made = f"{spec!r} % {value.at(ATOM)}"
     else:
         made = f"{how}({value.text})"
-    return Text(f"{made} == {text!r}", COMPARE)
+    return Expression(f"{made} == {text!r}", COMPARE)
 
 
 def _argument(node: Node, position: int, name: str) -> Any:
@@ -343,7 +345,7 @@ def _argument(node: Node, position: int, name: str) -> Any:
     return args[position] if position < len(args) else node.params.kwargs[name]
 
 
-SPELLINGS: dict[str, Callable[[Speller, Node, Lookup], Text]] = {
+SPELLINGS: dict[str, Callable[[Speller, Node, Lookup], Expression]] = {
     "constant": _constant,
     "item": _item,
     "getitem": _getitem,

@@ -19,7 +19,14 @@ from tracer.codegen.literals import Constants, is_negative_literal
 from tracer.codegen.namespace import Namespace, identifier
 from tracer.codegen.readable.comments import WIDTH, quote, with_comment
 from tracer.codegen.readable.draft import WRITES, Draft
-from tracer.codegen.readable.expressions import ATOM, PRODUCT, UNARY, Speller, Text, shape_comment
+from tracer.codegen.readable.expressions import (
+    ATOM,
+    PRODUCT,
+    UNARY,
+    Expression,
+    Speller,
+    shape_comment,
+)
 from tracer.codegen.readable.guards import guard_lines, try_lines
 from tracer.codegen.readable.line_folding import STEP, fold, wrap
 from tracer.codegen.readable.schedule import schedule
@@ -28,10 +35,10 @@ from tracer.graph.node import Hole, Node
 
 LONG = 700  # nodes; a longer function is written in parts: CPython's compiler needs memory
 CHUNK = 120  # statements in one part
-REGION_WRITERS: dict[str, Callable[[Function, Node], None]] = {}  # loops and branches
+REGION_WRITERS: dict[str, Callable[[FunctionWriter, Node], None]] = {}  # loops and branches
 
 
-class Function:
+class FunctionWriter:
     """The text of one function and which line computes which node.
 
     Parameters
@@ -72,12 +79,12 @@ class Function:
         self.constants = constants
         self.lines: list[str] = []
         self.line_of: dict[Node, int] = {}
-        self.bodies: list[Function] = []  # of called regions, written before this function
-        self.endings: dict[Node, Callable[[Function], None]] = {}  # what a body hands on
+        self.bodies: list[FunctionWriter] = []  # of called regions, written before this function
+        self.endings: dict[Node, Callable[[FunctionWriter], None]] = {}  # what a body hands on
         self.counters: tuple[str, ...] = ()  # of the loops around
         self.guards_apart = False  # conditions are written by who called
         self.base = self.indent = base
-        self._texts: dict[Node, Text] = {}
+        self._texts: dict[Node, Expression] = {}
         self._nested: list[Node] = []  # whose texts wait for the statement around them
         self._group: tuple | None = None
         self._context: tuple | None = None
@@ -229,7 +236,7 @@ class Function:
         region = node.regions[0]
         name = self.names.fresh(identifier(region.title.partition("(")[0]) or "block")
         draft = schedule(Draft(region.inputs, region.order, region.outputs))
-        body = Function(name, draft, self.names, self.constants, "value", misses=self.misses)
+        body = FunctionWriter(name, draft, self.names, self.constants, "value", misses=self.misses)
         body.write()
         self.bodies += [*body.bodies, body]
         self.speller.regions[node] = name
@@ -360,7 +367,7 @@ class Function:
             self._put(f"{self.indent}{target}[...] = {value}")
 
     # -- expressions ------------------------------------------------------------------------------
-    def _lookup(self, node: Node) -> Text:
+    def _lookup(self, node: Node) -> Expression:
         node = self.draft.real(node)
         found = self._texts.get(node)
         if found is not None:
@@ -373,7 +380,7 @@ class Function:
             if home != self._chunk or (not home and node in self._given):
                 self._loads[self._chunk][name] = None
                 self._stores[home][name] = None
-        return Text(name)
+        return Expression(name)
 
     @property
     def _given(self) -> set[Node]:
@@ -382,7 +389,7 @@ class Function:
             found = self.__dict__["_given_set"] = {*self.draft.parameters, *(self.saved or ())}
         return found
 
-    def _fitting(self, node: Node, used: int) -> Text:
+    def _fitting(self, node: Node, used: int) -> Expression:
         """The node's expression; nested parts that make the line too long get a name first."""
         text = self.speller.spell(node, self._lookup)
         if node.regions:
@@ -457,7 +464,7 @@ class Function:
             self.line_of[node] = line + _shift(shifts, line)
 
 
-def is_negated(text: Text) -> bool:
+def is_negated(text: Expression) -> bool:
     """Whether ``x += text`` is ``x -= text[1:]`` to the bit, as for ``-a / b``."""
     if not text.text.startswith("-") or text.level not in (UNARY, PRODUCT):
         return False
@@ -488,6 +495,6 @@ def _shift(shifts: list[tuple[int, int]], line: int) -> int:
     return found
 
 
-def copied(text: Text, node: Node) -> str:
+def copied(text: Expression, node: Node) -> str:
     """A copy that keeps the memory's order, as sums depend on it: np.copy, not the method."""
     return f"np.copy({text.text})" if len(node.shape) > 1 else f"{text.at(ATOM)}.copy()"

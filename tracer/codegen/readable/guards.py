@@ -13,13 +13,13 @@ import numpy as np
 
 from tracer.codegen.literals import Constants
 from tracer.codegen.readable.comments import harmless
-from tracer.codegen.readable.expressions import ATOM, COMPARE, Text
+from tracer.codegen.readable.expressions import ATOM, COMPARE, Expression
 from tracer.graph.calcgraph import Guard
 
 LONG = 72  # characters of a place and its statement in a message
 
 
-def condition(text: Text, guard: Guard, constants: Constants) -> tuple[str, str]:
+def condition(text: Expression, guard: Guard, constants: Constants) -> tuple[str, str]:
     """``(what holds when the guard misses, what the value is then)``."""
     if guard.kind == "dtype":
         found = f"{text.at(ATOM)}.dtype"
@@ -32,7 +32,7 @@ def condition(text: Text, guard: Guard, constants: Constants) -> tuple[str, str]
 
 
 def guard_lines(
-    text: Text, position: int, guard: Guard, constants: Constants, indent: str, misses: str
+    text: Expression, position: int, guard: Guard, constants: Constants, indent: str, misses: str
 ) -> list[str]:
     """An ``if`` that raises when the guard does not hold."""
     missed, value = condition(text, guard, constants)

@@ -18,8 +18,8 @@ import numpy as np
 from tracer.codegen.aliasing import owns_memory
 from tracer.codegen.readable.comments import with_comment
 from tracer.codegen.readable.draft import WRITES, Draft
-from tracer.codegen.readable.expressions import ATOM, Text, shape_comment
-from tracer.codegen.readable.function_writer import REGION_WRITERS, Function
+from tracer.codegen.readable.expressions import ATOM, Expression, shape_comment
+from tracer.codegen.readable.function_writer import REGION_WRITERS, FunctionWriter
 from tracer.codegen.readable.line_folding import STEP
 from tracer.codegen.readable.regions import HAND_ON, STORE, TEST, Block, assigns, end_of, variables
 from tracer.graph.calcgraph import CalcGraph
@@ -29,7 +29,7 @@ from tracer.graph.spec import ArraySpec
 from tracer.ops.default_names import noun
 
 
-def write_loop(function: Function, node: Node) -> None:
+def write_loop(function: FunctionWriter, node: Node) -> None:
     """``for …:`` or ``while …:`` with the statements of the body."""
     _LoopWriter(function, Loop(node)).write()
 
@@ -37,7 +37,7 @@ def write_loop(function: Function, node: Node) -> None:
 class _LoopWriter:
     """What one loop's text is made of."""
 
-    def __init__(self, function: Function, loop: Loop):
+    def __init__(self, function: FunctionWriter, loop: Loop):
         self.function = function
         self.loop = loop
         self.node = node = loop.node
@@ -117,7 +117,7 @@ class _LoopWriter:
         texts = {
             i: function._lookup(o) for i, o in zip(self.constants, loop.constants, strict=True)
         }
-        texts |= {i: Text(name) for i, name in zip(self.carried, self.names, strict=False)}
+        texts |= {i: Expression(name) for i, name in zip(self.carried, self.names, strict=False)}
         lines, counting = self._head(texts)
         self.function.line_of[self.node] = len(function.lines) + 1
         function._put("\n".join(lines))
@@ -188,7 +188,7 @@ class _LoopWriter:
         made += f".reshape({sizes})" if spec.shape else ""
         function._put(f"{function.indent}{name} = {made}")
 
-    def _head(self, texts: dict[Node, Text]) -> tuple[list[str], str]:
+    def _head(self, texts: dict[Node, Expression]) -> tuple[list[str], str]:
         """The opening line and what comes right behind it; the name of a counter to be raised."""
         function, loop = self.function, self.loop
         indent = function.indent
@@ -216,31 +216,31 @@ class _LoopWriter:
             text = f"{sequence}[{self.place}]"
             once = len(readers) == 1 and readers[0].inputs.count(element) == 1
             if once and not readers[0].regions:
-                texts[element] = Text(text)
+                texts[element] = Expression(text)
             elif readers:
                 lines.append(f"{indent}{STEP}{self._named(element, texts)} = {text}")
         return lines, ""
 
-    def _count_by(self, texts: dict[Node, Text]) -> str:
+    def _count_by(self, texts: dict[Node, Expression]) -> str:
         """The name of the index: that of another loop's if that one is not around this one."""
         name = self.function.names.counter(self.index.name or "i", self.function.counters)
         self.block.function.counters = (*self.function.counters, name)
-        texts[self.index] = Text(name)
+        texts[self.index] = Expression(name)
         return name
 
-    def _named(self, node: Node, texts: dict[Node, Text], base: str = "") -> str:
+    def _named(self, node: Node, texts: dict[Node, Expression], base: str = "") -> str:
         name = self.function.names.fresh(node.name or base or "part")
-        texts[node] = Text(name)
+        texts[node] = Expression(name)
         return name
 
-    def _while(self, texts: dict[Node, Text]) -> tuple[list[str], str]:
+    def _while(self, texts: dict[Node, Expression]) -> tuple[list[str], str]:
         function, loop = self.function, self.loop
         indent, condition = function.indent, loop.condition
         assert condition is not None
         lines, counting = [], ""
         if self.counter is not None:
             counting = self.names[self.counter]
-            texts[self.index] = Text(counting)
+            texts[self.index] = Expression(counting)
         elif self.block.readers(self.index) or self._asks_index(condition):
             counting = self._count_by(texts)
             lines.append(f"{indent}{counting} = {self._bound(loop.start)}")
@@ -257,7 +257,7 @@ class _LoopWriter:
         inner._texts |= own
         found: list[str] = []
 
-        def note(writer: Function) -> None:
+        def note(writer: FunctionWriter) -> None:
             found.append(writer._lookup(test.inputs[0]).text)
 
         inner.endings[test] = note
@@ -334,10 +334,10 @@ class _LoopWriter:
                         held.append(made)
         return held
 
-    def _stores(self, store: Node, name: str) -> Callable[[Function], None]:
+    def _stores(self, store: Node, name: str) -> Callable[[FunctionWriter], None]:
         counted = self.loop.condition is None
 
-        def write(function: Function) -> None:
+        def write(function: FunctionWriter) -> None:
             value = store.inputs[0]
             text = function._lookup(value)
             if counted:

@@ -19,7 +19,13 @@ import numpy as np
 from tracer.codegen.literals import PLAIN_DTYPES, Constants, creation_of, quoted
 from tracer.codegen.namespace import identifier
 from tracer.codegen.readable.line_folding import STEP, fold
-from tracer.codegen.readable.source import Text, add_backward, add_forward, draft_of, names_for
+from tracer.codegen.readable.source import (
+    ModuleSource,
+    add_backward,
+    add_forward,
+    draft_of,
+    names_for,
+)
 from tracer.errors import TracerError
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.node import Node
@@ -82,7 +88,7 @@ def write_module(
 
 def graph_text(graph: CalcGraph, name: str, header: str) -> str:
     """One function for a whole graph, with the constants that it reads above it."""
-    text = Text(names_for(graph), header, "saved")
+    text = ModuleSource(names_for(graph), header, "saved")
     text.add(name, draft_of(graph))
     try:
         definitions = define(text.constants)[0]
@@ -99,7 +105,7 @@ def module_text(
     checked: bool = False,
 ) -> tuple[str, dict[str, np.ndarray], dict[Node, int]]:
     """The source, the arrays that it reads from the ``.npz`` beside it, and each node's line."""
-    text = Text(names_for(joint), header, "saved")
+    text = ModuleSource(names_for(joint), header, "saved")
     text.names.claim("check")
     if parts is None:
         name = "value_and_grad" if joint.roles.get("gradient") else "forward"
@@ -117,7 +123,7 @@ def module_text(
 
 
 def _wrapper(
-    text: Text, joint: CalcGraph, parts: Partition, arguments: Arguments, checked: bool
+    text: ModuleSource, joint: CalcGraph, parts: Partition, arguments: Arguments, checked: bool
 ) -> list[str]:
     """``value_and_grad`` on the user's arguments."""
     parameters = [_name(parameter) for parameter in arguments.parameters]
@@ -152,7 +158,7 @@ def _wrapper(
     return [*lines, *(_broken(answer) if len(answer) > 100 else [answer])]
 
 
-def _seed(text: Text, node: Node) -> str:
+def _seed(text: ModuleSource, node: Node) -> str:
     """1.0, as a NumPy scalar if the text calls a method of what it makes of it."""
     methods = re.compile(rf"\b{text.names[node]}\.|\.astype\(")
     called = any(methods.search(line.partition("# ")[0]) for line in text.functions[-1][0].lines)

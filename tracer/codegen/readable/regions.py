@@ -18,8 +18,8 @@ from collections.abc import Callable, Sequence
 
 from tracer.codegen.readable.comments import WIDTH
 from tracer.codegen.readable.draft import Draft
-from tracer.codegen.readable.expressions import Text, shape_comment
-from tracer.codegen.readable.function_writer import REGION_WRITERS, Function
+from tracer.codegen.readable.expressions import Expression, shape_comment
+from tracer.codegen.readable.function_writer import REGION_WRITERS, FunctionWriter
 from tracer.codegen.readable.line_folding import STEP, wrap
 from tracer.codegen.readable.schedule import LOWER
 from tracer.graph.calcgraph import CalcGraph
@@ -55,7 +55,7 @@ class Block:
 
     def __init__(
         self,
-        outer: Function,
+        outer: FunctionWriter,
         node: Node,
         region: CalcGraph,
         ends: Sequence[Node],
@@ -74,7 +74,7 @@ class Block:
             step(draft)
         self.outer = outer
         indent = outer.indent + STEP
-        self.function = function = Function(
+        self.function = function = FunctionWriter(
             "", draft, outer.names, outer.constants, misses=outer.misses, base=indent
         )
         function.speller.modules = outer.speller.modules
@@ -87,7 +87,7 @@ class Block:
         draft = self.draft
         return [n for n in draft.order if n not in draft.alias and node in draft.reads(n)]
 
-    def write(self, texts: dict[Node, Text]) -> None:
+    def write(self, texts: dict[Node, Expression]) -> None:
         """The statements, behind those of the outer function."""
         function, outer = self.function, self.outer
         function._texts |= texts
@@ -109,7 +109,7 @@ def end_of(op: Op, values: Sequence[Node]) -> Node:
     return Node(op, tuple(values), params, (WEAK_SPECS[bool],), origin)
 
 
-def variables(function: Function, node: Node, hints: Sequence[str]) -> list[str]:
+def variables(function: FunctionWriter, node: Node, hints: Sequence[str]) -> list[str]:
     """A name for each output of a loop or branch, used or not."""
     items = function.draft.items.get(node, {})
     names = []
@@ -129,7 +129,7 @@ def variables(function: Function, node: Node, hints: Sequence[str]) -> list[str]
 
 
 # -- branches -------------------------------------------------------------------------------------
-def write_cond(function: Function, node: Node) -> None:
+def write_cond(function: FunctionWriter, node: Node) -> None:
     """``if …:`` and ``else:``, each with the statements of its branch."""
     names = variables(function, node, [n.name for n in node.regions[0].outputs])
     test = function._lookup(node.inputs[0]).text
@@ -150,10 +150,10 @@ def write_cond(function: Function, node: Node) -> None:
 
 def assigns(
     end: Node, names: Sequence[str], skipped: frozenset[int] = frozenset()
-) -> Callable[[Function], None]:
+) -> Callable[[FunctionWriter], None]:
     """Writes ``a, b = …`` for the values of an end, but for those that have their name already."""
 
-    def write(function: Function) -> None:
+    def write(function: FunctionWriter) -> None:
         kept = [k for k in range(len(end.inputs)) if k not in skipped]
         if not kept:
             return
@@ -171,7 +171,7 @@ def assigns(
     return write
 
 
-def _on_lines(function: Function, left: str, values: Sequence[str]) -> str:
+def _on_lines(function: FunctionWriter, left: str, values: Sequence[str]) -> str:
     """An assignment of many values, one to a line."""
     indent = function.indent
     names = [left] if len(left) + len(indent) + 4 < WIDTH else ["(", *wrap(left, indent + STEP)]

@@ -16,7 +16,7 @@ from tracer.codegen.readable import loops  # noqa: F401 - the emitter learns loo
 from tracer.codegen.readable.comments import harmless
 from tracer.codegen.readable.constant_names import written_names
 from tracer.codegen.readable.draft import Draft
-from tracer.codegen.readable.function_writer import Function
+from tracer.codegen.readable.function_writer import FunctionWriter
 from tracer.codegen.readable.schedule import schedule
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.node import Node
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 NEAR = 100  # nodes that are looked at for the argument that a gradient belongs to
 
 
-class Text:
+class ModuleSource:
     """Functions of one module, in order, with the line of every node.
 
     Parameters
@@ -46,15 +46,15 @@ class Text:
         self.header = header
         self.misses = misses
         self.extra: list[str] = []
-        self.functions: list[tuple[Function, dict[Node, Node]]] = []
+        self.functions: list[tuple[FunctionWriter, dict[Node, Node]]] = []
         self.lines: dict[Node, int] = {}
         names.claim("forward", "backward", "value_and_grad", "CONSTANTS")
 
     def add(
         self, name: str, draft: Draft, stand_for: dict[Node, Node] | None = None, **options: Any
-    ) -> Function:
+    ) -> FunctionWriter:
         """Write one more function; lines are kept for what ``stand_for`` maps its nodes to."""
-        function = Function(
+        function = FunctionWriter(
             name, schedule(draft), self.names, self.constants, misses=self.misses, **options
         )
         function.write()
@@ -192,14 +192,14 @@ def draft_of(graph: CalcGraph) -> Draft:
     )
 
 
-def add_forward(text: Text, parts: Partition, **options: Any) -> None:
+def add_forward(text: ModuleSource, parts: Partition, **options: Any) -> None:
     """``forward(...) -> (outputs, residuals)``."""
     graph = parts.forward
     draft = Draft(graph.inputs, graph.order, graph.outputs, enumerate(graph.guards), graph.effects)
     text.add("forward", draft, residuals=len(parts.residuals), **options)
 
 
-def add_backward(text: Text, parts: Partition, **options: Any) -> None:
+def add_backward(text: ModuleSource, parts: Partition, **options: Any) -> None:
     """``backward(residuals, g_out) -> gradients``; values are called as in ``forward``."""
     graph, joint_node = parts.backward, parts.stand_ins | parts.copies
     for node, original in joint_node.items():

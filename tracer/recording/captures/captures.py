@@ -28,7 +28,7 @@ from tracer.recording.captures.fingerprints import (
     fingerprint,
     globals_of,
 )
-from tracer.recording.captures.guards import Condition, Kind
+from tracer.recording.captures.guards import TypeGuard, ValueGuard
 from tracer.recording.captures.identity import Identities
 from tracer.recording.captures.paths import MISSING, MONITOR, Path
 from tracer.recording.captures.state import State
@@ -112,24 +112,24 @@ class Captures:
         known = self.conditions.get(key)
         part = part and type(value) in PARTED
         if part and known is None:
-            self.conditions[key] = Kind(path, type(value))
-        elif not part and (known is None or type(known) is Kind or (deep and not known.deep)):
+            self.conditions[key] = TypeGuard(path, type(value))
+        elif not part and (known is None or type(known) is TypeGuard or (deep and not known.deep)):
             self.conditions[key] = self._as_it_was(value, path, deep)
         if known is None or id(value) not in self.paths:
             self.know(value, path)
         return value
 
-    def _as_it_was(self, value: Any, path: Path, deep: bool) -> Condition:
+    def _as_it_was(self, value: Any, path: Path, deep: bool) -> ValueGuard:
         """The condition that a value is what it was before the function wrote to it."""
         with self.state.undone():
-            return Condition(path, contents(value) if deep else fingerprint(value), deep)
+            return ValueGuard(path, contents(value) if deep else fingerprint(value), deep)
 
     def exactly(self, path: Path, value: Any) -> None:
         """The program holds while what is at ``path`` is as it was before the function ran."""
         key = path.key()
         known = self.conditions.get(key)
         deep = not isinstance(value, CONTAINERS)
-        if key not in self.lifted and (known is None or type(known) is Kind):
+        if key not in self.lifted and (known is None or type(known) is TypeGuard):
             self.conditions[key] = self._as_it_was(value, path, deep)
 
     def _is_static(self, path: Path, value: int) -> bool:
@@ -151,7 +151,7 @@ class Captures:
         if isinstance(value, np.ndarray) and (
             type(value) is not np.ndarray or value.dtype.kind not in "biufc"
         ):
-            self.conditions.setdefault(path.key(), Condition(path, contents(value), True))
+            self.conditions.setdefault(path.key(), ValueGuard(path, contents(value), True))
             return value
         key = path.key()
         found = self.lifted.get(key)
@@ -255,7 +255,7 @@ class Captures:
     def condition(self, path: Path, expected: Any) -> None:
         """The program holds while what is read at ``path`` has this value."""
         if self._is_open():
-            self.conditions.setdefault(path.key(), Condition(path, fingerprint(expected)))
+            self.conditions.setdefault(path.key(), ValueGuard(path, fingerprint(expected)))
 
     def scanned(self, function: FunctionType) -> None:
         """A user's function runs where its loads can't be seen: all that it names counts."""

@@ -111,7 +111,7 @@ def globals_of(function: types.FunctionType) -> dict[str, Any]:
     return getattr(function.__globals__, "real", function.__globals__)
 
 
-class Same:
+class SameObject:
     """Equal to itself alone: SciPy's functions and distributions, which share code and types.
 
     It keeps the object alive, so that no other can take its place in memory.
@@ -123,7 +123,7 @@ class Same:
         self.value = value
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Same):
+        if not isinstance(other, SameObject):
             return NotImplemented
         a, b = self.value, other.value
         if isinstance(a, MethodType) and isinstance(b, MethodType):  # made anew at each access
@@ -146,7 +146,7 @@ def fingerprint(value: Any) -> Any:
     if kind in (dict, OrderedDict, MappingProxyType):
         return kind, tuple(value)
     if is_scipys(value):
-        return kind, Same(value)
+        return kind, SameObject(value)
     if kind is property:
         return kind, *[fingerprint(part) for part in (value.fget, value.fset)]
     if kind in (staticmethod, classmethod):

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from tracer.recording.captures.fingerprints import fingerprint
-from tracer.recording.captures.guards import Condition
+from tracer.recording.captures.guards import ValueGuard
 from tracer.recording.captures.paths import MISSING, Path
 
 Asked = Callable[[Any, list[Any]], bool]
@@ -28,9 +28,9 @@ FIXED = (BuiltinFunctionType, ModuleType, np.ufunc, type(np.sum), type)
 READ_ERRORS = (AttributeError, KeyError, IndexError, TypeError, ValueError)
 
 
-def quickly(condition: Any) -> Asked:
+def with_identity_cache(condition: Any) -> Asked:
     """``condition.holds``, with a short cut for the object that was there at the last call."""
-    if type(condition) is not Condition or condition.deep:
+    if type(condition) is not ValueGuard or condition.deep:
         return condition.holds
     path, expected = condition.path, condition.expected
     read = reader(path)

@@ -9,11 +9,11 @@ from typing import Any
 
 from tracer.recording.captures.fingerprints import contents, fingerprint
 from tracer.recording.captures.paths import MISSING, Path
-from tracer.recording.tensor.views import Step
+from tracer.recording.tensor.views import ViewStep
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Condition:
+class ValueGuard:
     """A static capture: the program holds while ``fingerprint`` of the value stays.
 
     ``deep`` containers count by all that is in them: they were used as they are, as an index, say.
@@ -29,7 +29,7 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Kind:
+class TypeGuard:
     """The program holds while a container of this class is there: no more of it was read."""
 
     path: Path
@@ -41,24 +41,26 @@ class Kind:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Relation:
+class RelationGuard:
     """A condition on two paths: ``test`` of what they lead to, or of views, has this outcome."""
 
     path: Path
     other: Path
     test: Callable[[Any, Any], bool]
     expected: bool
-    steps: tuple[Step, ...] = ()
-    others: tuple[Step, ...] = ()
+    steps: tuple[ViewStep, ...] = ()
+    others: tuple[ViewStep, ...] = ()
 
     def holds(self, function: Any, leaves: list[Any]) -> bool:
         one, other = self.path.read(function, leaves), self.other.read(function, leaves)
         if one is MISSING or other is MISSING:
             return False
-        return bool(self.test(_view(one, self.steps), _view(other, self.others))) == self.expected
+        return (
+            bool(self.test(view_of(one, self.steps), view_of(other, self.others))) == self.expected
+        )
 
 
-class Itself:
+class IdentityGuard:
     """A condition that one path still leads to the very same object.
 
     It does not keep the object alive; another one in the place of a lost one is another one.
@@ -80,7 +82,7 @@ class Itself:
         return now is (self.strong if self.weak is None else self.weak())
 
 
-def _view(array: Any, steps: tuple[Step, ...]) -> Any:
+def view_of(array: Any, steps: tuple[ViewStep, ...]) -> Any:
     for step in steps:
         array = step.values(array)
     return array

@@ -18,11 +18,11 @@ import numpy as np
 
 from tracer import trees
 from tracer.ops.stand_ins import original_of
-from tracer.recording.captures.guards import Itself, Relation, _view
+from tracer.recording.captures.guards import IdentityGuard, RelationGuard, view_of
 from tracer.recording.captures.paths import Path
 from tracer.recording.tensor.active import leak
 from tracer.recording.tensor.tensor import TracedTensor
-from tracer.recording.tensor.views import Step
+from tracer.recording.tensor.views import ViewStep
 
 if TYPE_CHECKING:
     from tracer.recording.captures.captures import Captures
@@ -44,12 +44,12 @@ class Arrival:
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class External:
     """Something outside of a trace, the way there, and which view of it was asked for."""
 
     thing: Any
     path: Path | None
-    steps: tuple[Step, ...] = ()
+    steps: tuple[ViewStep, ...] = ()
 
 
 class Identities:
@@ -77,14 +77,16 @@ class Identities:
     def meet(self, value: Any, one: Path, other: Path) -> None:
         """Two ways lead to one object, whose parts are found on the first of them."""
         if type(value) not in BY_VALUE and (first := one.key()) != (second := other.key()):
-            self.captures.add(("meet", first, second), Relation(one, other, operator.is_, True))
+            self.captures.add(
+                ("meet", first, second), RelationGuard(one, other, operator.is_, True)
+            )
 
-    def origin(self, value: Any) -> Origin:
+    def origin(self, value: Any) -> External:
         """What a stand-in stands for outside of all traces; other things are their own."""
         path = self._first(value)
         while (arrival := self.arrivals.get(id(value))) is not None:
             value, path = arrival.original, arrival.path
-        return Origin(value, path)
+        return External(value, path)
 
     # -- what programs ask -------------------------------------------------------------------
     def same(self, left: Any, right: Any) -> bool:
@@ -190,13 +192,13 @@ class Identities:
             self.captures.condition(way, np.asarray(origin.thing).flags.owndata)
 
     # -- how the answers become conditions ---------------------------------------------------
-    def _outwards(self, array: Any) -> list[Origin]:
+    def _outwards(self, array: Any) -> list[External]:
         """A Tensor, then what its memory came from, and so on."""
-        chain = [Origin(array, self._first(array))]
+        chain = [External(array, self._first(array))]
         while (arrival := self.arrivals.get(id(_buffer(array)))) is not None:
             steps = (*array._steps, *chain[-1].steps)
             array = arrival.original
-            chain.append(Origin(array, arrival.path, steps))
+            chain.append(External(array, arrival.path, steps))
         return chain
 
     def notice(self, thing: Any) -> None:
@@ -208,18 +210,18 @@ class Identities:
             self._note(path, thing)
 
     def _note(self, path: Path, thing: Any) -> None:
-        self.captures.add(("itself", *path.key()), Itself(path, thing))
+        self.captures.add(("itself", *path.key()), IdentityGuard(path, thing))
 
-    def _relate(self, one: Origin, other: Origin, test: Callable[..., bool]) -> bool:
+    def _relate(self, one: External, other: External, test: Callable[..., bool]) -> bool:
         things = one.thing, other.thing
         if test is not operator.is_:
             arrays = [np.asarray(getattr(thing, "_value", thing)) for thing in things]
-            things = _view(arrays[0], one.steps), _view(arrays[1], other.steps)
+            things = view_of(arrays[0], one.steps), view_of(arrays[1], other.steps)
         outcome = bool(test(*things))
         path, way = [self._way(origin) for origin in (one, other)]
         if path is not None and way is not None:
             key = (test.__name__, path.key(), way.key(), one.steps, other.steps)
-            self.captures.add(key, Relation(path, way, test, outcome, one.steps, other.steps))
+            self.captures.add(key, RelationGuard(path, way, test, outcome, one.steps, other.steps))
         return outcome
 
     def _refuse_given(self, *things: Any) -> None:
@@ -233,7 +235,7 @@ class Identities:
                     "compare what is in it, or pass a flag",
                 )
 
-    def _way(self, origin: Origin) -> Path | None:
+    def _way(self, origin: External) -> Path | None:
         """How to find it again; None for a Tensor of the trace, which no call gives again."""
         if origin.path is None and not isinstance(origin.thing, TracedTensor):
             return Path("globals", origin.thing)

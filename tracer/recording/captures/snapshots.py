@@ -118,7 +118,7 @@ def take_away(thing: Any, name: str) -> None:
     (type if isinstance(thing, type) else object).__delattr__(thing, name)
 
 
-class Held:
+class Snapshot:
     """An object, the way to it, and what was in it when the trace met it.
 
     Attributes
@@ -211,7 +211,7 @@ class Held:
                     put(thing, name, value)
 
 
-class Variable:
+class VariableSnapshot:
     """A global or closure variable that a function assigns to, and what it was."""
 
     __slots__ = ("before", "name", "path", "place", "written")

@@ -24,11 +24,17 @@ import numpy as np
 from tracer import errors
 from tracer.recording.captures.containers import ABSENT
 from tracer.recording.captures.paths import Path
-from tracer.recording.captures.snapshots import Held, Variable, kind_of, same_rows, set_variable
+from tracer.recording.captures.snapshots import (
+    Snapshot,
+    VariableSnapshot,
+    kind_of,
+    same_rows,
+    set_variable,
+)
 from tracer.recording.tensor.active import leak
 from tracer.recording.tensor.tensor import TracedTensor
-from tracer.recording.writeback.places import Place
-from tracer.recording.writeback.writer import _assigned, _written
+from tracer.recording.writeback.places import Mutation
+from tracer.recording.writeback.writer import assigned_change, written_change
 
 if TYPE_CHECKING:
     from tracer.recording.captures.captures import Captures
@@ -54,8 +60,8 @@ class State:
 
     def __init__(self, captures: Captures):
         self.captures = captures
-        self.held: dict[int, Held] = {}
-        self.variables: dict[tuple[int, str], Variable] = {}
+        self.held: dict[int, Snapshot] = {}
+        self.variables: dict[tuple[int, str], VariableSnapshot] = {}
         self.counters = Counters()
         self.lifted = False  # whether a counter is an input of this trace
 
@@ -90,7 +96,7 @@ class State:
     def meet(self, thing: Any, path: Path) -> None:
         """Here is an object: remember what is in it."""
         if id(thing) not in self.held and kind_of(thing):
-            self.held[id(thing)] = Held(thing, path)
+            self.held[id(thing)] = Snapshot(thing, path)
 
     def assigns(self, function: types.FunctionType, path: Callable[[str], Path]) -> None:
         """A function is about to run: the variables that it assigns to are remembered."""
@@ -101,11 +107,11 @@ class State:
             elif name in function.__code__.co_names:
                 self.variable(function.__globals__, name, path(name))
 
-    def variable(self, place: Any, name: str, path: Path) -> Variable:
+    def variable(self, place: Any, name: str, path: Path) -> VariableSnapshot:
         """A global, an attribute of a module, or a closure variable that is assigned to."""
-        return self.variables.setdefault((id(place), name), Variable(place, name, path))
+        return self.variables.setdefault((id(place), name), VariableSnapshot(place, name, path))
 
-    def of(self, thing: Any) -> Held | None:
+    def of(self, thing: Any) -> Snapshot | None:
         """What is known of this very object."""
         found = self.held.get(id(thing))
         return found if found is not None and found.thing is thing else None
@@ -126,9 +132,9 @@ class State:
         return found is not None and found.changed()
 
     # -- what was written ----------------------------------------------------------------------
-    def changed(self) -> list[Held | Variable]:
+    def changed(self) -> list[Snapshot | VariableSnapshot]:
         """All that was written to."""
-        things: list[Held | Variable] = [*self.held.values(), *self.variables.values()]
+        things: list[Snapshot | VariableSnapshot] = [*self.held.values(), *self.variables.values()]
         return [thing for thing in things if thing.changed()]
 
     @contextmanager
@@ -142,7 +148,7 @@ class State:
             yield
         finally:
             for thing, rows in zip(changed, now, strict=True):
-                if isinstance(thing, Variable):
+                if isinstance(thing, VariableSnapshot):
                     set_variable(thing.place, thing.name, rows)
                 else:
                     thing.fill(rows)
@@ -156,7 +162,7 @@ class State:
         """The function has raised: what it has written stays, as plain values."""
         seen: dict[int, Any] = {}
         for thing in self.changed():
-            if isinstance(thing, Variable):
+            if isinstance(thing, VariableSnapshot):
                 now = thing.now()
                 if now is not ABSENT:
                     set_variable(thing.place, thing.name, self._plain(now, seen))
@@ -165,7 +171,7 @@ class State:
             else:
                 self._settle(thing, seen)
 
-    def _settle(self, held: Held, seen: dict[int, Any]) -> None:
+    def _settle(self, held: Snapshot, seen: dict[int, Any]) -> None:
         now = held.now()
         if isinstance(now, dict):
             held.fill({key: self._plain(value, seen) for key, value in now.items()})
@@ -191,7 +197,7 @@ class State:
         seen[id(value)] = found
         return found
 
-    def edits(self, writer: Writer) -> tuple[Place, ...]:
+    def edits(self, writer: Writer) -> tuple[Mutation, ...]:
         """How to write it all again."""
         changed = self.changed()
         for thing in self.variables.values():
@@ -199,20 +205,24 @@ class State:
                 # it may have been given what it had before
                 self.captures.exactly(thing.path, thing.before)
         for thing in changed:
-            if isinstance(thing, Variable):
+            if isinstance(thing, VariableSnapshot):
                 self._remember(thing.path, thing.before)
             elif isinstance(thing.before, dict):
                 for key, value in thing.before.items():
                     if thing.is_new(key, value):
                         step = "attr" if thing.kind == "attr" else "item"
                         self._remember(thing.path.then(step, key), value)
-        places = [_assigned(thing, writer) for thing in changed if isinstance(thing, Variable)]
+        places = [
+            assigned_change(thing, writer)
+            for thing in changed
+            if isinstance(thing, VariableSnapshot)
+        ]
         for held in changed:
-            if isinstance(held, Held):
-                places.append(_written(held, writer, self.captures))
+            if isinstance(held, Snapshot):
+                places.append(written_change(held, writer, self.captures))
         return tuple(places)
 
-    def apart(self, places: Sequence[Place]) -> tuple[Path, ...]:
+    def apart(self, places: Sequence[Mutation]) -> tuple[Path, ...]:
         """The ways to other objects of the classes that were written to."""
         written = {place.path.key() for place in places}
         kinds = {type(held.thing) for held in self.held.values() if held.path.key() in written}
@@ -239,9 +249,9 @@ class Since:
         self.rows = {key: (held.now(), set(held.written)) for key, held in state.held.items()}
         self.values = {key: variable.now() for key, variable in state.variables.items()}
 
-    def changed(self) -> list[Held | Variable]:
+    def changed(self) -> list[Snapshot | VariableSnapshot]:
         """What the inner trace has written to."""
-        found: list[Held | Variable] = []
+        found: list[Snapshot | VariableSnapshot] = []
         for key, held in self.state.held.items():
             rows, written = self.rows.get(key, (held.before, set()))
             if held.written != written or not same_rows(rows, held.now()):
@@ -254,7 +264,7 @@ class Since:
     def undo(self) -> None:
         """Put back what the inner trace has written."""
         for thing in self.changed():
-            if isinstance(thing, Variable):
+            if isinstance(thing, VariableSnapshot):
                 key = (id(thing.place), thing.name)
                 set_variable(thing.place, thing.name, self.values.get(key, thing.before))
             else:

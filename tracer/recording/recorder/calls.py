@@ -21,17 +21,17 @@ from tracer.graph.spec import WEAK_SPECS
 from tracer.ops import registry
 from tracer.ops.normalise import array_parameters
 from tracer.recording.recorder.errstate import ERRSTATE, TRACING
-from tracer.recording.recorder.fast_path import UNUSUAL, look, quick
+from tracer.recording.recorder.fast_path import NO_FAST_PATH, look, quick
 from tracer.recording.recorder.memory_layout import as_laid_out
 from tracer.recording.recorder.nodes import Notes
 from tracer.recording.recorder.sizes import Sizes
 from tracer.recording.recorder.specs import is_shape_error
-from tracer.recording.source.locator import Place, Unpacked
+from tracer.recording.source.locator import CallSite, Unpacked
 from tracer.recording.tensor import active
 from tracer.recording.tensor.active import ACTIVE
 from tracer.recording.tensor.leaks import NESTED, NUMBERS, contains_tensor
 from tracer.recording.tensor.tensor import TracedTensor
-from tracer.recording.tensor.views import Step, same_memory
+from tracer.recording.tensor.views import ViewStep, same_memory
 
 
 class Calls(Sizes):
@@ -43,7 +43,7 @@ class Calls(Sizes):
         """A Python operator; NotImplemented for a partner that is no number."""
         if op.schema.kind == "elementwise":
             found = quick(self, op, operands, "operator")
-            if found is not UNUSUAL:
+            if found is not NO_FAST_PATH:
                 return found
         for operand in operands:
             if not isinstance(operand, (np.ndarray, np.generic, int, float, complex)):
@@ -105,11 +105,11 @@ class Calls(Sizes):
         """Run the op on the concrete values and write it down."""
         if op is registry.GETITEM:
             found = look(self, args[0], args[1])
-            if found is not UNUSUAL:
+            if found is not NO_FAST_PATH:
                 return found
         elif not kwargs and op.schema.kind == "elementwise" and op.name not in DTYPE_BY_VALUE:
             found = quick(self, op, tuple(args), spelling)
-            if found is not UNUSUAL:
+            if found is not NO_FAST_PATH:
                 return found
         tensors: list[TracedTensor] = []
         params, values = self._template(args, kwargs, tensors)
@@ -224,7 +224,7 @@ class Calls(Sizes):
         values: list[Any],
         result: Any,
         spelling: str,
-        place: Place | None,
+        place: CallSite | None,
         known: bool,
     ) -> Any:
         origin = place.origin if place is not None else None
@@ -304,10 +304,10 @@ class Calls(Sizes):
                 if self.nodes[-1] is node:
                     self.nodes.pop()
                 return tensor
-            step = Step(op, params, inputs, slot, spelling, np.shape(tensor._value))
+            step = ViewStep(op, params, inputs, slot, spelling, np.shape(tensor._value))
             steps = (*tensor._steps, step)
             if item >= 0:
-                steps += (Step(registry.ITEM, Params((HOLES[0], item)), (node,), 0, "", ()),)
+                steps += (ViewStep(registry.ITEM, Params((HOLES[0], item)), (node,), 0, "", ()),)
             return self.array(node, value, buffer, steps, known)
         return self.array(node, value, None, (), known)
 

@@ -17,7 +17,7 @@ from tracer.ops.shape import pad_widths
 from tracer.recording.recorder.static_arguments import plain
 from tracer.recording.tensor.active import leak
 from tracer.recording.tensor.tensor import TracedTensor
-from tracer.recording.tensor.views import Step
+from tracer.recording.tensor.views import ViewStep
 
 if TYPE_CHECKING:
     from tracer.recording.recorder.recorder import Recorder
@@ -87,7 +87,7 @@ def _as_strided(
     flat: Any = np.ravel(rows)
     node = recorder.node_of(flat[wide.copy()])
     view = as_strided(value, shape, strides, writeable=False)
-    step = Step(node.op, node.params, node.inputs, 0, node.spelling, np.shape(flat._value))
+    step = ViewStep(node.op, node.params, node.inputs, 0, node.spelling, np.shape(flat._value))
     return recorder.array(node, view, flat._buffer, (*flat._steps, step), x._known)
 
 

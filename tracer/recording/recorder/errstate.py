@@ -100,7 +100,7 @@ def _message(text: str) -> str:
     return text.removeprefix("Warning: ").rstrip("\n")
 
 
-def relayed(run: Callable[..., Any]) -> Callable[..., Any]:
+def with_user_warnings(run: Callable[..., Any]) -> Callable[..., Any]:
     """A program whose floating-point warnings are reported at the user's lines."""
     get, put = ERRSTATE.get, ERRSTATE.set
     variants: tuple[Any, Any] = (None, None)  # the user's errstate as last seen, and its variant

@@ -26,8 +26,8 @@ from tracer.recording.recorder.memory_layout import BLAS, VECTORISED
 from tracer.recording.source.locator import Unpacked
 from tracer.recording.tensor.active import ACTIVE
 from tracer.recording.tensor.poison import shell
-from tracer.recording.tensor.tensor import UNUSUAL, TracedScalar, TracedTensor, is_basic
-from tracer.recording.tensor.views import Step
+from tracer.recording.tensor.tensor import NO_FAST_PATH, TracedScalar, TracedTensor, is_basic
+from tracer.recording.tensor.views import ViewStep
 
 BY_LAYOUT = BLAS | VECTORISED  # what is written may lie otherwise in the program
 FIRST, SECOND = HOLES[:2]
@@ -58,23 +58,23 @@ MANY = 1_000  # joined arrays for which no template is kept
 
 
 def operation(name: str, left: Any, right: Any) -> Any:
-    """The Tensor of an operator on two operands by its Python name, or UNUSUAL."""
+    """The Tensor of an operator on two operands by its Python name, or NO_FAST_PATH."""
     kind, op = type(left), OPERATORS.get(name)
     if kind is TracedScalar or kind is TracedTensor:
         recorder = left._recorder
     elif kind in PYTHONS and (type(right) is TracedScalar or type(right) is TracedTensor):
         if name in REFLECTED:
-            return UNUSUAL
+            return NO_FAST_PATH
         recorder = right._recorder
     else:
-        return UNUSUAL
+        return NO_FAST_PATH
     if op is None or ACTIVE.get() is not recorder:
-        return UNUSUAL
+        return NO_FAST_PATH
     return quick(recorder, op, (left, right), "operator")
 
 
 def quick(recorder: Any, op: Op, args: tuple[Any, ...], spelling: str) -> Any:
-    """The Tensor of ``op(*args)``, or UNUSUAL; raises what NumPy raises."""
+    """The Tensor of ``op(*args)``, or NO_FAST_PATH; raises what NumPy raises."""
     count = len(args)
     if count == 2:
         left, right = args
@@ -84,26 +84,26 @@ def quick(recorder: Any, op: Op, args: tuple[Any, ...], spelling: str) -> Any:
             elif type(right) in PYTHONS:
                 tensors, params = (left,), Params.of(FIRST, right)
             else:
-                return UNUSUAL
+                return NO_FAST_PATH
         elif type(left) in PYTHONS and (type(right) is TracedScalar or type(right) is TracedTensor):
             tensors, params = (right,), Params.of(left, FIRST)
         else:
-            return UNUSUAL
+            return NO_FAST_PATH
     elif count == 1 and (type(args[0]) is TracedScalar or type(args[0]) is TracedTensor):
         tensors, params = args, POSITIONAL[1]
     else:
-        return UNUSUAL
+        return NO_FAST_PATH
     known = captured = True
     for tensor in tensors:
         if tensor._recorder is not recorder:
-            return UNUSUAL
+            return NO_FAST_PATH
         buffer = tensor._buffer
         if buffer is not None and (
             tensor._version != buffer.version
             or not tensor._node.specs[0].is_static
             or (buffer.version and op.name in BY_LAYOUT)
         ):
-            return UNUSUAL
+            return NO_FAST_PATH
         if not tensor._known:
             known = False
         if not tensor._captured:
@@ -179,32 +179,32 @@ def quick(recorder: Any, op: Op, args: tuple[Any, ...], spelling: str) -> Any:
 
 
 def ufunc(recorder: Any, called: np.ufunc, args: tuple[Any, ...]) -> Any:
-    """The Tensor of ``called(*args)``, or UNUSUAL."""
+    """The Tensor of ``called(*args)``, or NO_FAST_PATH."""
     op = registry.op_of(called)
     if op.schema.kind != "elementwise" or len(args) != called.nin:
-        return UNUSUAL
+        return NO_FAST_PATH
     return quick(recorder, op, args, "")
 
 
 def looked_up(tensor: Any, index: Any) -> Any:
-    """The Tensor of ``tensor[index]`` in the trace at work, or UNUSUAL."""
+    """The Tensor of ``tensor[index]`` in the trace at work, or NO_FAST_PATH."""
     recorder = tensor._recorder
-    return look(recorder, tensor, index) if ACTIVE.get() is recorder else UNUSUAL
+    return look(recorder, tensor, index) if ACTIVE.get() is recorder else NO_FAST_PATH
 
 
 def look(recorder: Any, tensor: Any, index: Any, depth: int = 4) -> Any:
-    """The Tensor of ``tensor[index]`` for integers and slices, or UNUSUAL.
+    """The Tensor of ``tensor[index]`` for integers and slices, or NO_FAST_PATH.
 
     The user's code is at least ``depth`` frames up.
     """
     if type(tensor) is not TracedTensor or tensor._recorder is not recorder:
-        return UNUSUAL
+        return NO_FAST_PATH
     source, buffer = tensor._node, tensor._buffer
     if tensor._version != buffer.version or not source.specs[0].is_static:
-        return UNUSUAL
+        return NO_FAST_PATH
     params = _place_of(index)
     if params is None:
-        return UNUSUAL
+        return NO_FAST_PATH
     value = tensor._value
     place = recorder.locator.running(depth)
     try:
@@ -227,10 +227,10 @@ def look(recorder: Any, tensor: Any, index: Any, depth: int = 4) -> Any:
     elif result.size:
         spec = array_spec(result.shape, result.dtype)
         node = _noted(recorder, GETITEM, inputs, params, spec, place, name)
-        step = Step(GETITEM, params, inputs, 0, "", value.shape)
+        step = ViewStep(GETITEM, params, inputs, 0, "", value.shape)
         made = recorder.array(node, result, buffer, (*tensor._steps, step), tensor._known)
     else:
-        return UNUSUAL
+        return NO_FAST_PATH
     made._captured = tensor._captured
     return made
 
@@ -297,25 +297,25 @@ _JOINED: dict[tuple[type, int], Params] = {}
 
 
 def function(recorder: Any, called: Any, args: tuple[Any, ...], spelling: str = "") -> Any:
-    """The Tensor of a sum of an array or of several that are joined, or UNUSUAL."""
+    """The Tensor of a sum of an array or of several that are joined, or NO_FAST_PATH."""
     op = REDUCING.get(called)
     if op is not None:
         if any([type(argument) is not TracedTensor for argument in args]):
-            return UNUSUAL
+            return NO_FAST_PATH
         return quick(recorder, op, args, spelling)
     if called is WHERE and len(args) == 3:
         return _chosen(recorder, args)
     op = JOINING.get(called)
     if op is None or len(args) != 1 or type(args[0]) not in (list, tuple):
-        return UNUSUAL
+        return NO_FAST_PATH
     items = args[0]
     known = captured = True
     for item in items:
         if type(item) is TracedTensor:
             if not _is_current(recorder, item):
-                return UNUSUAL
+                return NO_FAST_PATH
         elif type(item) is not TracedScalar or item._recorder is not recorder:
-            return UNUSUAL
+            return NO_FAST_PATH
         known = known and item._known
         captured = captured and item._captured
     kind = type(items), len(items)
@@ -346,7 +346,7 @@ def function(recorder: Any, called: Any, args: tuple[Any, ...], spelling: str = 
 
 
 def _chosen(recorder: Any, args: tuple[Any, ...]) -> Any:
-    """The Tensor of ``np.where(condition, x, y)``, or UNUSUAL."""
+    """The Tensor of ``np.where(condition, x, y)``, or NO_FAST_PATH."""
     tensors: list[Any] = []
     places: list[Any] = []
     known = captured = True
@@ -356,7 +356,7 @@ def _chosen(recorder: Any, args: tuple[Any, ...]) -> Any:
             if argument._recorder is not recorder or (
                 argument._buffer is not None and not _is_current(recorder, argument)
             ):
-                return UNUSUAL
+                return NO_FAST_PATH
             places.append(HOLES[len(tensors)])
             tensors.append(argument)
             known = known and argument._known
@@ -364,7 +364,7 @@ def _chosen(recorder: Any, args: tuple[Any, ...]) -> Any:
         elif kind is float or kind is int:
             places.append(argument)
         else:
-            return UNUSUAL
+            return NO_FAST_PATH
     params = POSITIONAL[3] if len(tensors) == 3 else Params.of(*places)
     inputs = tuple([tensor._node for tensor in tensors])
     values = [tensor._value for tensor in tensors]

@@ -25,11 +25,11 @@ from tracer.recording.random.streams import STREAMS, Streams
 from tracer.recording.random.traced_stream import TracedStream, stream_argument
 from tracer.recording.recorder.errstate import TRACING, filtered_modes
 from tracer.recording.recorder.specs import inferred_specs, spec_of
-from tracer.recording.source.locator import Locator, Place, user_frame
+from tracer.recording.source.locator import CallSite, Locator, user_frame
 from tracer.recording.tensor.active import leak
 from tracer.recording.tensor.poison import shell
 from tracer.recording.tensor.tensor import TracedScalar, TracedTensor
-from tracer.recording.tensor.views import Buffer, Step
+from tracer.recording.tensor.views import Buffer, ViewStep
 
 
 class Notes:
@@ -89,7 +89,7 @@ class Notes:
         node: Node,
         value: np.ndarray,
         buffer: Buffer | None = None,
-        steps: tuple[Step, ...] = (),
+        steps: tuple[ViewStep, ...] = (),
         known: bool = False,
     ) -> TracedTensor:
         tensor = shell(value.shape).view(TracedTensor)
@@ -210,7 +210,7 @@ class Notes:
     def _errstate_object() -> Any:
         return np._core.umath._extobj_contextvar.get()  # type: ignore[attr-defined]
 
-    def place(self, depth: int = 2) -> Place | None:
+    def place(self, depth: int = 2) -> CallSite | None:
         return self.locator.locate(user_frame(depth))
 
     def where(self) -> Origin | None:

@@ -89,7 +89,7 @@ class Recorder(Writes):
     def ufunc(self, ufunc: Any, method: str, args: tuple, kwargs: dict[str, Any]) -> Any:
         if method == "__call__" and not kwargs:
             found = fast_path.ufunc(self, ufunc, args)
-            if found is not fast_path.UNUSUAL:
+            if found is not fast_path.NO_FAST_PATH:
                 return found
         if method == "at":
             from tracer.recording.recorder.ufunc_at import scatter
@@ -110,7 +110,7 @@ class Recorder(Writes):
 
         if not kwargs:
             found = fast_path.function(self, function, args, spelling)
-            if found is not fast_path.UNUSUAL:
+            if found is not fast_path.NO_FAST_PATH:
                 return found
         special = SPECIAL.get(function)
         if special is not None:

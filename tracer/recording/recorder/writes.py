@@ -27,7 +27,7 @@ from tracer.recording.recorder.out_arguments import (
 from tracer.recording.recorder.specs import inferred_specs, spec_of
 from tracer.recording.tensor.active import ACTIVE, leak
 from tracer.recording.tensor.tensor import TracedTensor
-from tracer.recording.tensor.views import Buffer, Step, flat_positions
+from tracer.recording.tensor.views import Buffer, ViewStep, flat_positions
 
 
 class Writes(Calls):
@@ -123,7 +123,7 @@ class Writes(Calls):
         node = self._put_back_items(before, steps[at : at + 1], node)
         return self._put_back(self.array(node, before.value, buffer, steps[:at]), node)
 
-    def _put_back_items(self, buffer: Buffer, steps: tuple[Step, ...], node: Node) -> Node:
+    def _put_back_items(self, buffer: Buffer, steps: tuple[ViewStep, ...], node: Node) -> Node:
         sources = [buffer.node]
         for step in steps[:-1]:
             specs = inferred_specs(step.op, step.params, (sources[-1], *step.inputs[1:]), "")
@@ -141,7 +141,7 @@ class Writes(Calls):
         return node
 
     @staticmethod
-    def _renumber(params: Params, step: Step) -> Params:
+    def _renumber(params: Params, step: ViewStep) -> Params:
         """Index operands of the view step follow the written value."""
         if len(step.inputs) == 1:
             return params
@@ -150,7 +150,7 @@ class Writes(Calls):
         )
         return Params((HOLES[0], HOLES[1], index))
 
-    def _put_back_flat(self, buffer: Buffer, steps: tuple[Step, ...], node: Node) -> Node:
+    def _put_back_flat(self, buffer: Buffer, steps: tuple[ViewStep, ...], node: Node) -> Node:
         """Any chain of views: write through the flat positions of its elements."""
         base = buffer.node
         shape = buffer.value.shape
@@ -178,7 +178,7 @@ class Writes(Calls):
         everywhere = Params((HOLES[0], HOLES[1], Ellipsis))  # in the base's own layout
         return self.add(registry.SETITEM, (base, whole), everywhere, base.specs, base.name)
 
-    def _put_back_part(self, buffer: Buffer, steps: tuple[Step, ...], node: Node) -> Node:
+    def _put_back_part(self, buffer: Buffer, steps: tuple[ViewStep, ...], node: Node) -> Node:
         """A write to ``z.real`` or ``z.imag`` (of a view or with views of it)."""
         at = next(i for i, step in enumerate(steps) if step.op.name in ("real", "imag"))
         part = steps[at].op.name
@@ -485,9 +485,9 @@ def _shift(leaf: Any) -> Any:
     return hole(leaf.slot + 1) if isinstance(leaf, type(HOLES[0])) else leaf
 
 
-def _without_items(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+def _without_items(steps: tuple[ViewStep, ...]) -> tuple[ViewStep, ...]:
     """A split followed by an item, as one step that gives the item."""
-    merged: list[Step] = []
+    merged: list[ViewStep] = []
     for step in steps:
         if step.op is not registry.ITEM:
             merged.append(step)
@@ -500,5 +500,7 @@ def _without_items(steps: tuple[Step, ...]) -> tuple[Step, ...]:
             source.op.schema,
             lambda *a, _f=evaluate, _k=position, **k: _f(*a, **k)[_k],
         )
-        merged.append(Step(op, source.params, source.inputs, source.slot, "", source.source_shape))
+        merged.append(
+            ViewStep(op, source.params, source.inputs, source.slot, "", source.source_shape)
+        )
     return tuple(merged)

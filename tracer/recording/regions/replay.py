@@ -14,7 +14,7 @@ from tracer.ops import registry
 from tracer.recording.random.traced_stream import is_random, replay_random
 from tracer.recording.recorder.recorder import Recorder
 from tracer.recording.regions import emit
-from tracer.recording.source.locator import Locator, Place
+from tracer.recording.source.locator import CallSite, Locator
 from tracer.recording.tensor.tensor import TracedTensor
 
 
@@ -67,9 +67,9 @@ class _Known(Locator):
 
     node: Node
 
-    def locate(self, frame: Any) -> Place | None:
+    def locate(self, frame: Any) -> CallSite | None:
         origin = self.node.origin
-        return None if origin is None else Place(origin, self.node.name)
+        return None if origin is None else CallSite(origin, self.node.name)
 
 
 def _check(recorder: Recorder, guard: Guard, tensor: Any) -> None:

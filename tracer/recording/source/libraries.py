@@ -17,7 +17,7 @@ LIBRARIES = frozenset(
 )
 # Modules of this package that call NumPy in the user's place, as the user's code would have done.
 CALLS_FOR_USERS: set[str] = set()
-_OWN: dict[str, bool] = {}
+OWN_FILES: dict[str, bool] = {}
 KEPT = 2_000  # files, and codes with the positions of all their instructions
 # What is resumed from elsewhere has another caller each time.
 YIELDING = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
@@ -26,7 +26,7 @@ STANDARD = sysconfig.get_paths()["stdlib"] + os.sep
 
 def is_library(filename: str) -> bool:
     """Whether code of this file is ours or a numerical library's, not the user's."""
-    found = _OWN.get(filename)
+    found = OWN_FILES.get(filename)
     if found is None:
         path = _absolute(filename)
         found = path.startswith(OWN_FOLDERS) and not path.startswith(SAMPLES)
@@ -34,9 +34,9 @@ def is_library(filename: str) -> bool:
             parts = set(path.replace("\\", "/").split("/"))
             found = found or bool(parts & LIBRARIES) or os.path.basename(path)[:-3] in LIBRARIES
         found = found or filename.startswith("<__array_function__") or filename == "<frozen runpy>"
-        if len(_OWN) > KEPT:
-            _OWN.clear()
-        _OWN[filename] = found
+        if len(OWN_FILES) > KEPT:
+            OWN_FILES.clear()
+        OWN_FILES[filename] = found
     return found
 
 

@@ -20,7 +20,7 @@ from typing import Any
 
 from tracer.graph.origin import Origin, Scope
 from tracer.python.locks import fork_lock
-from tracer.recording.source.libraries import _OWN, KEPT, YIELDING, is_library
+from tracer.recording.source.libraries import KEPT, OWN_FILES, YIELDING, is_library
 
 AST_LOCK = fork_lock()  # CPython counts the depth of trees for all threads together
 Target = str | tuple[str, ...]
@@ -28,7 +28,7 @@ Span = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class CallSite:
     """An origin and the name of what the expression is assigned to (``""`` if to nothing)."""
 
     origin: Origin
@@ -170,7 +170,7 @@ def user_frame(depth: int = 1) -> FrameType | None:
     frame: FrameType | None = sys._getframe(depth)
     while frame is not None:
         filename = frame.f_code.co_filename
-        library = _OWN.get(filename)
+        library = OWN_FILES.get(filename)
         if not (is_library(filename) if library is None else library):
             return frame
         frame = frame.f_back
@@ -194,10 +194,10 @@ class Locator:
     def __init__(self, root: str):
         self.root = root  # name of the traced function: names what it returns
         self.scopes: dict[tuple, Scope] = {}
-        self.places: dict[tuple, dict[int, Place]] = {}  # by scope, then by instruction
+        self.places: dict[tuple, dict[int, CallSite]] = {}  # by scope, then by instruction
         self.last_key: tuple = ()
         self.code: CodeType | None = None  # of the last scope, until another call begins
-        self.here: dict[int, Place] = {}  # those of the last scope
+        self.here: dict[int, CallSite] = {}  # those of the last scope
         self.alive: list[CodeType] = []
         self.calls: dict[int, int] = {}  # how often each function was entered, by its code
         self.newest: dict[tuple, Scope] = {}  # by frame, for calls that are still running
@@ -210,7 +210,7 @@ class Locator:
         self.calls[id(code)] = self.calls.get(id(code), 0) + 1
         self.code = None
 
-    def running(self, depth: int) -> Place | None:
+    def running(self, depth: int) -> CallSite | None:
         """The place of the user's code that runs, looked for from the caller ``depth`` up."""
         frame: FrameType | None = sys._getframe(depth)
         if frame is not None and frame.f_code is self.code and id(frame) == self.last_key[0]:
@@ -219,13 +219,13 @@ class Locator:
                 return place
         while frame is not None:
             filename = frame.f_code.co_filename
-            library = _OWN.get(filename)
+            library = OWN_FILES.get(filename)
             if not (is_library(filename) if library is None else library):
                 return self.locate(frame)
             frame = frame.f_back
         return self.locate(None)
 
-    def locate(self, frame: FrameType | None) -> Place | None:
+    def locate(self, frame: FrameType | None) -> CallSite | None:
         """The place of the running instruction of a user frame."""
         if frame is None:
             return None
@@ -273,7 +273,7 @@ class Locator:
                 if key not in self.scopes and key[:3] in self.newest:
                     self.scopes[key] = self.newest[key[:3]]
 
-    def _place(self, frame: FrameType, scope: Scope) -> Place:
+    def _place(self, frame: FrameType, scope: Scope) -> CallSite:
         code = frame.f_code
         file = source_file(code.co_filename)
         known: Any = file.parts.get((id(code), frame.f_lasti))
@@ -286,7 +286,7 @@ class Locator:
         _, written, target, returned = known
         if returned and scope.parent is None:
             target = self.root
-        return Place(Origin(code.co_filename, *written, scope.function, scope), target)
+        return CallSite(Origin(code.co_filename, *written, scope.function, scope), target)
 
 
 class Remembered(Locator):
@@ -295,20 +295,20 @@ class Remembered(Locator):
     They say which line it was; calls of one function share a scope.
     """
 
-    def running(self, depth: int) -> Place | None:
+    def running(self, depth: int) -> CallSite | None:
         frame: FrameType | None = sys._getframe(depth)
         while frame is not None:
             known = _REMEMBERED.get(id(frame.f_code))
             if known is not None:
                 return known[1].get(frame.f_lasti) or self.locate(frame)
             filename = frame.f_code.co_filename
-            library = _OWN.get(filename)
+            library = OWN_FILES.get(filename)
             if not (is_library(filename) if library is None else library):
                 return self.locate(frame)
             frame = frame.f_back
         return None
 
-    def locate(self, frame: FrameType | None) -> Place | None:
+    def locate(self, frame: FrameType | None) -> CallSite | None:
         if frame is None:
             return None
         code = frame.f_code
@@ -325,7 +325,7 @@ class Remembered(Locator):
 
 
 # By the id of a code, which is kept: it, its places by instruction, and its scope.
-_REMEMBERED: dict[int, tuple[CodeType, dict[int, Place], Scope]] = {}
+_REMEMBERED: dict[int, tuple[CodeType, dict[int, CallSite], Scope]] = {}
 
 
 def _outer_frames(frame: FrameType) -> Iterator[FrameType]:

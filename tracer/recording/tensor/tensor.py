@@ -22,9 +22,9 @@ from tracer.recording.tensor.text import text_of
 
 if TYPE_CHECKING:
     from tracer.recording.recorder.recorder import Recorder
-    from tracer.recording.tensor.views import Buffer, Step
+    from tracer.recording.tensor.views import Buffer, ViewStep
 
-UNUSUAL: Any = object()  # what a short way gives where the general way is to be gone
+NO_FAST_PATH: Any = object()  # what a short way gives where the general way is to be gone
 
 
 @without_buffer
@@ -62,7 +62,7 @@ class TracedTensor(np.ndarray):
     _recorder: Recorder
     _node: Node
     _buffer: Buffer | None
-    _steps: tuple[Step, ...]
+    _steps: tuple[ViewStep, ...]
     _version: int
     _known: bool
     _captured: bool
@@ -225,7 +225,7 @@ class TracedTensor(np.ndarray):
         if ACTIVE.get() is not recorder:
             recorder = recorder_for(self, (index,), {})
         found = recorder.look(self, index, 3)
-        if found is not UNUSUAL:
+        if found is not NO_FAST_PATH:
             return found
         if not is_basic(index):
             index = plain_index(index)

@@ -51,7 +51,7 @@ class Buffer:
 
 
 @dataclass(slots=True, eq=False)
-class Step:
+class ViewStep:
     """One view operation, never changed: ``op(*params)``, its source in ``slot`` of ``inputs``."""
 
     op: Op
@@ -101,7 +101,7 @@ def same_memory(a: np.ndarray, b: np.ndarray) -> bool:
     return bool(np.may_share_memory(a, b)) and bool(np.shares_memory(a, b, max_work=10_000))
 
 
-def flat_positions(base_shape: tuple[int, ...], steps: tuple[Step, ...]) -> np.ndarray:
+def flat_positions(base_shape: tuple[int, ...], steps: tuple[ViewStep, ...]) -> np.ndarray:
     """Where a view's elements lie in its base, counted in C order."""
     view = np.arange(math.prod(base_shape)).reshape(base_shape)
     for step in steps:

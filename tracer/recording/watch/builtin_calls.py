@@ -208,8 +208,8 @@ def _shortly(short: Callable[..., Any], function: Any, call: Callable[..., Any])
     def called(*args: Any, **kwargs: Any) -> Any:
         if not kwargs:
             recorder = ACTIVE.get()
-            found = fast_path.UNUSUAL if recorder is None else short(recorder, function, args)
-            if found is not fast_path.UNUSUAL:
+            found = fast_path.NO_FAST_PATH if recorder is None else short(recorder, function, args)
+            if found is not fast_path.NO_FAST_PATH:
                 return found
         return call(*args, **kwargs)
 

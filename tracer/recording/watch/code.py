@@ -10,7 +10,7 @@ from typing import Any
 from tracer.recording.captures.paths import MONITOR
 from tracer.recording.source.libraries import is_users
 from tracer.recording.source.locator import AST_LOCK, source_file
-from tracer.recording.watch.rewrite import _Loads
+from tracer.recording.watch.rewrite import Instrumenter
 
 FUNCTION = "__calcgraph_function__"
 _CODES: dict[int, tuple[CodeType, CodeType | None]] = {}
@@ -37,7 +37,7 @@ def _compile(code: CodeType) -> CodeType | None:
         return None
     class_name = _class_of(code)
     free = [name for name in code.co_freevars if name != "__class__"]
-    body = _Loads(class_name, code).instrument(definition)
+    body = Instrumenter(class_name, code).instrument(definition)
     if isinstance(body, ast.FunctionDef):
         body.name = FUNCTION  # its own name, read inside, is the user's global or cell
     arguments = ast.arguments(

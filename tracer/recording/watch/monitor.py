@@ -25,7 +25,7 @@ from tracer.recording.captures.paths import MONITOR, Path, is_library_module
 from tracer.recording.hooks.call_sites import loaded, substitute
 from tracer.recording.hooks.foreign_calls import outside
 from tracer.recording.hooks.namespaces import hooked
-from tracer.recording.recorder.fast_path import UNUSUAL, looked_up, operation
+from tracer.recording.recorder.fast_path import NO_FAST_PATH, looked_up, operation
 from tracer.recording.tensor.tensor import TracedScalar, TracedTensor
 from tracer.recording.tensor.text import (
     as_text,
@@ -185,7 +185,7 @@ class Monitor:
         """``owner[key]``."""
         if type(owner) is TracedTensor and (type(key) is slice or type(key) is int):
             found = looked_up(owner, key)
-            return owner[key] if found is UNUSUAL else found
+            return owner[key] if found is NO_FAST_PATH else found
         if owner is os.environ:
             return environment(self, "__getitem__", key)
         self.hashed(key)
@@ -291,7 +291,7 @@ class Monitor:
     def binary(self, name: str, left: Any, right: Any) -> Any:
         """``left + right``."""
         found = operation(name, left, right)
-        if found is not UNUSUAL:
+        if found is not NO_FAST_PATH:
             return found
         return operators.binary(self, operators.BINARY, name, left, right)
 
@@ -340,7 +340,7 @@ class Monitor:
         """``left < right``."""
         if type(right) is not TracedScalar:  # a subclass is asked first
             found = operation(name, left, right)
-            if found is not UNUSUAL:
+            if found is not NO_FAST_PATH:
                 return found
         return operators.binary(self, operators.COMPARISONS, name, left, right)
 

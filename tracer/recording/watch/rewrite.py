@@ -14,7 +14,7 @@ from types import CodeType
 from typing import Any
 
 from tracer.recording.captures.paths import MONITOR
-from tracer.recording.watch.scopes import Scope, is_local, scope_of
+from tracer.recording.watch.scopes import NameScope, is_local, scope_of
 
 OPERATORS: dict[type, str] = {
     ast.Add: "add",
@@ -42,12 +42,12 @@ OPERATORS: dict[type, str] = {
 }
 
 
-class _Loads(ast.NodeTransformer):
+class Instrumenter(ast.NodeTransformer):
     """Sends loads through the monitor."""
 
     def __init__(self, class_name: str, code: CodeType):
         self.class_name = class_name
-        self.scopes: list[Scope] = []
+        self.scopes: list[NameScope] = []
 
     def instrument(self, definition: Any) -> ast.stmt:
         definition = copy.deepcopy(definition)

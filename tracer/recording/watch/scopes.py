@@ -17,7 +17,7 @@ IN_PLACE = frozenset({ast.ClassDef, *COMPREHENSIONS})
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class NameScope:
     """What a piece of code binds, and what it declares global."""
 
     kind: type
@@ -25,13 +25,15 @@ class Scope:
     globals: frozenset[str]
 
 
-def scope_of(node: Any, mangled: Callable[[str], str]) -> Scope:
+def scope_of(node: Any, mangled: Callable[[str], str]) -> NameScope:
     """The scope of a definition; ``mangled`` gives private names of classes their prefix."""
     names, global_names = bound(node)
-    return Scope(type(node), frozenset(map(mangled, names)), frozenset(map(mangled, global_names)))
+    return NameScope(
+        type(node), frozenset(map(mangled, names)), frozenset(map(mangled, global_names))
+    )
 
 
-def is_local(name: str, scopes: Sequence[Scope]) -> bool:
+def is_local(name: str, scopes: Sequence[NameScope]) -> bool:
     """Whether the outermost scope or one in it binds a name that the innermost one reads."""
     around: type = ast.ClassDef
     for scope in reversed(scopes):

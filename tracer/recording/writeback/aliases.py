@@ -15,7 +15,7 @@ from typing import Any
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.node import Node
 from tracer.recording.tensor.tensor import TracedTensor
-from tracer.recording.tensor.views import Step
+from tracer.recording.tensor.views import ViewStep
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Alias:
 
     output: int
     place: int
-    steps: tuple[Step, ...]
+    steps: tuple[ViewStep, ...]
     operands: tuple[tuple[int, ...], ...]
 
     def view(self, inputs: Sequence[Any], values: Sequence[Any]) -> Any:

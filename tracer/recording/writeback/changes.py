@@ -18,7 +18,7 @@ from tracer import trees
 from tracer.graph.calcgraph import CalcGraph
 from tracer.recording.captures.containers import TABLES, field_names
 from tracer.recording.captures.paths import Path
-from tracer.recording.writeback.places import Place, Recipe, find
+from tracer.recording.writeback.places import Mutation, ValueSource, find
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Made:
     kind: type
     data: Any
     keys: tuple[Any, ...]
-    items: tuple[Recipe, ...]
+    items: tuple[ValueSource, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Edit:
 
     number: int
     keys: tuple[Any, ...]
-    items: tuple[Recipe | None, ...]  # None for what stays
+    items: tuple[ValueSource | None, ...]  # None for what stays
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,8 +63,8 @@ class Changes:
 
     edits: tuple[Edit, ...]
     made: tuple[Made, ...]
-    result: Recipe | None  # None: as `Trace.outputs` makes it
-    places: tuple[Place, ...]
+    result: ValueSource | None  # None: as `Trace.outputs` makes it
+    places: tuple[Mutation, ...]
     apart: tuple[Path, ...]
     graph: CalcGraph
 
@@ -108,7 +108,7 @@ class Changes:
         own = trees.flatten(arguments)[0]
         done: dict[int, Any] = {}
 
-        def have(recipe: Recipe) -> Any:
+        def have(recipe: ValueSource) -> Any:
             kind, what = recipe.kind, recipe.what
             if kind == "leaf":
                 return own[what]

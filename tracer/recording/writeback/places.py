@@ -9,12 +9,12 @@ from typing import Any
 from tracer.python.unwrap import innermost
 from tracer.recording.captures.containers import ABSENT
 from tracer.recording.captures.paths import MISSING, Path
-from tracer.recording.captures.snapshots import Held, Variable, set_variable, take_away
+from tracer.recording.captures.snapshots import Snapshot, VariableSnapshot, set_variable, take_away
 from tracer.recording.captures.snapshots import put as put_attribute
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Place:
+class Mutation:
     """What becomes of one object or variable.
 
     Attributes
@@ -32,7 +32,7 @@ class Place:
 
     path: Path
     kind: str
-    sets: tuple[tuple[Any, Recipe | None], ...] = ()
+    sets: tuple[tuple[Any, ValueSource | None], ...] = ()
     gone: tuple[Any, ...] = ()
 
     def find(self, function: Any, leaves: Sequence[Any]) -> Any:
@@ -77,7 +77,7 @@ class Place:
 
 
 def find(
-    places: Sequence[Place], apart: Sequence[Path], function: Any, leaves: Sequence[Any]
+    places: Sequence[Mutation], apart: Sequence[Path], function: Any, leaves: Sequence[Any]
 ) -> list[Any] | None:
     """What each place leads to; None if two that were apart are one now."""
     things = [place.find(function, leaves) for place in places]
@@ -94,25 +94,25 @@ def find(
     return None if any([id(other) in written for other in others]) else things
 
 
-class Saved:
+class StateSnapshot:
     """What the objects of a call hold, to be put back: for comparisons with plain code."""
 
-    def __init__(self, places: Sequence[Place], function: Any, leaves: Sequence[Any]):
-        self.held: list[Held | Variable] = []
+    def __init__(self, places: Sequence[Mutation], function: Any, leaves: Sequence[Any]):
+        self.held: list[Snapshot | VariableSnapshot] = []
         for place in places:
             thing = place.find(function, leaves)
             if place.kind in ("name", "cell"):
                 name = place.path.steps[-1][1] if place.path.steps else ""
-                self.held.append(Variable(thing, name, place.path))
+                self.held.append(VariableSnapshot(thing, name, place.path))
             elif thing is not MISSING:
-                self.held.append(Held(thing, place.path))
+                self.held.append(Snapshot(thing, place.path))
 
     def now(self) -> list[Any]:
         return [held.now() for held in self.held]
 
     def fill(self, rows: Sequence[Any]) -> None:
         for held, row in zip(self.held, rows, strict=True):
-            if isinstance(held, Variable):
+            if isinstance(held, VariableSnapshot):
                 set_variable(held.place, held.name, row)
             else:
                 held.fill(row)
@@ -126,7 +126,7 @@ def rows_of(saved: Sequence[Any]) -> list[Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class ValueSource:
     """How to have a value in a later call.
 
     ``kind`` is ``"leaf"`` or ``"container"`` (of the arguments, ``what`` is its number),

@@ -14,13 +14,13 @@ from tracer.ops.stand_ins import original_of
 from tracer.python.attributes import own
 from tracer.recording.captures.containers import ABSENT, Containers, field_names, items_of
 from tracer.recording.captures.paths import Path
-from tracer.recording.captures.snapshots import Held, Variable
+from tracer.recording.captures.snapshots import Snapshot, VariableSnapshot
 from tracer.recording.tensor.active import ACTIVE, leak
 from tracer.recording.tensor.leaks import refuse_untraced
 from tracer.recording.tensor.tensor import TracedTensor
 from tracer.recording.tensor.text import TracedText
 from tracer.recording.writeback.changes import Edit, Made
-from tracer.recording.writeback.places import Place, Recipe
+from tracer.recording.writeback.places import Mutation, ValueSource
 
 if TYPE_CHECKING:
     from tracer.recording.captures.captures import Captures
@@ -47,18 +47,18 @@ CONSTANT = (
     type(np.sum),
 )
 Parts = tuple[
-    tuple[Edit, ...], tuple[Made, ...], Recipe | None, tuple[Place, ...], tuple[Path, ...]
+    tuple[Edit, ...], tuple[Made, ...], ValueSource | None, tuple[Mutation, ...], tuple[Path, ...]
 ]
 
 
-def _assigned(variable: Variable, writer: Writer) -> Place:
+def assigned_change(variable: VariableSnapshot, writer: Writer) -> Mutation:
     kind = "name" if isinstance(variable.place, dict) else "cell"
     now = variable.now()
     sets = () if now is ABSENT else ((variable.name, writer.recipe(now)),)
-    return Place(variable.path, kind, sets)
+    return Mutation(variable.path, kind, sets)
 
 
-def _written(held: Held, writer: Writer, captures: Captures) -> Place:
+def written_change(held: Snapshot, writer: Writer, captures: Captures) -> Mutation:
     path, now = held.path, held.now()
     if held.kind == "own":
         raise leak(
@@ -70,9 +70,9 @@ def _written(held: Held, writer: Writer, captures: Captures) -> Place:
     if held.kind == "rows":
         added = held.added()
         if added is not None:
-            return Place(path, "grow", tuple([(None, writer.recipe(v)) for v in added]))
+            return Mutation(path, "grow", tuple([(None, writer.recipe(v)) for v in added]))
         captures.exactly(path, held.thing)
-        return Place(path, "rows", tuple([_row(held, k, v, writer) for k, v in enumerate(now)]))
+        return Mutation(path, "rows", tuple([_row(held, k, v, writer) for k, v in enumerate(now)]))
     gone = tuple([key for key in held.before if key not in now])
     sets = [
         (key, writer.recipe(value))
@@ -87,10 +87,10 @@ def _written(held: Held, writer: Writer, captures: Captures) -> Place:
         gone = tuple(held.before)
         sets = [(key, writer.recipe(value)) for key, value in now.items()]
     writer.refuse_keys([key for key, _ in sets])
-    return Place(path, held.kind, tuple(sets), gone)
+    return Mutation(path, held.kind, tuple(sets), gone)
 
 
-def _row(held: Held, place: int, value: Any, writer: Writer) -> tuple[Any, Recipe | None]:
+def _row(held: Snapshot, place: int, value: Any, writer: Writer) -> tuple[Any, ValueSource | None]:
     """One row at the end: what was there before, or in another place, or something new."""
     before = held.before
     if place < len(before) and before[place] is value and place not in held.written:
@@ -142,22 +142,22 @@ class Writer:
         self.outputs = outputs
         self.made: list[Made] = []
         self.kept: list[Any] = []  # so that no other object takes the place of one in memory
-        self.known: dict[int, Recipe] = {}
+        self.known: dict[int, ValueSource] = {}
         for number, tensor in enumerate(outputs):
-            self.known.setdefault(id(tensor), Recipe("output", number))
+            self.known.setdefault(id(tensor), ValueSource("output", number))
         for number, leaf in enumerate(given.leaves):
             if not isinstance(leaf, CONSTANT):
                 twice = id(leaf) in self.known and not isinstance(leaf, TracedTensor)
                 # which of the two it is may differ between calls of one signature
-                self.known[id(leaf)] = Recipe("twice" if twice else "leaf", number)
+                self.known[id(leaf)] = ValueSource("twice" if twice else "leaf", number)
         for number, container in enumerate(given.all):
-            self.known[id(container)] = Recipe("container", number)
+            self.known[id(container)] = ValueSource("container", number)
         self.is_outermost = captures.recorder is ACTIVE.get()
         for path, tensor, _ in captures.lifted.values() if self.is_outermost else ():
             if tensor._buffer is None or not tensor._buffer.version:
-                self.known[id(tensor)] = Recipe("path", path)
+                self.known[id(tensor)] = ValueSource("path", path)
 
-    def recipe(self, value: Any) -> Recipe:
+    def recipe(self, value: Any) -> ValueSource:
         """Where a value is to be had in later calls.
 
         Raises
@@ -180,7 +180,7 @@ class Writer:
         if isinstance(value, TracedTensor):
             self._refuse_inner(value)
             self.outputs.append(value)
-            return self._know(value, Recipe("output", len(self.outputs) - 1))
+            return self._know(value, ValueSource("output", len(self.outputs) - 1))
         if isinstance(value, TracedText):
             raise leak(
                 "The text of a traced value was put into an object outside; it would be the same "
@@ -191,12 +191,12 @@ class Writer:
         refuse_untraced([value])
         path = self.captures.path_of(value)
         if isinstance(value, CONSTANT):
-            return Recipe("value", value)
+            return ValueSource("value", value)
         if path is not None:
-            return self._know(value, Recipe("path", path))
+            return self._know(value, ValueSource("path", path))
         return self._made(value)
 
-    def attempt(self, result: Any) -> Recipe | None:
+    def attempt(self, result: Any) -> ValueSource | None:
         """The recipe of a result; None if it is one that is made of its leaves alone."""
         recorder, count, made = self.captures.recorder, len(self.outputs), len(self.made)
         leaked, known = recorder.leaked, dict(self.known)
@@ -216,11 +216,11 @@ class Writer:
                 errors.CaptureMutationError,
             )
 
-    def _know(self, value: Any, recipe: Recipe) -> Recipe:
+    def _know(self, value: Any, recipe: ValueSource) -> ValueSource:
         self.known[id(value)] = recipe
         return recipe
 
-    def _made(self, value: Any) -> Recipe:
+    def _made(self, value: Any) -> ValueSource:
         kind = type(value)
         structure = trees.opened(value)
         if structure is None or (is_dataclass(kind) and len(items_of(value)) != len(structure[0])):
@@ -233,7 +233,7 @@ class Writer:
         self.refuse_keys(keys)
         number = len(self.made)
         self.made.append(Made(kind, data, keys, ()))
-        recipe = self._know(value, Recipe("new", number))
+        recipe = self._know(value, ValueSource("new", number))
         self.made[number] = Made(kind, data, keys, tuple([self.recipe(item) for item in items]))
         return recipe
 

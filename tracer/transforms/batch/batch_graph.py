@@ -22,7 +22,7 @@ from tracer.graph.node import HOLES, Node, Params
 from tracer.graph.spec import ArraySpec, array_spec
 from tracer.ops import registry
 from tracer.ops.builder import Builder, Symbol
-from tracer.transforms.batch.batched import RULES, SCHEMAS, Lanes, Mapped, Unbatchable
+from tracer.transforms.batch.batched import RULES, SCHEMAS, Batch, Batched, Unbatchable
 from tracer.transforms.batch.regions import REGIONS
 from tracer.transforms.reverse.sweep import VIEWS
 
@@ -90,7 +90,7 @@ class _Run:
     def __init__(self, graph: CalcGraph, mapped: Sequence[bool], size: int, fill: Fill):
         self.graph = graph
         self.builder = Builder()
-        self.lanes = Lanes(self.builder, size)
+        self.lanes = Batch(self.builder, size)
         self.size = size
         self.values: dict[Node, Any] = {}  # Symbol or Mapped, or a tuple of them
         # Nodes whose value is a list, even if it has one element: np.split(x, 1).
@@ -108,10 +108,10 @@ class _Run:
                 self.values[node] = Symbol(self.builder, node)
                 continue
             whole = array_spec((size, *spec.shape), spec.dtype)
-            self.values[node] = Mapped(self.builder.input(whole, node.name), spec)
+            self.values[node] = Batched(self.builder.input(whole, node.name), spec)
         self.inputs = tuple(self.builder.nodes)
         for node, build in fill.items():
-            self.values[node] = Mapped(build(self.builder), node.specs[0])
+            self.values[node] = Batched(build(self.builder), node.specs[0])
 
     def step(self, node: Node) -> None:
         """Append what computes the node for all examples."""
@@ -135,7 +135,7 @@ class _Run:
         several = made if isinstance(made, (tuple, list)) else (made,)
         results = tuple(
             [
-                Mapped(value, spec) if type(value) is Symbol and not node.regions else value
+                Batched(value, spec) if type(value) is Symbol and not node.regions else value
                 for value, spec in zip(several, node.specs, strict=True)
             ]
         )
@@ -144,7 +144,7 @@ class _Run:
         self.builder.origin = self.builder.context = None
 
     def _name(self, node: Node, results: tuple) -> None:
-        if node.name and len(results) == 1 and type(results[0]) is Mapped:
+        if node.name and len(results) == 1 and type(results[0]) is Batched:
             made = results[0].symbol.node
             made.name = made.name or node.name
 
@@ -194,7 +194,7 @@ class _Run:
                 row.append(symbol)
         stacked = tuple(
             [
-                Mapped(self._stacked(row, spec), spec)
+                Batched(self._stacked(row, spec), spec)
                 for row, spec in zip(rows, node.specs, strict=True)
             ]
         )
@@ -217,9 +217,9 @@ class _Run:
         for k, output in enumerate(self.graph.outputs):
             value = self.values[output]
             if wanted and wanted[k]:
-                value = Mapped(_own(self.lanes.full(value), taken), output.specs[0])
-            flags.append(type(value) is Mapped)
-            ends.append(value.symbol.node if type(value) is Mapped else value.node)
+                value = Batched(_own(self.lanes.full(value), taken), output.specs[0])
+            flags.append(type(value) is Batched)
+            ends.append(value.symbol.node if type(value) is Batched else value.node)
         batched = self.graph.replace(
             inputs=self.inputs,
             order=self.builder.nodes,
@@ -255,15 +255,15 @@ class _Run:
     def _effect(self, effect: Effect) -> Effect:
         """A write goes to each example's own array; a shared one would see them in turn."""
         target, value = self.values[effect.target], self.values[effect.value]
-        if type(target) is not Mapped:
+        if type(target) is not Batched:
             raise Unbatchable("writes to an array that the examples share")
         whole = self.lanes.full(value)
         return Effect(effect.kind, target.symbol.node, whole.node)
 
 
 def _is_mapped(value: Any) -> bool:
-    return type(value) is Mapped or (
-        type(value) is tuple and any(type(part) is Mapped for part in value)
+    return type(value) is Batched or (
+        type(value) is tuple and any(type(part) is Batched for part in value)
     )
 
 
@@ -275,7 +275,7 @@ def _item(builder: Builder, node: Node, number: int) -> Symbol:
 
 def _example(x: Any, number: int) -> Symbol:
     """One example's operand, with the kind that it has there."""
-    if type(x) is not Mapped:
+    if type(x) is not Batched:
         return x
     one = x.symbol[number]
     if x.spec.kind == "weak":

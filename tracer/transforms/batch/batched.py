@@ -49,7 +49,7 @@ def batching_schema(kind: str) -> Callable[[BatchRule], BatchRule]:
     return declare
 
 
-class Mapped:
+class Batched:
     """An operand that has a value for each example.
 
     Attributes
@@ -79,7 +79,7 @@ class Mapped:
         return self.spec.dtype
 
 
-class Lanes:
+class Batch:
     """The batch of one transform, and the node whose rule runs.
 
     Attributes
@@ -118,7 +118,7 @@ class Lanes:
     # -- operands ---------------------------------------------------------------------------
     def lift(self, x: Any, ndim: int) -> Any:
         """``x`` ready to broadcast with values of ``ndim`` axes beside the batch."""
-        if type(x) is not Mapped:
+        if type(x) is not Batched:
             return x
         if x.ndim >= ndim or not x.ndim and not ndim:
             return x.symbol
@@ -126,7 +126,7 @@ class Lanes:
 
     def full(self, x: Any, shape: Shape | None = None) -> Symbol:
         """``x``, mapped or not, with the batch in front (and broadcast to an example's shape)."""
-        if type(x) is Mapped:
+        if type(x) is Batched:
             if shape is None or shape == x.shape:
                 return x.symbol
             return np.broadcast_to(self.lift(x, len(shape)), (self.size, *shape))
@@ -136,22 +136,22 @@ class Lanes:
 
     def constant(self, value: Any) -> Symbol:
         """A list or number among the arguments as the array that NumPy makes of it."""
-        if holds(value, Symbol) or holds(value, Mapped):
+        if holds(value, Symbol) or holds(value, Batched):
             raise Unbatchable("a list of traced values")
         return self.builder.constant(np.asarray(value))
 
-    def mapped(self, x: Any) -> Mapped:
+    def mapped(self, x: Any) -> Batched:
         """``x`` as a mapped value."""
-        if type(x) is Mapped:
+        if type(x) is Batched:
             return x
         spec = ArraySpec(shape_of(x), dtype_of(x))
-        return Mapped(self.full(x), spec)
+        return Batched(self.full(x), spec)
 
-    def as_mapped(self, symbol: Symbol) -> Mapped:
+    def as_mapped(self, symbol: Symbol) -> Batched:
         """A batched Symbol made by a rule, for use by another rule."""
-        return Mapped(symbol, ArraySpec(symbol.shape[1:], symbol.dtype))
+        return Batched(symbol, ArraySpec(symbol.shape[1:], symbol.dtype))
 
-    def flat(self, x: Mapped) -> Mapped:
+    def flat(self, x: Batched) -> Batched:
         """Each example's values in a row."""
         if x.ndim == 1:
             return x
@@ -162,7 +162,7 @@ class Lanes:
 
 
 def shape_of(x: Any) -> Shape:
-    return x.shape if type(x) in (Symbol, Mapped) else np.shape(x)
+    return x.shape if type(x) in (Symbol, Batched) else np.shape(x)
 
 
 def ndim_of(x: Any) -> int:
@@ -170,7 +170,7 @@ def ndim_of(x: Any) -> int:
 
 
 def dtype_of(x: Any) -> np.dtype:
-    return x.dtype if type(x) in (Symbol, Mapped) else np.asarray(x).dtype
+    return x.dtype if type(x) in (Symbol, Batched) else np.asarray(x).dtype
 
 
 def static(size: Any) -> int:
@@ -201,7 +201,7 @@ def holds(tree: Any, kind: type) -> bool:
 
 def fixed(*arguments: Any) -> None:
     """Refuse arguments that differ between the examples where a rule takes none such."""
-    if holds(list(arguments), Mapped):
+    if holds(list(arguments), Batched):
         raise Unbatchable("an argument that differs between the examples")
 
 

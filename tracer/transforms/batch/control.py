@@ -19,16 +19,16 @@ from tracer.graph.node import Node
 from tracer.graph.spec import array_spec
 from tracer.ops import registry
 from tracer.ops.builder import Builder, Symbol
-from tracer.transforms.batch.batched import Lanes, Mapped, Unbatchable
+from tracer.transforms.batch.batched import Batch, Batched, Unbatchable
 from tracer.transforms.bodies import inline
 
 
-def batch_cond(lanes: Lanes, operands: list[Any], batch: Any) -> list[Any]:
+def batch_cond(lanes: Batch, operands: list[Any], batch: Any) -> list[Any]:
     """The branch that all examples take, batched."""
-    if type(operands[0]) is Mapped:
+    if type(operands[0]) is Batched:
         raise Unbatchable("examples on different branches")
     node = lanes.node
-    flags = [type(x) is Mapped for x in operands[1:]]
+    flags = [type(x) is Batched for x in operands[1:]]
     wanted = [False] * len(node.specs)
     for region in node.regions:
         found = batch(region, flags, lanes.size)[1]
@@ -47,15 +47,15 @@ def batch_cond(lanes: Lanes, operands: list[Any], batch: Any) -> list[Any]:
     return _results(lanes, made, wanted)
 
 
-def batch_loop(lanes: Lanes, operands: list[Any], batch: Any) -> list[Any]:
+def batch_loop(lanes: Batch, operands: list[Any], batch: Any) -> list[Any]:
     """One loop; what it carries is mapped as far as it comes to depend on mapped values."""
     node = lanes.node
     loop = Loop(node)
     first, second = len(loop.constants), len(loop.constants) + len(loop.carry)
     end = second + len(loop.sequences)
-    if any(type(x) is Mapped for x in operands[end:]):
+    if any(type(x) is Batched for x in operands[end:]):
         raise Unbatchable("loops of different lengths")
-    flags = [type(x) is Mapped for x in operands[:end]]
+    flags = [type(x) is Batched for x in operands[:end]]
     _spread(loop, flags, batch, lanes.size)
     carry = flags[first:second]
     body, rows = _body(loop, flags, batch, lanes.size)
@@ -92,7 +92,7 @@ def batch_loop(lanes: Lanes, operands: list[Any], batch: Any) -> list[Any]:
     )
     results = _results(lanes, made, every)
     return [
-        Mapped(np.moveaxis(x.symbol, 1, 0), x.spec) if k >= count and type(x) is Mapped else x
+        Batched(np.moveaxis(x.symbol, 1, 0), x.spec) if k >= count and type(x) is Batched else x
         for k, x in enumerate(results)
     ]
 
@@ -145,14 +145,14 @@ def _refuse_guards(regions: Sequence[CalcGraph]) -> None:
 
 
 def _symbol(x: Any) -> Symbol:
-    return x.symbol if type(x) is Mapped else x
+    return x.symbol if type(x) is Batched else x
 
 
-def _given(lanes: Lanes, x: Any, flag: bool) -> Symbol:
+def _given(lanes: Batch, x: Any, flag: bool) -> Symbol:
     """An operand, with the batch if its place in the loop is mapped."""
     if not flag:
         return x
-    return x.symbol if type(x) is Mapped else np.copy(lanes.full(x))
+    return x.symbol if type(x) is Batched else np.copy(lanes.full(x))
 
 
 def _bounds(node: Node, operands: list[Any]) -> list[Any]:
@@ -164,17 +164,17 @@ def _bounds(node: Node, operands: list[Any]) -> list[Any]:
     ]
 
 
-def _spec(lanes: Lanes, spec: Any, flag: bool) -> Any:
+def _spec(lanes: Batch, spec: Any, flag: bool) -> Any:
     return array_spec((lanes.size, *spec.shape), spec.dtype) if flag else spec
 
 
-def _results(lanes: Lanes, made: Node, flags: Sequence[bool]) -> list[Any]:
+def _results(lanes: Batch, made: Node, flags: Sequence[bool]) -> list[Any]:
     """The node's values: mapped or shared."""
     found = lanes.builder.unpack(lanes.builder.append(made))
     several = found if isinstance(found, tuple) else (found,)
     specs = lanes.node.specs
     return [
-        Mapped(symbol, spec) if flag else symbol
+        Batched(symbol, spec) if flag else symbol
         for symbol, spec, flag in zip(several, specs, flags, strict=True)
     ]
 

@@ -16,8 +16,8 @@ from tracer.graph.spec import WEAK_SPECS
 from tracer.ops import registry
 from tracer.ops.builder import Symbol
 from tracer.transforms.batch.batched import (
-    Lanes,
-    Mapped,
+    Batch,
+    Batched,
     Unbatchable,
     batching,
     batching_schema,
@@ -37,9 +37,9 @@ ADAPT = {"where": (1, 2), "clip": (0, 1, 2)}
 
 
 @batching_schema("elementwise")
-def elementwise(lanes: Lanes, *args: Any, **kwargs: Any) -> Any:
+def elementwise(lanes: Batch, *args: Any, **kwargs: Any) -> Any:
     ndim = lanes.ndim
-    if any(isinstance(a, (list, tuple)) and holds(a, Mapped) for a in args):
+    if any(isinstance(a, (list, tuple)) and holds(a, Batched) for a in args):
         raise Unbatchable("a list of values that differ between the examples")
     args = tuple([lanes.lift(a, ndim) for a in _strong(lanes, args)])
     for name, value in kwargs.items():
@@ -50,9 +50,9 @@ def elementwise(lanes: Lanes, *args: Any, **kwargs: Any) -> Any:
     return lanes.same(*args, **kwargs)
 
 
-def _strong(lanes: Lanes, args: tuple) -> tuple:
+def _strong(lanes: Batch, args: tuple) -> tuple:
     """The operands with mapped Python numbers cast as NumPy casts them in one example."""
-    weak = [k for k, a in enumerate(args) if type(a) is Mapped and a.spec.kind == "weak"]
+    weak = [k for k, a in enumerate(args) if type(a) is Batched and a.spec.kind == "weak"]
     if not weak:
         return args
     op = lanes.node.op
@@ -69,7 +69,10 @@ def _strong(lanes: Lanes, args: tuple) -> tuple:
         if any(k not in ADAPT.get(op.name, ()) for k in weak):
             raise Unbatchable("a Python number for each example")
     return tuple(
-        [Mapped(a.symbol.astype(dtypes[k]), a.spec) if k in weak else a for k, a in enumerate(args)]
+        [
+            Batched(a.symbol.astype(dtypes[k]), a.spec) if k in weak else a
+            for k, a in enumerate(args)
+        ]
     )
 
 
@@ -77,19 +80,19 @@ def _type_of(operand: Any) -> Any:
     """A dtype, or a Python type for a weak number."""
     if type(operand) in WEAK_SPECS:
         return type(operand) if type(operand) is not bool else np.dtype(bool)
-    if type(operand) in (Mapped, Symbol) and operand.spec.kind == "weak":
+    if type(operand) in (Batched, Symbol) and operand.spec.kind == "weak":
         kind = operand.dtype.kind
         return PYTHON[kind] if kind != "b" else np.dtype(bool)
-    return operand.dtype if type(operand) in (Mapped, Symbol) else np.asarray(operand).dtype
+    return operand.dtype if type(operand) in (Batched, Symbol) else np.asarray(operand).dtype
 
 
 @batching("astype")
-def _(lanes: Lanes, x: Mapped, dtype: Any) -> Any:
+def _(lanes: Batch, x: Batched, dtype: Any) -> Any:
     return lanes.emit(registry.ASTYPE, x.symbol, dtype)
 
 
 @batching("python_scalar")
-def _(lanes: Lanes, x: Mapped, *index: Any) -> Any:
+def _(lanes: Batch, x: Batched, *index: Any) -> Any:
     fixed(*index)
     dtype = lanes.node.specs[0].dtype
     symbol = x.symbol
@@ -101,22 +104,22 @@ def _(lanes: Lanes, x: Mapped, *index: Any) -> Any:
 
 
 @batching("stop_gradient")
-def _(lanes: Lanes, x: Mapped) -> Any:
+def _(lanes: Batch, x: Batched) -> Any:
     return lanes.emit(registry.STOP_GRADIENT, x.symbol)
 
 
 @batching("round fix real_if_close nan_to_num isclose")
-def _(lanes: Lanes, *args: Any, **kwargs: Any) -> Any:
+def _(lanes: Batch, *args: Any, **kwargs: Any) -> Any:
     if lanes.node.op.name == "real_if_close":
         raise Unbatchable("a dtype that depends on values")
-    if any(type(a) is Mapped and a.spec.kind == "weak" for a in args):
+    if any(type(a) is Batched and a.spec.kind == "weak" for a in args):
         raise Unbatchable("a Python number for each example")
     fixed(kwargs)
     return lanes.same(*[lanes.lift(a, lanes.ndim) for a in args], **kwargs)
 
 
 @batching("choose")
-def _(lanes: Lanes, a: Any, choices: Any, **kwargs: Any) -> Any:
+def _(lanes: Batch, a: Any, choices: Any, **kwargs: Any) -> Any:
     if not isinstance(choices, (list, tuple)):
         raise Unbatchable("choices in one array")
     fixed(kwargs)
@@ -125,12 +128,12 @@ def _(lanes: Lanes, a: Any, choices: Any, **kwargs: Any) -> Any:
 
 
 @batching("select")
-def _(lanes: Lanes, condlist: Any, choicelist: Any, *default: Any, **kwargs: Any) -> Any:
+def _(lanes: Batch, condlist: Any, choicelist: Any, *default: Any, **kwargs: Any) -> Any:
     if not (isinstance(condlist, (list, tuple)) and isinstance(choicelist, (list, tuple))):
         raise Unbatchable("conditions in one array")
     ndim = lanes.ndim
     every = [*condlist, *choicelist, *default, *kwargs.values()]
-    if any(type(a) is Mapped and a.spec.kind == "weak" for a in every):
+    if any(type(a) is Batched and a.spec.kind == "weak" for a in every):
         raise Unbatchable("a Python number for each example")
     kwargs = {name: lanes.lift(value, ndim) for name, value in kwargs.items()}
     return lanes.same(

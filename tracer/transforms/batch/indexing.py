@@ -13,8 +13,8 @@ import numpy as np
 from tracer.ops import registry
 from tracer.ops.builder import Symbol
 from tracer.transforms.batch.batched import (
-    Lanes,
-    Mapped,
+    Batch,
+    Batched,
     Unbatchable,
     axis_of,
     batching,
@@ -46,17 +46,17 @@ class Index:
 
     def __init__(self, index: Any, ndim: int):
         given = list(index) if isinstance(index, tuple) else [index]
-        if holds([i for i in given if isinstance(i, slice)], Mapped):
+        if holds([i for i in given if isinstance(i, slice)], Batched):
             raise Unbatchable("slices of different lengths")
         masks = [item for item in given if _is_bool(item)]
-        if any(ndim_of(mask) == 0 for mask in masks) or (masks and holds(given, Mapped)):
+        if any(ndim_of(mask) == 0 for mask in masks) or (masks and holds(given, Batched)):
             raise Unbatchable("a mask")
         used = sum([_used(item) for item in given])
         rest = [FULL] * (ndim - used)
         at = next((k for k, item in enumerate(given) if item is Ellipsis), None)
         self.items = [*given, *rest] if at is None else [*given[:at], *rest, *given[at + 1 :]]
         arrays = [k for k, item in enumerate(self.items) if _is_array(item)]
-        mapped = any(type(item) is Mapped for item in self.items)
+        mapped = any(type(item) is Batched for item in self.items)
         self.places = arrays
         if mapped or any(ndim_of(self.items[k]) for k in arrays):
             self.places = [k for k, item in enumerate(self.items) if _is_number(item)]
@@ -67,7 +67,7 @@ class Index:
         self.before = 0 if self.apart else first
 
     def mapped(self) -> bool:
-        return any(type(item) is Mapped for item in self.items)
+        return any(type(item) is Batched for item in self.items)
 
 
 def _used(item: Any) -> int:
@@ -96,21 +96,21 @@ def _is_number(item: Any) -> bool:
     return not isinstance(item, (slice, type(None), type(Ellipsis)))
 
 
-def _lifted(lanes: Lanes, index: Index) -> tuple:
+def _lifted(lanes: Batch, index: Index) -> tuple:
     """The items with mapped index arrays aligned behind the batch."""
     return tuple(
-        [lanes.lift(item, index.ndim) if type(item) is Mapped else item for item in index.items]
+        [lanes.lift(item, index.ndim) if type(item) is Batched else item for item in index.items]
     )
 
 
-def _counter(lanes: Lanes, ndim: int) -> np.ndarray:
+def _counter(lanes: Batch, ndim: int) -> np.ndarray:
     """The number of each example, to be broadcast with index arrays of ``ndim`` axes."""
     return np.arange(lanes.size).reshape(lanes.size, *[1] * ndim)
 
 
 @batching("getitem")
-def getitem(lanes: Lanes, x: Any, index: Any) -> Any:
-    if ndim_of(x) == 0 and type(x) is Mapped and index == ():
+def getitem(lanes: Batch, x: Any, index: Any) -> Any:
+    if ndim_of(x) == 0 and type(x) is Batched and index == ():
         return x.symbol
     known = Index(index, ndim_of(x))
     if not known.mapped():
@@ -119,7 +119,7 @@ def getitem(lanes: Lanes, x: Any, index: Any) -> Any:
             return np.moveaxis(found, known.ndim, 0)
         return found
     items = _lifted(lanes, known)
-    if type(x) is not Mapped:
+    if type(x) is not Batched:
         # One array for all examples: the batch is the first axis of the index arrays.
         found = x[items]
         return np.moveaxis(found, known.before, 0) if known.before else found
@@ -137,7 +137,7 @@ def _arrays_back(found: Any, index: Index) -> Any:
 
 
 @batching("setitem scatter_add")
-def _(lanes: Lanes, x: Any, value: Any, index: Any) -> Any:
+def _(lanes: Batch, x: Any, value: Any, index: Any) -> Any:
     op = lanes.node.op
     mask = _whole_mask(index)
     if mask is not None and op is registry.SETITEM:
@@ -159,9 +159,9 @@ def _(lanes: Lanes, x: Any, value: Any, index: Any) -> Any:
     return lanes.emit(op, base, written, place)
 
 
-def _value(lanes: Lanes, value: Any, ndim: int) -> Any:
+def _value(lanes: Batch, value: Any, ndim: int) -> Any:
     """What is written, ready to broadcast to the place; leading axes of length 1 are dropped."""
-    if type(value) is not Mapped or value.ndim <= ndim:
+    if type(value) is not Batched or value.ndim <= ndim:
         return lanes.lift(value, ndim)
     return np.reshape(value.symbol, (lanes.size, *value.shape[value.ndim - ndim :]))
 
@@ -169,10 +169,10 @@ def _value(lanes: Lanes, value: Any, ndim: int) -> Any:
 def _whole_mask(index: Any) -> Any:
     """The mask, if the index is one that differs between the examples."""
     index = index[0] if isinstance(index, tuple) and len(index) == 1 else index
-    return index if type(index) is Mapped and index.dtype.kind == "b" else None
+    return index if type(index) is Batched and index.dtype.kind == "b" else None
 
 
-def _write_mask(lanes: Lanes, x: Any, value: Any, mask: Mapped) -> Any:
+def _write_mask(lanes: Batch, x: Any, value: Any, mask: Batched) -> Any:
     """``x[mask] = number`` is a choice."""
     if ndim_of(value) or mask.ndim == 0:
         raise Unbatchable("values for the places of a mask")
@@ -182,7 +182,7 @@ def _write_mask(lanes: Lanes, x: Any, value: Any, mask: Mapped) -> Any:
     if mask.ndim < ndim:
         where = np.expand_dims(where, tuple(range(1 + mask.ndim, 1 + ndim)))
     dtype = dtype_of(x)
-    if type(value) is Mapped:
+    if type(value) is Batched:
         written: Any = lanes.lift(value, ndim)
         written = lanes.emit(registry.ASTYPE, written, dtype)
     elif type(value) is Symbol:
@@ -194,16 +194,16 @@ def _write_mask(lanes: Lanes, x: Any, value: Any, mask: Mapped) -> Any:
 
 # -- functions ---------------------------------------------------------------------------------
 @batching("take")
-def _(lanes: Lanes, x: Any, indices: Any, axis: Any = None, mode: str = "raise") -> Any:
+def _(lanes: Batch, x: Any, indices: Any, axis: Any = None, mode: str = "raise") -> Any:
     given = {} if mode == "raise" else {"mode": mode}
     if axis is None:
         x = _flat(lanes, x)
         axis = 0
     axis = axis_of(axis, ndim_of(x)) - 1
-    if type(indices) is not Mapped:
+    if type(indices) is not Batched:
         fixed(indices)
         return lanes.same(x.symbol, indices, axis=axis + 1, **given)
-    if type(x) is not Mapped:
+    if type(x) is not Batched:
         found = lanes.same(x, indices.symbol, axis=axis, **given)
         return np.moveaxis(found, axis, 0) if axis else found
     if given:
@@ -211,12 +211,12 @@ def _(lanes: Lanes, x: Any, indices: Any, axis: Any = None, mode: str = "raise")
     return getitem(lanes, x, (*[FULL] * axis, indices))
 
 
-def _flat(lanes: Lanes, x: Any) -> Any:
-    return lanes.flat(x) if type(x) is Mapped else np.ravel(x)
+def _flat(lanes: Batch, x: Any) -> Any:
+    return lanes.flat(x) if type(x) is Batched else np.ravel(x)
 
 
 @batching("take_along_axis")
-def _(lanes: Lanes, x: Any, indices: Any, axis: Any = -1) -> Any:
+def _(lanes: Batch, x: Any, indices: Any, axis: Any = -1) -> Any:
     if axis is None:
         x, axis = _flat(lanes, x), 0
     ndim = ndim_of(x)
@@ -224,7 +224,7 @@ def _(lanes: Lanes, x: Any, indices: Any, axis: Any = -1) -> Any:
 
 
 @batching("compress")
-def _(lanes: Lanes, condition: Any, x: Any, axis: Any = None) -> Any:
+def _(lanes: Batch, condition: Any, x: Any, axis: Any = None) -> Any:
     fixed(condition)
     if axis is None:
         return lanes.same(condition, _flat(lanes, x).symbol, axis=1)

@@ -12,8 +12,8 @@ import numpy as np
 from tracer.ops import registry
 from tracer.ops.builder import Symbol
 from tracer.transforms.batch.batched import (
-    Lanes,
-    Mapped,
+    Batch,
+    Batched,
     Unbatchable,
     axis_of,
     batching,
@@ -25,14 +25,14 @@ from tracer.transforms.batch.batched import (
 )
 
 
-def _parts(lanes: Lanes, arrays: Any) -> list[Mapped]:
+def _parts(lanes: Batch, arrays: Any) -> list[Batched]:
     """The arrays of a list, or the rows of one array, each mapped."""
-    if type(arrays) is Mapped:
+    if type(arrays) is Batched:
         return [lanes.as_mapped(arrays.symbol[:, k]) for k in range(static(arrays.shape[0]))]
     return [lanes.mapped(part) for part in arrays]
 
 
-def _at_least(lanes: Lanes, x: Mapped, ndim: int) -> Mapped:
+def _at_least(lanes: Batch, x: Batched, ndim: int) -> Batched:
     """NumPy's ``atleast_1d``, ``2d`` and ``3d`` of each example."""
     if x.ndim >= ndim:
         return x
@@ -42,12 +42,12 @@ def _at_least(lanes: Lanes, x: Mapped, ndim: int) -> Mapped:
     return lanes.as_mapped(np.reshape(x.symbol, (lanes.size, *shape)))
 
 
-def _concatenated(parts: list[Mapped], axis: int, **kwargs: Any) -> Symbol:
+def _concatenated(parts: list[Batched], axis: int, **kwargs: Any) -> Symbol:
     return np.concatenate([part.symbol for part in parts], axis=axis + 1, **kwargs)
 
 
 @batching("concatenate")
-def _(lanes: Lanes, arrays: Any, axis: Any = 0, **kwargs: Any) -> Any:
+def _(lanes: Batch, arrays: Any, axis: Any = 0, **kwargs: Any) -> Any:
     parts = _parts(lanes, arrays)
     if axis is None:
         return _concatenated([lanes.flat(part) for part in parts], 0, **kwargs)
@@ -55,13 +55,13 @@ def _(lanes: Lanes, arrays: Any, axis: Any = 0, **kwargs: Any) -> Any:
 
 
 @batching("stack")
-def _(lanes: Lanes, arrays: Any, axis: int = 0, **kwargs: Any) -> Any:
+def _(lanes: Batch, arrays: Any, axis: int = 0, **kwargs: Any) -> Any:
     parts = _parts(lanes, arrays)
     return np.stack([part.symbol for part in parts], axis=axis_of(axis, lanes.ndim), **kwargs)
 
 
 @batching("vstack hstack dstack")
-def _(lanes: Lanes, arrays: Any, **kwargs: Any) -> Any:
+def _(lanes: Batch, arrays: Any, **kwargs: Any) -> Any:
     name = lanes.node.op.name
     least = {"vstack": 2, "hstack": 1, "dstack": 3}[name]
     parts = [_at_least(lanes, part, least) for part in _parts(lanes, arrays)]
@@ -70,7 +70,7 @@ def _(lanes: Lanes, arrays: Any, **kwargs: Any) -> Any:
 
 
 @batching("column_stack")
-def _(lanes: Lanes, arrays: Any) -> Any:
+def _(lanes: Batch, arrays: Any) -> Any:
     parts = []
     for part in _parts(lanes, arrays):
         column = (lanes.size, *([1] * (2 - part.ndim) if not part.ndim else [*part.shape, 1]))
@@ -80,7 +80,7 @@ def _(lanes: Lanes, arrays: Any) -> Any:
 
 
 @batching("append")
-def _(lanes: Lanes, x: Any, values: Any, axis: Any = None) -> Any:
+def _(lanes: Batch, x: Any, values: Any, axis: Any = None) -> Any:
     parts = [lanes.mapped(x), lanes.mapped(values)]
     if axis is None:
         return _concatenated([lanes.flat(_at_least(lanes, part, 1)) for part in parts], 0)
@@ -88,7 +88,7 @@ def _(lanes: Lanes, x: Any, values: Any, axis: Any = None) -> Any:
 
 
 @batching("block")
-def _(lanes: Lanes, arrays: Any) -> Any:
+def _(lanes: Batch, arrays: Any) -> Any:
     return _block(lanes, arrays, lanes.ndim, _depth(arrays)).symbol
 
 
@@ -96,7 +96,7 @@ def _depth(tree: Any) -> int:
     return 1 + max(map(_depth, tree), default=0) if isinstance(tree, list) else 0
 
 
-def _block(lanes: Lanes, tree: Any, ndim: int, depth: int) -> Mapped:
+def _block(lanes: Batch, tree: Any, ndim: int, depth: int) -> Batched:
     """Blocks joined along the last axis, rows of them along the one before, and so on."""
     if not isinstance(tree, list):
         part = lanes.mapped(tree)
@@ -106,9 +106,9 @@ def _block(lanes: Lanes, tree: Any, ndim: int, depth: int) -> Mapped:
 
 
 @batching("array")
-def _(lanes: Lanes, data: Any, **kwargs: Any) -> Any:
+def _(lanes: Batch, data: Any, **kwargs: Any) -> Any:
     """Nested lists of numbers and arrays: stacked, then folded into the example's shape."""
-    if type(data) is Mapped:
+    if type(data) is Batched:
         return lanes.same(data.symbol, **kwargs)
     if kwargs.keys() - {"dtype", "copy", "ndmin"}:
         raise Unbatchable("an unusual array()")
@@ -138,7 +138,7 @@ def _collect(tree: Any, leaves: list[Any]) -> None:
 
 
 @batching("meshgrid")
-def _(lanes: Lanes, *vectors: Any, indexing: str = "xy", **kwargs: Any) -> Any:
+def _(lanes: Batch, *vectors: Any, indexing: str = "xy", **kwargs: Any) -> Any:
     if kwargs.get("sparse"):
         raise Unbatchable("sparse grids")
     made = []
@@ -153,28 +153,28 @@ def _(lanes: Lanes, *vectors: Any, indexing: str = "xy", **kwargs: Any) -> Any:
 
 
 @batching("broadcast_arrays")
-def _(lanes: Lanes, *arrays: Any, **kwargs: Any) -> Any:
+def _(lanes: Batch, *arrays: Any, **kwargs: Any) -> Any:
     pairs = zip(arrays, lanes.node.specs, strict=True)
     return tuple([lanes.full(x, spec.shape) for x, spec in pairs])
 
 
 @batching("searchsorted")
-def _(lanes: Lanes, a: Any, v: Any, **kwargs: Any) -> Any:
+def _(lanes: Batch, a: Any, v: Any, **kwargs: Any) -> Any:
     fixed(a, kwargs)
     return lanes.same(a, v.symbol, **kwargs)
 
 
 @batching("interp")
-def _(lanes: Lanes, x: Any, xp: Any, fp: Any, **kwargs: Any) -> Any:
+def _(lanes: Batch, x: Any, xp: Any, fp: Any, **kwargs: Any) -> Any:
     fixed(xp, fp, kwargs)
     return lanes.same(x.symbol, xp, fp, **kwargs)
 
 
 @batching("polyval")
-def _(lanes: Lanes, p: Any, x: Any) -> Any:
+def _(lanes: Batch, p: Any, x: Any) -> Any:
     """Horner's rule, with coefficients for each example or for all."""
-    if type(p) is not Mapped:
-        if isinstance(p, (list, tuple)) and holds(p, Mapped):
+    if type(p) is not Batched:
+        if isinstance(p, (list, tuple)) and holds(p, Batched):
             raise Unbatchable("a list of coefficients")
         return lanes.same(p, x.symbol)
     ndim = ndim_of(x)

@@ -14,8 +14,8 @@ import numpy as np
 from tracer.ops.reduction import einsum_terms, parse_signature, tensordot_axes
 from tracer.ops.registry import op_of
 from tracer.transforms.batch.batched import (
-    Lanes,
-    Mapped,
+    Batch,
+    Batched,
     Unbatchable,
     batching,
     batching_schema,
@@ -28,7 +28,7 @@ MATMUL = op_of(np.matmul)
 
 
 @batching_schema("gufunc")
-def gufunc(lanes: Lanes, *args: Any, **kwargs: Any) -> Any:
+def gufunc(lanes: Batch, *args: Any, **kwargs: Any) -> Any:
     """Core axes stay last; the loop axes of the operands are aligned behind the batch."""
     if kwargs.keys() & {"axes", "axis", "keepdims"}:
         raise Unbatchable("core axes elsewhere")
@@ -43,7 +43,7 @@ def gufunc(lanes: Lanes, *args: Any, **kwargs: Any) -> Any:
 
 
 @batching("matmul")
-def matmul(lanes: Lanes, a: Any, b: Any, **kwargs: Any) -> Any:
+def matmul(lanes: Batch, a: Any, b: Any, **kwargs: Any) -> Any:
     """The batch is a loop axis; a vector of each example is a row of a matrix where it can be."""
     fixed(kwargs)
     left, right = ndim_of(a), ndim_of(b)
@@ -52,9 +52,9 @@ def matmul(lanes: Lanes, a: Any, b: Any, **kwargs: Any) -> Any:
         spelling = "operator" if lanes.node.spelling == "operator" else ""
         return lanes.builder.emit(MATMUL, (x, y), kwargs, spelling)
 
-    if type(b) is not Mapped and (right == 1 or (left <= 2 and right == 2)):
+    if type(b) is not Batched and (right == 1 or (left <= 2 and right == 2)):
         return product(a.symbol, b)
-    if type(a) is not Mapped and right == 1 and left <= 2:
+    if type(a) is not Batched and right == 1 and left <= 2:
         return product(b.symbol, np.transpose(a) if left == 2 else a)
     if left == right == 1 and "c" not in (dtype_of(a).kind, dtype_of(b).kind):
         return np.vecdot(a.symbol, b.symbol)
@@ -62,17 +62,17 @@ def matmul(lanes: Lanes, a: Any, b: Any, **kwargs: Any) -> Any:
         whole = product(np.expand_dims(a.symbol, 1), np.expand_dims(b.symbol, 2))
         return np.reshape(whole, (lanes.size,))
     if left == 1:
-        row = lanes.as_mapped(np.expand_dims(a.symbol, 1)) if type(a) is Mapped else a[None]
+        row = lanes.as_mapped(np.expand_dims(a.symbol, 1)) if type(a) is Batched else a[None]
         return np.squeeze(product(lanes.lift(row, right), lanes.lift(b, right)), -2)
     if right == 1:
-        column = lanes.as_mapped(np.expand_dims(b.symbol, 2)) if type(b) is Mapped else b[:, None]
+        column = lanes.as_mapped(np.expand_dims(b.symbol, 2)) if type(b) is Batched else b[:, None]
         return np.squeeze(product(lanes.lift(a, left), lanes.lift(column, left)), -1)
     most = max(left, right)
     return product(lanes.lift(a, most), lanes.lift(b, most))
 
 
 @batching("dot")
-def _(lanes: Lanes, a: Any, b: Any) -> Any:
+def _(lanes: Batch, a: Any, b: Any) -> Any:
     left, right = ndim_of(a), ndim_of(b)
     if not left or not right:
         return np.multiply(lanes.lift(a, lanes.ndim), lanes.lift(b, lanes.ndim))
@@ -82,7 +82,7 @@ def _(lanes: Lanes, a: Any, b: Any) -> Any:
 
 
 @batching("inner")
-def _(lanes: Lanes, a: Any, b: Any) -> Any:
+def _(lanes: Batch, a: Any, b: Any) -> Any:
     left, right = ndim_of(a), ndim_of(b)
     if not left or not right:
         return np.multiply(lanes.lift(a, lanes.ndim), lanes.lift(b, lanes.ndim))
@@ -90,25 +90,25 @@ def _(lanes: Lanes, a: Any, b: Any) -> Any:
 
 
 @batching("tensordot")
-def _(lanes: Lanes, a: Any, b: Any, axes: Any = 2) -> Any:
+def _(lanes: Batch, a: Any, b: Any, axes: Any = 2) -> Any:
     return _contract(lanes, a, b, *tensordot_axes(axes, ndim_of(a), ndim_of(b)))
 
 
 @batching("vdot")
-def _(lanes: Lanes, a: Any, b: Any) -> Any:
+def _(lanes: Batch, a: Any, b: Any) -> Any:
     a, b = lanes.flat(lanes.mapped(a)), lanes.flat(lanes.mapped(b))
     conjugated = np.conj(a.symbol) if a.dtype.kind == "c" else a.symbol
     return np.einsum("Za,Za->Z", conjugated, b.symbol)
 
 
 @batching("outer linalg.outer")
-def _(lanes: Lanes, a: Any, b: Any) -> Any:
+def _(lanes: Batch, a: Any, b: Any) -> Any:
     a, b = lanes.flat(lanes.mapped(a)), lanes.flat(lanes.mapped(b))
     return np.multiply(np.expand_dims(a.symbol, 2), np.expand_dims(b.symbol, 1))
 
 
 @batching("kron")
-def _(lanes: Lanes, a: Any, b: Any) -> Any:
+def _(lanes: Batch, a: Any, b: Any) -> Any:
     """Each axis of the result is an axis of ``a`` with one of ``b`` inside."""
     most = lanes.ndim
     a, b = [lanes.as_mapped(lanes.lift(lanes.mapped(x), most)) for x in (a, b)]
@@ -120,7 +120,7 @@ def _(lanes: Lanes, a: Any, b: Any) -> Any:
     return np.reshape(product, (lanes.size, *lanes.shape))
 
 
-def _contract(lanes: Lanes, a: Any, b: Any, left: list[int], right: list[int]) -> Any:
+def _contract(lanes: Batch, a: Any, b: Any, left: list[int], right: list[int]) -> Any:
     """The sum over pairs of axes, as an einsum with a letter for the batch."""
     letters = iter(string.ascii_lowercase)
     first = [next(letters) for _ in range(ndim_of(a))]
@@ -132,20 +132,20 @@ def _contract(lanes: Lanes, a: Any, b: Any, left: list[int], right: list[int]) -
     return _einsum(lanes, [first, second], result, [a, b], {})
 
 
-def _einsum(lanes: Lanes, terms: Any, result: Any, operands: list[Any], kwargs: Any) -> Any:
+def _einsum(lanes: Batch, terms: Any, result: Any, operands: list[Any], kwargs: Any) -> Any:
     used = {letter for term in terms for letter in term}
     batch = next(c for c in "Z" + string.ascii_uppercase + string.ascii_lowercase if c not in used)
     texts = [
-        (batch if type(x) is Mapped else "") + "".join(term)
+        (batch if type(x) is Batched else "") + "".join(term)
         for term, x in zip(terms, operands, strict=True)
     ]
     subscripts = f"{','.join(texts)}->{batch}{''.join(result)}"
-    values = [x.symbol if type(x) is Mapped else x for x in operands]
+    values = [x.symbol if type(x) is Batched else x for x in operands]
     return np.einsum(subscripts, *values, **kwargs)
 
 
 @batching("einsum")
-def _(lanes: Lanes, subscripts: str, *operands: Any, **kwargs: Any) -> Any:
+def _(lanes: Batch, subscripts: str, *operands: Any, **kwargs: Any) -> Any:
     fixed(kwargs)
     if not isinstance(subscripts, str) or isinstance(kwargs.get("optimize"), (list, tuple)):
         raise Unbatchable("an unusual einsum")
@@ -154,7 +154,7 @@ def _(lanes: Lanes, subscripts: str, *operands: Any, **kwargs: Any) -> Any:
 
 
 @batching("cross")
-def _(lanes: Lanes, a: Any, b: Any, **kwargs: Any) -> Any:
+def _(lanes: Batch, a: Any, b: Any, **kwargs: Any) -> Any:
     if kwargs:
         raise Unbatchable("vectors along another axis")
     most = max(ndim_of(a), ndim_of(b))
@@ -166,7 +166,7 @@ def _(lanes: Lanes, a: Any, b: Any, **kwargs: Any) -> Any:
     "linalg.pinv linalg.matrix_rank linalg.cond linalg.matrix_power linalg.matrix_norm "
     "linalg.inv linalg.det linalg.slogdet linalg.cholesky"
 )
-def _(lanes: Lanes, x: Mapped, *args: Any, **kwargs: Any) -> Any:
+def _(lanes: Batch, x: Batched, *args: Any, **kwargs: Any) -> Any:
     fixed(args, kwargs)
     if x.ndim < 2:
         raise Unbatchable("not a matrix")
@@ -174,11 +174,11 @@ def _(lanes: Lanes, x: Mapped, *args: Any, **kwargs: Any) -> Any:
 
 
 @batching("linalg.solve")
-def _(lanes: Lanes, a: Any, b: Any) -> Any:
+def _(lanes: Batch, a: Any, b: Any) -> Any:
     """A vector on the right is a matrix of one column."""
     if ndim_of(b) == 1:
-        column = np.expand_dims(b.symbol, 2) if type(b) is Mapped else np.expand_dims(b, 1)
-        wide = lanes.as_mapped(column) if type(b) is Mapped else column
+        column = np.expand_dims(b.symbol, 2) if type(b) is Batched else np.expand_dims(b, 1)
+        wide = lanes.as_mapped(column) if type(b) is Batched else column
         most = max(ndim_of(a), 2)
         return np.squeeze(lanes.same(lanes.lift(a, most), lanes.lift(wide, most)), -1)
     most = max(ndim_of(a), ndim_of(b))

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from tracer.transforms.batch.batched import (
-    Lanes,
-    Mapped,
+    Batch,
+    Batched,
     Unbatchable,
     axes_of,
     axis_of,
@@ -23,15 +23,17 @@ from tracer.transforms.batch.batched import (
 )
 
 
-def _restored(lanes: Lanes, result: Any, keepdims: bool) -> Any:
+def _restored(lanes: Batch, result: Any, keepdims: bool) -> Any:
     """The result with the axes of length 1 that an example keeps."""
     return np.reshape(result, (lanes.size, *lanes.shape)) if keepdims and lanes.ndim else result
 
 
 @batching_schema("reduction")
-def reduction(lanes: Lanes, x: Any, axis: Any = None, keepdims: bool = False, **kwargs: Any) -> Any:
+def reduction(lanes: Batch, x: Any, axis: Any = None, keepdims: bool = False, **kwargs: Any) -> Any:
     """One operand, some axes; a mask and a mean broadcast with it, other arguments are fixed."""
-    ndim = x.ndim if type(x) is Mapped else len(np.shape(x) if not hasattr(x, "shape") else x.shape)
+    ndim = (
+        x.ndim if type(x) is Batched else len(np.shape(x) if not hasattr(x, "shape") else x.shape)
+    )
     for name in ("where", "mean"):
         if name in kwargs:
             kwargs[name] = lanes.lift(kwargs[name], ndim)
@@ -50,7 +52,7 @@ def reduction(lanes: Lanes, x: Any, axis: Any = None, keepdims: bool = False, **
 
 
 @batching("argmax argmin nanargmax nanargmin")
-def _(lanes: Lanes, x: Mapped, axis: Any = None, keepdims: bool = False) -> Any:
+def _(lanes: Batch, x: Batched, axis: Any = None, keepdims: bool = False) -> Any:
     """Without an axis, the place in the flattened array."""
     if axis is None:
         return _restored(lanes, lanes.same(lanes.flat(x).symbol, axis=1), keepdims)
@@ -64,7 +66,7 @@ def _kept(keepdims: bool) -> dict[str, Any]:
 def _running(default: int | None) -> Any:
     """A rule for functions along one axis; None flattens."""
 
-    def rule(lanes: Lanes, x: Any, axis: Any = default, **kwargs: Any) -> Any:
+    def rule(lanes: Batch, x: Any, axis: Any = default, **kwargs: Any) -> Any:
         fixed(kwargs)
         x = lanes.mapped(x)
         if axis is None or not x.ndim:
@@ -81,12 +83,12 @@ batching("sort argsort unwrap flip fft.fft fft.ifft fft.rfft fft.irfft fft.hfft 
 
 
 @batching("flip")
-def _(lanes: Lanes, x: Mapped, axis: Any = None) -> Any:
+def _(lanes: Batch, x: Batched, axis: Any = None) -> Any:
     return lanes.same(x.symbol, axis=short(axes_of(axis, x.ndim)))
 
 
 @batching("fft.fftn fft.ifftn fft.rfftn fft.irfftn fft.fft2 fft.ifft2 fft.rfft2 fft.irfft2")
-def _(lanes: Lanes, x: Mapped, s: Any = None, axes: Any = None, **kwargs: Any) -> Any:
+def _(lanes: Batch, x: Batched, s: Any = None, axes: Any = None, **kwargs: Any) -> Any:
     fixed(s, kwargs)
     if axes is None:
         count = 2 if lanes.node.op.name.endswith("2") else x.ndim if s is None else len(s)
@@ -97,18 +99,18 @@ def _(lanes: Lanes, x: Mapped, s: Any = None, axes: Any = None, **kwargs: Any) -
 
 
 @batching("fft.fftshift fft.ifftshift")
-def _(lanes: Lanes, x: Mapped, axes: Any = None) -> Any:
+def _(lanes: Batch, x: Batched, axes: Any = None) -> Any:
     return lanes.same(x.symbol, axes=axes_of(axes, x.ndim))
 
 
 @batching("cumulative_sum cumulative_prod")
-def _(lanes: Lanes, x: Mapped, *, axis: Any = None, **kwargs: Any) -> Any:
+def _(lanes: Batch, x: Batched, *, axis: Any = None, **kwargs: Any) -> Any:
     fixed(kwargs)
     return lanes.same(x.symbol, axis=axis_of(0 if axis is None else axis, x.ndim), **kwargs)
 
 
 @batching("partition argpartition")
-def _(lanes: Lanes, x: Mapped, kth: Any, axis: Any = -1, **kwargs: Any) -> Any:
+def _(lanes: Batch, x: Batched, kth: Any, axis: Any = -1, **kwargs: Any) -> Any:
     fixed(kth, kwargs)
     if axis is None:
         return lanes.same(lanes.flat(x).symbol, kth, axis=1, **kwargs)
@@ -116,13 +118,13 @@ def _(lanes: Lanes, x: Mapped, kth: Any, axis: Any = -1, **kwargs: Any) -> Any:
 
 
 @batching("diff")
-def _(lanes: Lanes, x: Mapped, n: int = 1, axis: int = -1) -> Any:
+def _(lanes: Batch, x: Batched, n: int = 1, axis: int = -1) -> Any:
     fixed(n)
     return lanes.same(x.symbol, n=n, axis=axis_of(axis, x.ndim))
 
 
 @batching("percentile quantile nanpercentile nanquantile")
-def _(lanes: Lanes, x: Mapped, q: Any, axis: Any = None, keepdims: bool = False, **kw: Any) -> Any:
+def _(lanes: Batch, x: Batched, q: Any, axis: Any = None, keepdims: bool = False, **kw: Any) -> Any:
     fixed(q, kw)
     levels = len(q.shape) if hasattr(q, "shape") else np.ndim(q)
     axes = short(axes_of(axis, x.ndim)) if x.ndim else 1
@@ -132,7 +134,7 @@ def _(lanes: Lanes, x: Mapped, q: Any, axis: Any = None, keepdims: bool = False,
 
 
 @batching("average")
-def _(lanes: Lanes, x: Any, axis: Any = None, weights: Any = None, **kwargs: Any) -> Any:
+def _(lanes: Batch, x: Any, axis: Any = None, weights: Any = None, **kwargs: Any) -> Any:
     fixed(kwargs)
     x = lanes.mapped(x)
     axes = short(axes_of(axis, x.ndim))
@@ -140,33 +142,33 @@ def _(lanes: Lanes, x: Any, axis: Any = None, weights: Any = None, **kwargs: Any
         return lanes.same(x.symbol, axis=axes, **kwargs)
     own = weights.shape if hasattr(weights, "shape") else np.shape(weights)
     if len(own) != x.ndim:
-        if isinstance(axes, tuple) or type(weights) is Mapped:
+        if isinstance(axes, tuple) or type(weights) is Batched:
             raise Unbatchable("weights along an axis")
         return lanes.same(x.symbol, axis=axes, weights=weights, **kwargs)
     return lanes.same(x.symbol, axis=axes, weights=lanes.full(weights), **kwargs)
 
 
 @batching("trapezoid")
-def _(lanes: Lanes, y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
+def _(lanes: Batch, y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     fixed(dx)
     y = lanes.mapped(y)
     if x is None:
         return lanes.same(y.symbol, dx=dx, axis=axis_of(axis, y.ndim))
     ndim = x.ndim if hasattr(x, "ndim") else np.ndim(x)
-    if type(x) is Mapped and ndim != y.ndim:
+    if type(x) is Batched and ndim != y.ndim:
         raise Unbatchable("abscissae of fewer axes")
     given = lanes.full(x) if ndim == y.ndim else x
     return lanes.same(y.symbol, x=given, axis=axis_of(axis, y.ndim))
 
 
 @batching("gradient")
-def _(lanes: Lanes, f: Mapped, *spacing: Any, axis: Any = None, **kwargs: Any) -> Any:
+def _(lanes: Batch, f: Batched, *spacing: Any, axis: Any = None, **kwargs: Any) -> Any:
     fixed(*spacing, kwargs)
     return lanes.same(f.symbol, *spacing, axis=short(axes_of(axis, f.ndim)), **kwargs)
 
 
 @batching("linalg.norm linalg.vector_norm")
-def _(lanes: Lanes, x: Mapped, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+def _(lanes: Batch, x: Batched, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     fixed(ord)
     given = {} if ord is None else {"ord": ord}
     if axis is None and (ord is None or lanes.node.op.name == "linalg.vector_norm"):
@@ -177,14 +179,14 @@ def _(lanes: Lanes, x: Mapped, ord: Any = None, axis: Any = None, keepdims: bool
 
 
 @batching("trace diagonal")
-def _(lanes: Lanes, x: Mapped, offset: int = 0, axis1: int = 0, axis2: int = 1, **kw: Any) -> Any:
+def _(lanes: Batch, x: Batched, offset: int = 0, axis1: int = 0, axis2: int = 1, **kw: Any) -> Any:
     fixed(offset, kw)
     kw |= {"offset": offset} if offset else {}
     return lanes.same(x.symbol, axis1=axis_of(axis1, x.ndim), axis2=axis_of(axis2, x.ndim), **kw)
 
 
 @batching("diag")
-def _(lanes: Lanes, x: Mapped, k: int = 0) -> Any:
+def _(lanes: Batch, x: Batched, k: int = 0) -> Any:
     """A diagonal taken from a matrix, or a matrix made of one."""
     fixed(k)
     if x.ndim == 2:

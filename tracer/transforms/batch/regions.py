@@ -10,16 +10,18 @@ from tracer.graph.node import Node, Params, hole
 from tracer.graph.spec import array_spec
 from tracer.ops import registry
 from tracer.ops.builder import Symbol
-from tracer.transforms.batch.batched import Lanes, Mapped, Unbatchable
+from tracer.transforms.batch.batched import Batch, Batched, Unbatchable
 from tracer.transforms.batch.control import CONTROL
 
-Batch = Callable[[CalcGraph, Sequence[bool], int, Sequence[bool]], tuple[CalcGraph, list[bool]]]
+BatchRegion = Callable[
+    [CalcGraph, Sequence[bool], int, Sequence[bool]], tuple[CalcGraph, list[bool]]
+]
 
 
-def batch_call(lanes: Lanes, operands: list[Any], batch: Batch) -> Any:
+def batch_call(lanes: Batch, operands: list[Any], batch: BatchRegion) -> Any:
     """A call of the batched body; all results carry the batch."""
     node = lanes.node
-    flags = [type(x) is Mapped for x in operands]
+    flags = [type(x) is Batched for x in operands]
     body, _ = batch(node.regions[0], flags, lanes.size, [True] * len(node.specs))
     if body.guards:
         raise Unbatchable("a body with branches")
@@ -27,10 +29,10 @@ def batch_call(lanes: Lanes, operands: list[Any], batch: Batch) -> Any:
 
 
 def _append(
-    lanes: Lanes, operands: list[Any], region: CalcGraph, told: dict[str, Any]
+    lanes: Batch, operands: list[Any], region: CalcGraph, told: dict[str, Any]
 ) -> list[Any]:
     node = lanes.node
-    symbols = [x.symbol if type(x) is Mapped else x for x in operands]
+    symbols = [x.symbol if type(x) is Batched else x for x in operands]
     specs = tuple([array_spec((lanes.size, *s.shape), s.dtype) for s in node.specs])
     inputs = tuple([symbol.node for symbol in symbols])
     params = Params([hole(slot) for slot in range(len(inputs))], told)
@@ -45,10 +47,10 @@ def _append(
     )
     found = lanes.builder.unpack(lanes.builder.append(made))
     several = found if isinstance(found, tuple) else (found,)
-    return [Mapped(symbol, spec) for symbol, spec in zip(several, node.specs, strict=True)]
+    return [Batched(symbol, spec) for symbol, spec in zip(several, node.specs, strict=True)]
 
 
-def batch_custom(lanes: Lanes, operands: list[Any], batch: Batch) -> Any:
+def batch_custom(lanes: Batch, operands: list[Any], batch: BatchRegion) -> Any:
     """The user's own derivative: its region is batched like any graph.
 
     Operands that are the same for all examples are repeated, so that each example's cotangent has
@@ -62,7 +64,7 @@ def batch_custom(lanes: Lanes, operands: list[Any], batch: Batch) -> Any:
         _repeated(lanes, x) if k < first + results or x is None else x
         for k, x in enumerate(operands)
     ]
-    flags = [type(x) is Mapped for x in operands]
+    flags = [type(x) is Batched for x in operands]
     inexact = [k for k in range(first) if node.inputs[k].specs[0].is_inexact]
     if told["rule"] == "vjp":
         cts = sum(spec.is_inexact for spec in node.specs)
@@ -75,14 +77,14 @@ def batch_custom(lanes: Lanes, operands: list[Any], batch: Batch) -> Any:
     return _append(lanes, operands, batched, told)
 
 
-def _repeated(lanes: Lanes, x: Any) -> Mapped:
-    if type(x) is Mapped:
+def _repeated(lanes: Batch, x: Any) -> Batched:
+    if type(x) is Batched:
         return x
     assert type(x) is Symbol
-    return Mapped(lanes.full(x), x.spec)
+    return Batched(lanes.full(x), x.spec)
 
 
-REGIONS: dict[Any, Callable[[Lanes, list[Any], Batch], Any]] = {
+REGIONS: dict[Any, Callable[[Batch, list[Any], BatchRegion], Any]] = {
     registry.CALL: batch_call,
     registry.CUSTOM: batch_custom,
     **CONTROL,

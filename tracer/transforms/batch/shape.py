@@ -11,8 +11,8 @@ import numpy as np
 
 from tracer.ops.shape import pad_widths
 from tracer.transforms.batch.batched import (
-    Lanes,
-    Mapped,
+    Batch,
+    Batched,
     Unbatchable,
     axes_of,
     axis_of,
@@ -23,25 +23,25 @@ from tracer.transforms.batch.batched import (
 )
 
 
-def in_shape(lanes: Lanes, symbol: Any) -> Any:
+def in_shape(lanes: Batch, symbol: Any) -> Any:
     """The batch with each example in the shape of the node's result."""
     return np.reshape(symbol, (lanes.size, *[static(size) for size in lanes.shape]))
 
 
 @batching("reshape")
-def _(lanes: Lanes, x: Mapped, shape: Any, *, order: str = "C", **kwargs: Any) -> Any:
+def _(lanes: Batch, x: Batched, shape: Any, *, order: str = "C", **kwargs: Any) -> Any:
     return flat_order(lanes, x, order)
 
 
 @batching("ravel flatten")
-def flat_order(lanes: Lanes, x: Mapped, order: str = "C") -> Any:
+def flat_order(lanes: Batch, x: Batched, order: str = "C") -> Any:
     if order != "C":
         raise Unbatchable("another order of elements")
     return x.symbol if x.shape == lanes.shape else in_shape(lanes, x.symbol)
 
 
 @batching("squeeze")
-def _(lanes: Lanes, x: Mapped, axis: Any = None) -> Any:
+def _(lanes: Batch, x: Batched, axis: Any = None) -> Any:
     if all(type(size) is int for size in lanes.shape):
         return in_shape(lanes, x.symbol)
     ones = [k for k, size in enumerate(x.shape) if type(size) is int and size == 1]
@@ -49,7 +49,7 @@ def _(lanes: Lanes, x: Mapped, axis: Any = None) -> Any:
 
 
 @batching("atleast_1d atleast_2d atleast_3d")
-def _(lanes: Lanes, *arrays: Any) -> Any:
+def _(lanes: Batch, *arrays: Any) -> Any:
     specs = lanes.node.specs
     made = [
         np.reshape(lanes.full(x), (lanes.size, *[static(size) for size in spec.shape]))
@@ -59,60 +59,60 @@ def _(lanes: Lanes, *arrays: Any) -> Any:
 
 
 @batching("expand_dims")
-def _(lanes: Lanes, x: Mapped, axis: Any) -> Any:
+def _(lanes: Batch, x: Batched, axis: Any) -> Any:
     return np.expand_dims(x.symbol, short(axes_of(axis, lanes.ndim)))
 
 
 @batching("transpose")
-def _(lanes: Lanes, x: Mapped, axes: Any = None) -> Any:
+def _(lanes: Batch, x: Batched, axes: Any = None) -> Any:
     order = reversed(range(x.ndim)) if axes is None else axes
     return np.transpose(x.symbol, (0, *[axis_of(a, x.ndim) for a in order]))
 
 
 @batching("matrix_transpose")
-def _(lanes: Lanes, x: Mapped) -> Any:
+def _(lanes: Batch, x: Batched) -> Any:
     return lanes.same(x.symbol)
 
 
 @batching("swapaxes")
-def _(lanes: Lanes, x: Mapped, axis1: int, axis2: int) -> Any:
+def _(lanes: Batch, x: Batched, axis1: int, axis2: int) -> Any:
     return np.swapaxes(x.symbol, axis_of(axis1, x.ndim), axis_of(axis2, x.ndim))
 
 
 @batching("rollaxis")
-def _(lanes: Lanes, x: Mapped, axis: int, start: int = 0) -> Any:
+def _(lanes: Batch, x: Batched, axis: int, start: int = 0) -> Any:
     start = start + x.ndim if start < 0 else start
     return np.rollaxis(x.symbol, axis_of(axis, x.ndim), start + 1)
 
 
 @batching("moveaxis")
-def _(lanes: Lanes, x: Mapped, source: Any, destination: Any) -> Any:
+def _(lanes: Batch, x: Batched, source: Any, destination: Any) -> Any:
     return np.moveaxis(x.symbol, axes_of(source, x.ndim), axes_of(destination, x.ndim))
 
 
 @batching("broadcast_to")
-def _(lanes: Lanes, x: Mapped, shape: Any, **kwargs: Any) -> Any:
+def _(lanes: Batch, x: Batched, shape: Any, **kwargs: Any) -> Any:
     return lanes.full(x, lanes.shape)
 
 
 @batching("copy ascontiguousarray asarray asfortranarray asanyarray")
-def _(lanes: Lanes, x: Mapped, **kwargs: Any) -> Any:
+def _(lanes: Batch, x: Batched, **kwargs: Any) -> Any:
     return lanes.same(x.symbol, **kwargs)
 
 
 @batching("flipud fliplr")
-def _(lanes: Lanes, x: Mapped) -> Any:
+def _(lanes: Batch, x: Batched) -> Any:
     return np.flip(x.symbol, 1 if lanes.node.op.name == "flipud" else 2)
 
 
 @batching("rot90")
-def _(lanes: Lanes, x: Mapped, k: int = 1, axes: Any = (0, 1)) -> Any:
+def _(lanes: Batch, x: Batched, k: int = 1, axes: Any = (0, 1)) -> Any:
     fixed(k)
     return np.rot90(x.symbol, k, axes_of(axes, x.ndim))
 
 
 @batching("roll")
-def _(lanes: Lanes, x: Mapped, shift: Any, axis: Any = None) -> Any:
+def _(lanes: Batch, x: Batched, shift: Any, axis: Any = None) -> Any:
     fixed(shift)
     if axis is None:
         return in_shape(lanes, np.roll(lanes.flat(x).symbol, shift, 1))
@@ -120,7 +120,7 @@ def _(lanes: Lanes, x: Mapped, shift: Any, axis: Any = None) -> Any:
 
 
 @batching("repeat")
-def _(lanes: Lanes, x: Mapped, repeats: Any, axis: Any = None) -> Any:
+def _(lanes: Batch, x: Batched, repeats: Any, axis: Any = None) -> Any:
     fixed(repeats)
     if axis is None:
         return np.repeat(lanes.flat(x).symbol, repeats, 1)
@@ -128,7 +128,7 @@ def _(lanes: Lanes, x: Mapped, repeats: Any, axis: Any = None) -> Any:
 
 
 @batching("tile")
-def _(lanes: Lanes, x: Mapped, reps: Any) -> Any:
+def _(lanes: Batch, x: Batched, reps: Any) -> Any:
     fixed(reps)
     reps = (reps,) if isinstance(reps, int) else tuple(reps)
     reps = (1,) * (x.ndim - len(reps)) + reps
@@ -136,7 +136,7 @@ def _(lanes: Lanes, x: Mapped, reps: Any) -> Any:
 
 
 @batching("tril triu")
-def _(lanes: Lanes, x: Mapped, *k: Any, **named: Any) -> Any:
+def _(lanes: Batch, x: Batched, *k: Any, **named: Any) -> Any:
     fixed(k, named)
     if x.ndim < 2:
         raise Unbatchable("a triangle of repeated rows")
@@ -144,7 +144,7 @@ def _(lanes: Lanes, x: Mapped, *k: Any, **named: Any) -> Any:
 
 
 @batching("pad")
-def _(lanes: Lanes, x: Mapped, width: Any, **kwargs: Any) -> Any:
+def _(lanes: Batch, x: Batched, width: Any, **kwargs: Any) -> Any:
     fixed(width, kwargs)
     if callable(kwargs.get("mode")):
         raise Unbatchable("a padding function")
@@ -159,26 +159,26 @@ def _(lanes: Lanes, x: Mapped, width: Any, **kwargs: Any) -> Any:
 
 # -- parts -------------------------------------------------------------------------------------
 @batching("split array_split")
-def _(lanes: Lanes, x: Mapped, sections: Any, axis: int = 0) -> Any:
+def _(lanes: Batch, x: Batched, sections: Any, axis: int = 0) -> Any:
     fixed(sections)
     return lanes.same(x.symbol, sections, axis=axis_of(axis, x.ndim))
 
 
 @batching("vsplit hsplit dsplit")
-def _(lanes: Lanes, x: Mapped, sections: Any) -> Any:
+def _(lanes: Batch, x: Batched, sections: Any) -> Any:
     fixed(sections)
     axis = {"v": 0, "h": 0 if x.ndim == 1 else 1, "d": 2}[lanes.node.op.name[0]]
     return np.split(x.symbol, sections, axis + 1)
 
 
 @batching("unstack")
-def _(lanes: Lanes, x: Mapped, *, axis: int = 0) -> Any:
+def _(lanes: Batch, x: Batched, *, axis: int = 0) -> Any:
     return lanes.same(x.symbol, axis=axis_of(axis, x.ndim))
 
 
 # -- new arrays --------------------------------------------------------------------------------
 @batching("full")
-def _(lanes: Lanes, shape: Any, fill_value: Any, **kwargs: Any) -> Any:
+def _(lanes: Batch, shape: Any, fill_value: Any, **kwargs: Any) -> Any:
     fixed(shape, kwargs)
     whole = (lanes.size, *lanes.shape)
     kwargs.setdefault("dtype", lanes.node.specs[0].dtype)
@@ -186,14 +186,14 @@ def _(lanes: Lanes, shape: Any, fill_value: Any, **kwargs: Any) -> Any:
 
 
 @batching("zeros_like ones_like empty_like zeros_of")
-def _(lanes: Lanes, x: Mapped, **kwargs: Any) -> Any:
+def _(lanes: Batch, x: Batched, **kwargs: Any) -> Any:
     if kwargs.get("shape") is not None:
         kwargs["shape"] = (lanes.size, *lanes.shape)
     return lanes.same(x.symbol, **kwargs)
 
 
 @batching("full_like")
-def _(lanes: Lanes, x: Any, fill_value: Any, **kwargs: Any) -> Any:
+def _(lanes: Batch, x: Any, fill_value: Any, **kwargs: Any) -> Any:
     fixed(kwargs)
     if kwargs.get("shape") is not None:
         raise Unbatchable("another shape")
@@ -201,7 +201,7 @@ def _(lanes: Lanes, x: Any, fill_value: Any, **kwargs: Any) -> Any:
 
 
 @batching("linspace logspace geomspace")
-def _(lanes: Lanes, start: Any, stop: Any, num: Any = 50, **kwargs: Any) -> Any:
+def _(lanes: Batch, start: Any, stop: Any, num: Any = 50, **kwargs: Any) -> Any:
     fixed(num, kwargs)
     if kwargs.get("retstep"):
         raise Unbatchable("a step for each example")

@@ -16,7 +16,7 @@ from tracer.transforms.reverse.cotangents import cast, cotangents_of
 from tracer.transforms.reverse.pullback import pullback_of
 
 
-class Parts:
+class CustomParts:
     """The inputs of a ``custom`` node by their role.
 
     ``residuals`` go into a VJP region before the cotangents, ``extras`` (what the region's
@@ -38,7 +38,7 @@ class Parts:
 @pullback_of(registry.CUSTOM)
 def pull_back_custom(builder: Builder, node: Node, ct: Any, active: Any) -> Iterator[Contribution]:
     """Contributions by the user's VJP, or by the transpose of the user's JVP."""
-    parts = Parts(node)
+    parts = CustomParts(node)
     cts = cotangents_of(builder, node, ct)
     extras = [Symbol(builder, extra) for extra in parts.extras]
     if parts.mode == "vjp":
@@ -63,7 +63,7 @@ def pull_back_custom(builder: Builder, node: Node, ct: Any, active: Any) -> Iter
 
 def push_custom(builder: Builder, node: Node, moved: Sequence[Any]) -> list[Symbol]:
     """Tangents of the inexact outputs by the user's JVP; ``moved`` are the inputs' tangents."""
-    parts = Parts(node)
+    parts = CustomParts(node)
     if parts.mode == "vjp":
         raise MissingRule(
             f"{parts.name} has a custom VJP and no JVP: forward mode can't pass it.",

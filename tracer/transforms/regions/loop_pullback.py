@@ -20,7 +20,7 @@ from tracer.ops.builder import Builder, Symbol
 from tracer.transforms.bodies import output_symbol, zero
 from tracer.transforms.regions.scalars import cotangent_of, fitted, plain_spec
 from tracer.transforms.reverse.cotangents import cast
-from tracer.transforms.reverse.loop_residuals import Plan, Saved, iterations
+from tracer.transforms.reverse.loop_residuals import Plan, ResidualSlot, iterations
 from tracer.transforms.reverse.pullback import pullback_of
 
 Contribution = tuple[int, Any]
@@ -100,8 +100,8 @@ class _Backward:
 
     def graph(self) -> CalcGraph:
         plan, body = self.plan, self.loop.body
-        index = Saved("index")
-        constants = [Saved("constant", k) for k in self.constants]
+        index = ResidualSlot("index")
+        constants = [ResidualSlot("constant", k) for k in self.constants]
         held = {where: self._input_for(where) for where in (index, *constants, *self.sequences)}
         carry = {}
         for number in self.carried:
@@ -128,7 +128,7 @@ class _Backward:
         ]
         return self._assembled(here, inputs, extra, carry)
 
-    def _input_for(self, where: Saved) -> Node:
+    def _input_for(self, where: ResidualSlot) -> Node:
         """The input that brings a saved value."""
         if where.kind == "index":
             return _input(WEAK_SPECS[int], "i")

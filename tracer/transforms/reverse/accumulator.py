@@ -29,7 +29,7 @@ Key = tuple[int, ...]
 MANY = 16  # pieces with irregular indices are compared pairwise up to this many
 
 
-class Buffer:
+class Accumulator:
     """``dense`` but for zeros at the ``punched`` places, plus the sparse pieces.
 
     A Buffer belongs to one version of the array; a write hands it on to the previous version.
@@ -60,11 +60,11 @@ class Buffer:
         self._close(builder)
         self.dense = value if self.dense is None else self.dense + value
 
-    def merge(self, builder: Builder, other: Sparse | Buffer) -> None:
+    def merge(self, builder: Builder, other: Sparse | Accumulator) -> None:
         if type(other) is Sparse:
             self.add_sparse(other)
             return
-        assert type(other) is Buffer
+        assert type(other) is Accumulator
         if other.dense is not None:
             if self.dense is None:
                 self.dense, self.punched = other.dense, other.punched

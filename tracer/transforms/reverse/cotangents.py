@@ -24,7 +24,7 @@ from tracer.ops.builder import Builder, Symbol
 from tracer.rules.declare import ZERO, Sparse
 from tracer.rules.helpers import broadcast_axes, broadcast_like, is_static, sum_to
 from tracer.transforms.bodies import output_symbol, zero
-from tracer.transforms.reverse.accumulator import Buffer
+from tracer.transforms.reverse.accumulator import Accumulator
 
 QUIET = (("divide", "ignore"), ("invalid", "ignore"), ("over", "ignore"))
 # Ops that can warn or give inf and nan where a mask will drop the value.
@@ -50,7 +50,7 @@ class Masked:
         return value
 
 
-Cotangent = Symbol | Masked | Sparse | Buffer
+Cotangent = Symbol | Masked | Sparse | Accumulator
 
 
 def cast(value: Any, spec: ArraySpec) -> Any:
@@ -109,7 +109,7 @@ def settled(builder: Builder, value: Cotangent, node: Node) -> Symbol:
     if type(value) is Masked:
         return value.apply(builder)
     if type(value) is Sparse:
-        buffer = Buffer(node)
+        buffer = Accumulator(node)
         buffer.add_sparse(value)
         value = buffer
     return value.settle(builder)
@@ -142,10 +142,10 @@ def combine(builder: Builder, node: Node, contributions: Sequence[Cotangent]) ->
     if shared is not None:
         return shared
     total: Symbol | None = None
-    buffer: Buffer | None = None
+    buffer: Accumulator | None = None
     for value in _pair(contributions):
-        if type(value) in (Sparse, Buffer):
-            buffer = buffer or Buffer(node)
+        if type(value) in (Sparse, Accumulator):
+            buffer = buffer or Accumulator(node)
             buffer.merge(builder, value)
             continue
         value = settled(builder, value, node)

@@ -13,7 +13,7 @@ from tracer.graph.spec import ArraySpec
 from tracer.ops.builder import Symbol
 from tracer.ops.default_names import noun
 from tracer.rules.declare import Sparse
-from tracer.transforms.reverse.accumulator import Buffer
+from tracer.transforms.reverse.accumulator import Accumulator
 from tracer.transforms.reverse.cotangents import Masked
 
 Token = tuple[str, ArraySpec | None]
@@ -39,7 +39,7 @@ LONGEST_INDEX = 12
 GENERIC = "ABCDEFGH"
 
 
-class Printer:
+class FormulaPrinter:
     """Formulas of contributions, as a person writes them on paper."""
 
     def __init__(self, own: frozenset[Node]):
@@ -54,7 +54,7 @@ class Printer:
         bar = ("ḡ", spec)
         if node.regions:
             return (bar, (" · ", None), (_slope(node, slot), None))
-        if type(contribution) is Buffer:
+        if type(contribution) is Accumulator:
             return (bar, (" but for the written place", None))
         if type(contribution) is Sparse:
             return (("scatter ", None), bar)

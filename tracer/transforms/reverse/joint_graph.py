@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.node import Node
-from tracer.transforms.reverse.loop_residuals import expose
+from tracer.transforms.reverse.loop_residuals import with_loop_residuals
 from tracer.transforms.reverse.sweep import differentiate
 
 
@@ -40,5 +40,5 @@ def reverse(
         If an op on the way has no derivative rule.
     """
     leaves = [graph.inputs[entry] if isinstance(entry, int) else entry for entry in wrt]
-    graph, plans = expose(graph, leaves)
+    graph, plans = with_loop_residuals(graph, leaves)
     return differentiate(graph, plans, leaves, seed, recorded)

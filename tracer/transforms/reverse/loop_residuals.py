@@ -23,7 +23,7 @@ from tracer.transforms.bodies import gradients_only
 
 
 @dataclass(frozen=True, slots=True)
-class Saved:
+class ResidualSlot:
     """Where a loop's pullback finds a value of an iteration.
 
     ``kind`` is ``"index"``, ``"constant"`` or ``"sequence"`` (with the operand's number), or
@@ -53,7 +53,7 @@ class Plan:
     """
 
     backward: CalcGraph
-    saved: dict[Node, Saved]
+    saved: dict[Node, ResidualSlot]
     seeds: dict[int, Node]
     wrt: tuple[int, ...]
     count: int | None
@@ -83,7 +83,9 @@ def moving_inputs(loop: Loop, moving: Iterable[Node]) -> list[int]:
 
 
 # -- exposing residuals ---------------------------------------------------------------------------
-def expose(graph: CalcGraph, leaves: Sequence[Node]) -> tuple[CalcGraph, dict[Node, Plan]]:
+def with_loop_residuals(
+    graph: CalcGraph, leaves: Sequence[Node]
+) -> tuple[CalcGraph, dict[Node, Plan]]:
     """The graph with loops that keep their residuals, and how to pull back through each."""
     from tracer.transforms.reverse.sweep import active_nodes
 
@@ -135,21 +137,21 @@ def _exposed(node: Node, moving: list[Node]) -> tuple[Node, list[Node], dict[int
     carry, rows = body.outputs[: len(loop.carry)], list(body.outputs[len(loop.carry) :])
     first_rows = len(rows)
     counted = loop.condition is not None
-    saved: dict[Node, Saved] = {}
+    saved: dict[Node, ResidualSlot] = {}
     known = {source: k for k, source in reversed(list(enumerate(body.inputs)))}
     constants, carried = len(loop.constants), len(loop.carry)
     for stand_in, source in sources.items():
         number = known.get(source)
         if number == 0:
-            saved[stand_in] = Saved("index")
+            saved[stand_in] = ResidualSlot("index")
         elif number is not None and number <= constants:
-            saved[stand_in] = Saved("constant", number - 1)
+            saved[stand_in] = ResidualSlot("constant", number - 1)
         elif number is not None and number > constants + carried:
-            saved[stand_in] = Saved("sequence", number - 1 - constants - carried)
+            saved[stand_in] = ResidualSlot("sequence", number - 1 - constants - carried)
         else:
             if source not in rows:
                 rows.append(source)
-            saved[stand_in] = Saved("row", carried + counted + rows.index(source))
+            saved[stand_in] = ResidualSlot("row", carried + counted + rows.index(source))
     extra: list[Node] = []
     firsts, condition, order = list(loop.carry), loop.condition, list(body.order)
     if counted:
@@ -212,7 +214,7 @@ def _differentiated(
     from tracer.transforms.reverse.sweep import active_nodes, differentiate
 
     leaves = [body.inputs[k] for k in wrt]
-    body, plans = expose(body, leaves)
+    body, plans = with_loop_residuals(body, leaves)
     active = active_nodes(body.order, leaves)
     numbers = [k for k, n in enumerate(body.outputs) if n in active]
     first: dict[Node, int] = {}

@@ -33,7 +33,7 @@ HUSHED = tuple(sorted(QUIET))  # the context of steps whose bad values a mask dr
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Step:
+class PullbackStep:
     """One node to append; ``sources`` number the operands, the output, the cotangent, the steps."""
 
     op: Op
@@ -44,7 +44,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Veil:
+class MaskKey:
     """What hides parts of a cotangent: (condition, keep) for each mask, and whether it is loud.
 
     A condition is the spec of one that is given, or the number of what a recipe finds.
@@ -55,7 +55,7 @@ class Veil:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Recipe:
+class CachedPullback:
     """The nodes of one pullback, and which of all numbers go to which slot.
 
     Attributes
@@ -72,15 +72,15 @@ class Recipe:
         The steps as they are run on values.
     """
 
-    steps: tuple[Step, ...]
-    contributions: tuple[tuple[int, int, ArraySpec, Veil | None], ...]
+    steps: tuple[PullbackStep, ...]
+    contributions: tuple[tuple[int, int, ArraySpec, MaskKey | None], ...]
     is_plain: bool
     kept: tuple[Any, ...]
     reads: tuple[int, ...]
     calls: tuple[tuple[Callable[..., Any], tuple[int, ...]], ...]
 
 
-_RECIPES: dict[tuple, Recipe | None] = {}
+_RECIPES: dict[tuple, CachedPullback | None] = {}
 
 
 def pull_back_again(
@@ -102,7 +102,9 @@ def pull_back_again(
     return [(slot, Symbol(builder, values[number])) for slot, number, *_ in recipe.contributions]
 
 
-def recipe_for(node: Node, ct: ArraySpec, active: Any, veil: Veil | None = None) -> Recipe | None:
+def recipe_for(
+    node: Node, ct: ArraySpec, active: Any, veil: MaskKey | None = None
+) -> CachedPullback | None:
     """How a cotangent like ``ct`` is pulled back through ``node``; None if it is no plain steps.
 
     Of a cotangent behind a veil, the conditions are operands that follow its value.
@@ -167,8 +169,8 @@ def _call_key(params: Params) -> tuple | None:
 
 
 def _recipe(
-    node: Node, ct: ArraySpec, wanted: tuple[bool, ...], veil: Veil | None
-) -> Recipe | None:
+    node: Node, ct: ArraySpec, wanted: tuple[bool, ...], veil: MaskKey | None
+) -> CachedPullback | None:
     """The rule run on inputs with the same specs; None if what it gives is not plain nodes."""
     hidden = [spec for spec, _ in veil.masks] if veil is not None else []
     specs = (*[operand.specs[0] for operand in node.inputs], node.specs[0], ct, *hidden)
@@ -207,7 +209,7 @@ def _numbered(
     found: list[tuple[int, Any]],
     kept: tuple[Any, ...],
     operands: int,
-) -> Recipe:
+) -> CachedPullback:
     """The nodes that a contribution depends on, in order, with numbers for operands."""
     needed: set[Node] = set()
     for _, value in found:
@@ -224,7 +226,7 @@ def _numbered(
         if node in needed:
             sources = tuple([numbers[operand] for operand in node.inputs])
             numbers[node] = len(numbers)
-            step = Step(node.op, node.params, node.specs, node.spelling, sources)
+            step = PullbackStep(node.op, node.params, node.specs, node.spelling, sources)
             steps.append(step)
             call = _function_of(step)
             is_plain = is_plain and node.context is None
@@ -234,10 +236,10 @@ def _numbered(
         veil = None
         if type(value) is Masked:
             masks = tuple([(numbers[condition.node], keep) for condition, keep in value.masks])
-            veil, value = Veil(masks, value.loud), value.value
+            veil, value = MaskKey(masks, value.loud), value.value
         contributions.append((slot, numbers[value.node], value.node.specs[0], veil))
     reads = tuple([number for number, node in enumerate(given[:operands]) if node in needed])
-    return Recipe(tuple(steps), tuple(contributions), is_plain, kept, reads, tuple(calls))
+    return CachedPullback(tuple(steps), tuple(contributions), is_plain, kept, reads, tuple(calls))
 
 
 def _hushed(call: Callable[..., Any]) -> Callable[..., Any]:
@@ -250,7 +252,7 @@ def _hushed(call: Callable[..., Any]) -> Callable[..., Any]:
     return quietly
 
 
-def _function_of(step: Step) -> Callable[..., Any]:
+def _function_of(step: PullbackStep) -> Callable[..., Any]:
     """A function of a step's operands alone."""
     function = step.op.evaluate
     if step.spelling == "operator" and step.op.operator is not None:

@@ -15,9 +15,9 @@ from tracer.graph.node import Node
 from tracer.graph.spec import ArraySpec
 from tracer.ops.builder import Builder, Symbol
 from tracer.rules.declare import Sparse, rule_for
-from tracer.transforms.reverse.accumulator import Buffer
+from tracer.transforms.reverse.accumulator import Accumulator
 from tracer.transforms.reverse.cotangents import Masked
-from tracer.transforms.reverse.formula import Printer
+from tracer.transforms.reverse.formula import FormulaPrinter
 
 # What a picture says of pullbacks that are loops and branches themselves.
 REGIONS = {"loop": "ḡ through the loop, backwards", "cond": "ḡ through the branch taken"}
@@ -41,12 +41,12 @@ class Records:
         assert self.node is not None
         ct = list(self.ct) if type(self.ct) is list else self.ct
         end = len(self.builder.nodes)
-        held = self.ct.dense if type(self.ct) is Buffer else ct
+        held = self.ct.dense if type(self.ct) is Accumulator else ct
         self.notes.append((self.node, slot, held, contribution, self.mark, end))
 
     def finish(self, kept: frozenset[Node]) -> tuple[PullbackRecord, ...]:
         """The records, in the order of the sweep."""
-        printer = Printer(self.own)
+        printer = FormulaPrinter(self.own)
         places = {node: place for place, node in enumerate(self.builder.nodes)}
         found = []
         for node, slot, ct, contribution, start, end in self.notes:

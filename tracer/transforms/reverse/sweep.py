@@ -23,7 +23,7 @@ from tracer.ops import registry
 from tracer.ops.builder import Builder, Symbol
 from tracer.rules.declare import ZERO, Sparse, rule_for
 from tracer.rules.helpers import broadcast_like, is_static, zeros_like
-from tracer.transforms.reverse.accumulator import Buffer
+from tracer.transforms.reverse.accumulator import Accumulator
 from tracer.transforms.reverse.cotangents import Cotangent, cast, combine, settled
 from tracer.transforms.reverse.loop_residuals import Plan
 from tracer.transforms.reverse.pullback import missing, pull_back
@@ -138,7 +138,7 @@ def sweep(
         ct = contributions
         if len(node.specs) == 1:
             ct = combine(builder, node, contributions)
-            if type(ct) in (Sparse, Buffer) and node.op is not registry.SETITEM:
+            if type(ct) in (Sparse, Accumulator) and node.op is not registry.SETITEM:
                 ct = settled(builder, ct, node)
             name_cotangent(ct, node, own)
         if records is not None:

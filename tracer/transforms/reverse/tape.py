@@ -25,13 +25,18 @@ from tracer.ops import registry
 from tracer.ops.builder import Builder, Symbol
 from tracer.recording.tensor.tensor import is_basic
 from tracer.rules.declare import ZERO, Sparse
-from tracer.transforms.reverse.accumulator import Buffer
+from tracer.transforms.reverse.accumulator import Accumulator
 from tracer.transforms.reverse.cotangents import Masked, combine, settled
 from tracer.transforms.reverse.pullback import pull_back
-from tracer.transforms.reverse.pullback_cache import Recipe, Veil, recipe_for
+from tracer.transforms.reverse.pullback_cache import CachedPullback, MaskKey, recipe_for
 from tracer.transforms.reverse.shift_invariance import inert_shifts
 from tracer.transforms.reverse.sweep import active_nodes, result_of
-from tracer.transforms.reverse.tape_cotangents import Owned, Piece, Veiled, full_copy
+from tracer.transforms.reverse.tape_cotangents import (
+    MaskedValue,
+    OwnedValue,
+    SparseValue,
+    full_copy,
+)
 
 GETITEM, SETITEM, ITEM, INPUT = (registry.GETITEM, registry.SETITEM, registry.ITEM, registry.INPUT)
 EMPTY = Params()
@@ -88,9 +93,9 @@ class Tape(Builder):
 
     def lifted(self, ct: Any) -> Any:
         """A cotangent as rules take it: with a Symbol for its value."""
-        if type(ct) is Owned:
+        if type(ct) is OwnedValue:
             ct = (ct.array, spec_of(ct.array))
-        if type(ct) is Veiled:
+        if type(ct) is MaskedValue:
             masks = tuple([(self._condition(mask, spec), keep) for mask, spec, keep in ct.masks])
             return Masked(self.lifted((ct.value, ct.spec)), masks, ct.loud)
         if type(ct) is not tuple:
@@ -113,7 +118,7 @@ class Tape(Builder):
         if type(ct) is Masked:
             value, spec = self.lowered(ct.value)
             masks = tuple([(*self.lowered(mask), keep) for mask, keep in ct.masks])
-            return Veiled(value, spec, masks, ct.loud)
+            return MaskedValue(value, spec, masks, ct.loud)
         return ct
 
     # -- the sweep ---------------------------------------------------------------------------
@@ -144,14 +149,14 @@ class Tape(Builder):
             ct = found[0] if len(found) == 1 else self._total(node, found)
             if type(ct) is tuple:
                 self._pull(node, *ct)
-            elif type(ct) is Piece:
+            elif type(ct) is SparseValue:
                 self._pull(node, *self._whole(node, [ct]))
-            elif type(ct) is Owned:
+            elif type(ct) is OwnedValue:
                 if node.op is not SETITEM or not self._write(node, ct.array):
                     self._pull(node, ct.array, spec_of(ct.array), True)
-            elif type(ct) is Veiled:
+            elif type(ct) is MaskedValue:
                 self._pull_veiled(node, ct)
-            elif type(ct) in (Sparse, Buffer) and node.op is not SETITEM:
+            elif type(ct) in (Sparse, Accumulator) and node.op is not SETITEM:
                 self._pull(node, *self.lowered(settled(self, ct, node)))
             else:
                 self._at_length(node, ct)
@@ -161,7 +166,7 @@ class Tape(Builder):
         """Pull a cotangent through one node, by the shortest way that is known."""
         if node.op is GETITEM and len(node.inputs) == 1:
             found = self.cotangents.setdefault(node.inputs[0], [])
-            found.append(Piece(node.params.args[1], value))
+            found.append(SparseValue(node.params.args[1], value))
             return
         if node.op is SETITEM and not tried and self._write(node, full_copy(value, node.specs[0])):
             return
@@ -171,11 +176,11 @@ class Tape(Builder):
         else:
             self._follow(node, recipe, value)
 
-    def _pull_veiled(self, node: Node, ct: Veiled) -> None:
+    def _pull_veiled(self, node: Node, ct: MaskedValue) -> None:
         """What a mask hides stays hidden: rules may do what they like there."""
         recipe = None
         if node.op is not GETITEM and node.op is not SETITEM:
-            veil = Veil(tuple([(spec, keep) for _, spec, keep in ct.masks]), ct.loud)
+            veil = MaskKey(tuple([(spec, keep) for _, spec, keep in ct.masks]), ct.loud)
             recipe = recipe_for(node, ct.spec, self.active, veil)
         if recipe is None:
             self._at_length(node, ct)
@@ -185,7 +190,7 @@ class Tape(Builder):
     def _follow(
         self,
         node: Node,
-        recipe: Recipe,
+        recipe: CachedPullback,
         value: Any,
         masks: tuple[tuple[Any, ArraySpec, bool], ...] = (),
     ) -> None:
@@ -210,7 +215,7 @@ class Tape(Builder):
             if veil is not None:
                 rows = [(values[place], keep) for place, keep in veil.masks]
                 mine = tuple([(mask, spec_of(mask), keep) for mask, keep in rows])
-                ct = Veiled(values[number], made, mine, veil.loud)
+                ct = MaskedValue(values[number], made, mine, veil.loud)
             cotangents.setdefault(inputs[slot], []).append(ct)
 
     def _at_length(self, node: Node, ct: Any) -> None:
@@ -244,12 +249,12 @@ class Tape(Builder):
                     spec = spec_of(total)
         else:
             return total, spec
-        if len(found) == 2 and type(found[0]) is Veiled and type(found[1]) is Veiled:
+        if len(found) == 2 and type(found[0]) is MaskedValue and type(found[1]) is MaskedValue:
             joined = found[0].joined(found[1])
             if joined is not None:
                 return joined
         elif any([type(ct) in PLAIN for ct in found]):  # not all of them are veiled
-            found = [ct.plain() if type(ct) is Veiled else ct for ct in found]
+            found = [ct.plain() if type(ct) is MaskedValue else ct for ct in found]
             if all([type(ct) is tuple for ct in found]):
                 return self._total(node, found)
         if all([type(ct) in PLAIN for ct in found]):
@@ -258,29 +263,29 @@ class Tape(Builder):
         return self.lowered(combine(self, node, lifted))
 
     def _dense(self, node: Node, ct: Any) -> Any:
-        return self._whole(node, [ct]) if type(ct) is Piece else ct
+        return self._whole(node, [ct]) if type(ct) is SparseValue else ct
 
     def _whole(self, node: Node, found: list[Any]) -> tuple[Any, ArraySpec]:
         array = self._owned(node, found).array
         return array, array_spec(array.shape, array.dtype)
 
-    def _owned(self, node: Node, found: list[Any]) -> Owned:
+    def _owned(self, node: Node, found: list[Any]) -> OwnedValue:
         """The sum of dense and sparse contributions, in memory of its own."""
-        owned = next((ct for ct in found if type(ct) is Owned), None)
+        owned = next((ct for ct in found if type(ct) is OwnedValue), None)
         if owned is None:
             dense = [ct[0] for ct in found if type(ct) is tuple]
             if dense:
-                owned = Owned(full_copy(sum(dense[1:], dense[0]), node.specs[0]))
+                owned = OwnedValue(full_copy(sum(dense[1:], dense[0]), node.specs[0]))
             else:
-                owned = Owned(np.zeros(self._shape(node), node.specs[0].dtype))
+                owned = OwnedValue(np.zeros(self._shape(node), node.specs[0].dtype))
         else:
             for ct in found:
                 if type(ct) is tuple:
                     owned.array += ct[0]
-                elif type(ct) is Owned and ct is not owned:
+                elif type(ct) is OwnedValue and ct is not owned:
                     owned.array += ct.array
         for ct in found:
-            if type(ct) is Piece:
+            if type(ct) is SparseValue:
                 owned.add(ct)
         return owned
 
@@ -313,7 +318,7 @@ class Tape(Builder):
         base = node.inputs[0]
         if base in self.active:
             array[index] = 0.0
-            self.cotangents.setdefault(base, []).append(Owned(array))
+            self.cotangents.setdefault(base, []).append(OwnedValue(array))
         return True
 
     # -- results -----------------------------------------------------------------------------
@@ -323,7 +328,7 @@ class Tape(Builder):
         spec = leaf.specs[0]
         if found is not None:
             ct = self._dense(leaf, self._total(leaf, found))
-            if type(ct) is Owned:
+            if type(ct) is OwnedValue:
                 return ct.array
             if type(ct) is tuple:
                 value, made = ct
@@ -354,7 +359,7 @@ class Tape(Builder):
         return result
 
 
-PLAIN = frozenset({tuple, Piece, Owned})
+PLAIN = frozenset({tuple, SparseValue, OwnedValue})
 
 
 def run_steps(node: Node, calls: Sequence[tuple[Any, tuple[int, ...]]], values: list[Any]) -> None:

@@ -16,7 +16,7 @@ from tracer.graph.spec import ArraySpec, spec_of
 from tracer.recording.tensor.tensor import is_basic
 
 
-class Piece:
+class SparseValue:
     """A cotangent that is zero but for ``value`` at ``index``."""
 
     __slots__ = ("index", "value")
@@ -26,7 +26,7 @@ class Piece:
         self.value = value
 
 
-class Owned:
+class OwnedValue:
     """A whole cotangent in memory that nothing else looks at: it may be written to."""
 
     __slots__ = ("array",)
@@ -34,7 +34,7 @@ class Owned:
     def __init__(self, array: np.ndarray):
         self.array = array
 
-    def add(self, piece: Piece) -> None:
+    def add(self, piece: SparseValue) -> None:
         """Add a piece in its place."""
         if _selects_once(piece.index):
             self.array[piece.index] += piece.value
@@ -42,7 +42,7 @@ class Owned:
             np.add.at(self.array, piece.index, piece.value)
 
 
-class Veiled:
+class MaskedValue:
     """A cotangent that is ``value`` where each ``(condition, spec, keep)`` agrees, else zero."""
 
     __slots__ = ("loud", "masks", "spec", "value")
@@ -66,7 +66,7 @@ class Veiled:
             value = np.where(condition, value, 0.0) if keep else np.where(condition, 0.0, value)
         return value, spec_of(value)
 
-    def joined(self, other: Veiled) -> tuple[Any, ArraySpec] | None:
+    def joined(self, other: MaskedValue) -> tuple[Any, ArraySpec] | None:
         """The sum with a cotangent that is zero where this one is not; None for others."""
         if len(self.masks) != 1 or len(other.masks) != 1:
             return None

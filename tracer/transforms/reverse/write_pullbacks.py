@@ -11,7 +11,7 @@ import numpy as np
 from tracer.graph.node import Hole, Node, Ref
 from tracer.ops import registry
 from tracer.ops.builder import Builder, Symbol
-from tracer.transforms.reverse.accumulator import Buffer, is_unique
+from tracer.transforms.reverse.accumulator import Accumulator, is_unique
 from tracer.transforms.reverse.cotangents import cast, dense, reduce_to, settled
 from tracer.transforms.reverse.pullback import ARANGE, ZEROS, Contribution, pullback_of, symbols_of
 
@@ -21,10 +21,10 @@ def _pull_setitem(builder: Builder, node: Node, ct: Any, active: Any) -> Iterato
     """The written value gets the cotangent of its place; the base gets the rest."""
     base, value = node.params.args[:2]
     index = symbols_of(builder, node)[0][2]
-    if type(ct) is Buffer:
+    if type(ct) is Accumulator:
         buffer = ct
     else:
-        buffer = Buffer(node)
+        buffer = Accumulator(node)
         buffer.add_dense(builder, settled(builder, ct, node))
     part = buffer.write(builder, index)
     if type(value) is Hole and node.inputs[value.slot] in active and part is not None:
