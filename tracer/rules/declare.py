@@ -335,7 +335,7 @@ SCIPY_CHAPTERS = {
     "scipy.fft.": "fft",
     "scipy.integrate.": "integrate",
 }
-_NOT_CHAPTERS = ("declare", "helpers", "scipy")
+_NOT_CHAPTERS = ("declare", "helpers", "scipy.")
 _loaded: set[str] = set()
 
 
@@ -347,9 +347,11 @@ def _load(chapter: str) -> None:
 
 def load_rules() -> None:
     """Load every chapter; done before the first trace, whose hooks stand in for NumPy's names."""
-    for module in pkgutil.iter_modules(import_module("tracer.rules").__path__):
-        if not module.name.startswith(_NOT_CHAPTERS):
-            _load(module.name)
+    here = "tracer.rules."
+    for module in pkgutil.walk_packages(import_module("tracer.rules").__path__, here):
+        chapter = module.name.removeprefix(here)
+        if not module.ispkg and not chapter.startswith(_NOT_CHAPTERS):
+            _load(chapter)
 
 
 def rule_for(op: Op) -> Rule | None:

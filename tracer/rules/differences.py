@@ -13,8 +13,8 @@ import numpy as np
 
 from tracer.ops import registry
 from tracer.ops.builder import Symbol, apply, find_builder
-from tracer.rules.comparison import has_symbols
 from tracer.rules.declare import composed, elementwise
+from tracer.rules.elementwise.comparison import has_symbols
 from tracer.rules.helpers import normal_axes, place_along, shape_of, still
 
 

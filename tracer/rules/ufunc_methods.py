@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from tracer.rules.cumulative import doubled, static_size
 from tracer.rules.declare import composed, pullback, zero_gradient
 from tracer.rules.helpers import normal_axes, place_along, restore_axes, shape_of
-from tracer.rules.reduction import masked, shared
+from tracer.rules.reductions.cumulative import doubled, static_size
+from tracer.rules.reductions.reduction import masked, shared
 
 SLOPED = (
     np.add,

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from scipy import integrate
 
+from tracer.rules.algebra.products import ndim
 from tracer.rules.declare import ZERO, Missing, composed, no_rule, pullback
 from tracer.rules.helpers import shape_of
-from tracer.rules.products import ndim
 from tracer.rules.scipy.special_helpers import applied
 
 

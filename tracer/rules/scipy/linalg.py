@@ -14,11 +14,11 @@ import numpy as np
 from scipy import linalg
 
 from tracer.ops.registry import op_of
+from tracer.rules.algebra.decomposition import adjoint, eigh_cotangent, half_below, is_complex
+from tracer.rules.algebra.products import ndim, swap
 from tracer.rules.declare import RULES, ZERO, Missing, composed, no_rule, pullback
-from tracer.rules.decomposition import adjoint, eigh_cotangent, half_below, is_complex
 from tracer.rules.helpers import sum_to
-from tracer.rules.products import ndim, swap
-from tracer.rules.reduction import conj
+from tracer.rules.reductions.reduction import conj
 from tracer.rules.scipy.special_helpers import applied
 
 solve, solve_triangular, eigh = map(applied, (linalg.solve, linalg.solve_triangular, linalg.eigh))

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from scipy import special, stats
 
+from tracer.rules.algebra.products import ndim
 from tracer.rules.declare import composed
 from tracer.rules.helpers import shape_of
-from tracer.rules.products import ndim
 from tracer.rules.scipy.linalg import read_part
 
 THRESHOLD = 1e6 * np.finfo(float).eps  # SciPy's: smaller eigenvalues are none

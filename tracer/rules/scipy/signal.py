@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from scipy import signal
 
+from tracer.rules.algebra.products import ndim
 from tracer.rules.declare import composed, pullback
 from tracer.rules.helpers import shape_of
-from tracer.rules.products import ndim
-from tracer.rules.reduction import conj
+from tracer.rules.reductions.reduction import conj
 from tracer.rules.scipy.special_helpers import applied
 
 convolve, correlate, lfilter = map(applied, (signal.convolve, signal.correlate, signal.lfilter))

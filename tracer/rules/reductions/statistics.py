@@ -15,7 +15,7 @@ from tracer.ops import registry
 from tracer.ops.builder import apply, find_builder
 from tracer.rules.declare import composed, multilinear, pullback
 from tracer.rules.helpers import shape_of
-from tracer.rules.reduction import conj
+from tracer.rules.reductions.reduction import conj
 
 
 # -- means and covariances ----------------------------------------------------------------------

@@ -18,7 +18,7 @@ from tracer.ops.builder import Symbol, apply
 from tracer.rules.declare import ZERO, composed, pullback
 from tracer.rules.helpers import normal_axes, shape_of
 from tracer.rules.joining import refusal, tree_shape
-from tracer.rules.reduction import count_of
+from tracer.rules.reductions.reduction import count_of
 
 
 def last_axes(x: Any, axis: Any) -> Any:

@@ -12,7 +12,15 @@ import numpy as np
 
 from tracer.rules.declare import composed, pullback
 from tracer.rules.helpers import restore_axes
-from tracer.rules.reduction import by_mean, conj, extreme_initial, masked, never_zero, shared, tally
+from tracer.rules.reductions.reduction import (
+    by_mean,
+    conj,
+    extreme_initial,
+    masked,
+    never_zero,
+    shared,
+    tally,
+)
 
 
 # -- as if nan were 0 or 1 ----------------------------------------------------------------------

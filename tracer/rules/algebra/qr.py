@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from tracer.rules.algebra.decomposition import adjoint, is_complex, of_first_columns
+from tracer.rules.algebra.products import column, row, swap
 from tracer.rules.declare import ZERO, composed, pullback
-from tracer.rules.decomposition import adjoint, is_complex, of_first_columns
 from tracer.rules.helpers import shape_of
-from tracer.rules.products import column, row, swap
-from tracer.rules.reduction import conj
+from tracer.rules.reductions.reduction import conj
 
 
 @pullback(np.linalg.qr)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from tracer.rules.declare import elementwise
-from tracer.rules.exponential import LOG_2, LOG_10
+from tracer.rules.elementwise.exponential import LOG_2, LOG_10
 
 
 def like(x, out):

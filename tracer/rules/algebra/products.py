@@ -16,7 +16,7 @@ from tracer.ops.builder import Symbol
 from tracer.ops.reduction import einsum_terms, tensordot_axes
 from tracer.rules.declare import composed, linear, multilinear, pullback
 from tracer.rules.helpers import reshape_like, shape_of, sum_to
-from tracer.rules.reduction import conj
+from tracer.rules.reductions.reduction import conj
 
 
 def ndim(x: Any) -> int:

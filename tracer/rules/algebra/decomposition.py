@@ -16,11 +16,11 @@ import numpy as np
 
 from tracer.graph.spec import array_spec
 from tracer.ops import registry
+from tracer.rules.algebra.products import column, ndim, row, swap
 from tracer.rules.declare import ZERO, composed, pullback
 from tracer.rules.helpers import reshape_like, shape_of, sum_to
 from tracer.rules.joining import spread
-from tracer.rules.products import column, ndim, row, swap
-from tracer.rules.reduction import conj, product_of_others
+from tracer.rules.reductions.reduction import conj, product_of_others
 
 
 def is_complex(x: Any) -> bool:

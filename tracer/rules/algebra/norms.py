@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from tracer.rules.algebra.decomposition import is_complex
+from tracer.rules.algebra.products import ndim, row
 from tracer.rules.declare import ZERO, pullback
-from tracer.rules.decomposition import is_complex
 from tracer.rules.helpers import normal_axes, restore_axes
-from tracer.rules.products import ndim, row
-from tracer.rules.reduction import conj, never_zero, tally
+from tracer.rules.reductions.reduction import conj, never_zero, tally
 
 
 def phase(x: Any) -> Any:

@@ -1,0 +1,1 @@
+"""Derivatives of products, decompositions, norms and polynomials."""
