@@ -1,4 +1,4 @@
-"""Keeps the documents true: runs their code, compares what it prints, and regenerates lists.
+"""Keeps the documents true: runs their code, compares what it prints, and regenerates lists and pictures.
 
 $ python -m tests.documents            # exit code 1 if a page is stale
 $ python -m tests.documents --write    # bring them up to date
@@ -17,6 +17,8 @@ import re
 import sys
 from pathlib import Path
 
+from docs import layers
+
 ROOT = Path(__file__).resolve().parents[1]
 FENCE = re.compile(
     r"(?P<open>(?:<!-- (?P<how>file|run): ?(?P<what>.*?) -->\n)?```(?P<kind>\w+)\n)"
@@ -26,7 +28,7 @@ FENCE = re.compile(
 
 
 def pages() -> list[Path]:
-    return [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    return [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def renewed(page: Path) -> str:
@@ -144,6 +146,10 @@ def main(arguments: list[str]) -> int:
             stale.append(page)
             if "--write" in arguments:
                 page.write_text(text, encoding="utf-8")
+    pictures = layers.stale()
+    stale += pictures
+    if "--write" in arguments:
+        layers.draw(pictures)
     names = ", ".join(str(page.relative_to(ROOT)) for page in stale)
     print(f"renewed: {names}" if stale else "documents are up to date")
     return 1 if stale and "--write" not in arguments else 0

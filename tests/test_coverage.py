@@ -32,7 +32,7 @@ def test_every_name_has_a_state_and_a_reason():
     assert names == set(ENTRIES)
     assert all(entry.state in STATES and entry.because for entry in ENTRIES.values())
     unknown = [e.name for e in ENTRIES.values() if e.because == "no rule has been written"]
-    assert not unknown, "a new public name: give it a rule, or a line in catalogue_data"
+    assert not unknown, "a new public name: give it a rule, or a line in tracer/catalogue/names.py"
 
 
 def test_the_table_names_nothing_else():
