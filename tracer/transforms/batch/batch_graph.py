@@ -92,7 +92,7 @@ class _Run:
         self.builder = Builder()
         self.lanes = Batch(self.builder, size)
         self.size = size
-        self.values: dict[Node, Any] = {}  # Symbol or Mapped, or a tuple of them
+        self.values: dict[Node, Any] = {}  # Symbol or Batched, or a tuple of them
         # Nodes whose value is a list, even if it has one element: np.split(x, 1).
         self.lists = {node for node in graph.order if node.op.name in LISTS or len(node.specs) > 1}
         self.guards: dict[Guard, Guard] = {}

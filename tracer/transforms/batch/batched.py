@@ -1,10 +1,10 @@
-"""Lanes: what a batch rule works with. A value that differs from example to example is Mapped.
+"""Batch: what a batch rule works with. A value that differs from example to example is Batched.
 
 The batch stands first in the arrays of mapped values; a rule sees each example's shape:
 
 >>> @batching("transpose")
-... def _(lanes, x, axes=None):            # x.shape is one example's, x.symbol's has the batch
-...     return np.transpose(x.symbol, lanes.order(axes, x.ndim))
+... def _(batch, x, axes=None):            # x.shape is one example's, x.symbol's has the batch
+...     return np.transpose(x.symbol, batch.order(axes, x.ndim))
 """
 
 from __future__ import annotations
@@ -187,7 +187,7 @@ def static(size: Any) -> int:
 
 
 def holds(tree: Any, kind: type) -> bool:
-    """Whether nested arguments hold a Mapped (or a Symbol)."""
+    """Whether nested arguments hold a Batched (or a Symbol)."""
     found: list[Any] = []
 
     def note(leaf: Any) -> Any:
