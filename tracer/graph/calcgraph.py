@@ -21,6 +21,8 @@ from networkx.classes.reportviews import NodeView
 from tracer.graph.node import Node
 from tracer.graph.origin import Origin
 from tracer.graph.spec import ArraySpec
+from tracer.graph.text import print_graph
+from tracer.python.late_bound import LATE_BOUND
 
 
 @dataclass(slots=True, eq=False)
@@ -122,6 +124,8 @@ class CalcGraph(nx.DiGraph):
         Which outputs are which, for transforms that add outputs:
         ``{"value": 1, "gradient": 2}`` counts them in order.
     """
+
+    order: tuple[Node, ...]  # type: ignore[assignment]  # networkx's order() counts the nodes
 
     def __init__(
         self,
@@ -230,14 +234,10 @@ class CalcGraph(nx.DiGraph):
         return tuple(rows), guards, effects, ends
 
     def __str__(self) -> str:
-        from tracer.graph.text import print_graph
-
         return print_graph(self)
 
     def __repr__(self) -> str:
         return f"<CalcGraph {self.title or '?'}: {len(self.order)} nodes>"
 
     def _repr_mimebundle_(self, include=None, exclude=None):
-        import viz
-
-        return {"image/svg+xml": viz.to_svg(self), "text/plain": repr(self)}
+        return {"image/svg+xml": LATE_BOUND["svg"](self), "text/plain": repr(self)}

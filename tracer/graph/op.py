@@ -80,8 +80,3 @@ class Op:
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
-
-    def __reduce__(self):
-        from tracer.ops.registry import op_named
-
-        return op_named, (self.name,)
