@@ -17,21 +17,6 @@ from tracer.graph.origin import unite
 RegionPass = Callable[[CalcGraph], CalcGraph]
 
 
-def words(text: str) -> frozenset[str]:
-    """A set of names, written as a line of text."""
-    return frozenset(text.split())
-
-
-# Ops whose result may share memory with their first operand.
-VIEWS = words(
-    "transpose reshape ravel getitem broadcast_to asarray squeeze expand_dims swapaxes moveaxis "
-    "rollaxis real imag item sum_to broadcast_like reshape_like matrix_transpose permute_dims "
-    "diagonal asanyarray ascontiguousarray atleast_1d atleast_2d atleast_3d flip fliplr flipud "
-    "rot90 astype positive call cond loop split array_split hsplit vsplit dsplit unstack "
-    "broadcast_arrays linalg.diagonal linalg.matrix_transpose real_if_close diag"
-)
-
-
 class Rebuild:
     """Collects the new order and where each old node went.
 
@@ -166,22 +151,6 @@ def _named(graph: CalcGraph, merged: dict[Node, list[Node]]) -> CalcGraph:
         if new is not node:
             work.moved[node] = new
     return work.finish()
-
-
-def escaping(graph: CalcGraph) -> set[Node]:
-    """Array values whose memory a caller may get hold of: outputs and what they are views of.
-
-    What plain NumPy returns fresh must not become another array by a rewrite or a merge.
-    """
-    found: set[Node] = set()
-    waiting = [*graph.outputs, *[effect.value for effect in graph.effects]]
-    while waiting:
-        node = waiting.pop()
-        if node not in found and any(spec.kind == "array" for spec in node.specs):
-            found.add(node)
-            if node.op.name in VIEWS:
-                waiting += node.inputs
-    return found
 
 
 def is_pure(node: Node) -> bool:

@@ -7,12 +7,8 @@ from __future__ import annotations
 
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.node import Node
-from tracer.graph.rebuild import Rebuild, escaping, is_pure, words
-
-# Fresh buffers that may be written to in place: sharing one would only force a copy.
-BUFFERS = words(
-    "zeros ones empty full zeros_like ones_like empty_like full_like zeros_of copy array"
-)
+from tracer.graph.rebuild import Rebuild, is_pure
+from tracer.ops.memory import BUFFERS, escaping
 
 
 def share_common(graph: CalcGraph) -> CalcGraph:

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.node import Node
-from tracer.graph.rebuild import VIEWS, Rebuild, RegionPass, escaping
+from tracer.graph.rebuild import Rebuild, RegionPass
+from tracer.ops.memory import always_viewed, escaping
 from tracer.passes.algebra import ALGEBRA
 from tracer.passes.rewrite import Rewrite, Rewriter
 from tracer.passes.shapes import SHAPES
@@ -18,9 +19,6 @@ from tracer.passes.signs import SIGNS
 from tracer.passes.sparse import SPARSE
 
 TABLE = (*ALGEBRA, *SIGNS, *SHAPES, *SPARSE)
-# Those that never copy, whatever the layout: `ravel` does where there are gaps.
-COPIES = frozenset("ravel reshape reshape_like asarray ascontiguousarray".split())
-OWNERS = VIEWS - {"astype", "call", "cond", "loop", "diag", "positive"} - COPIES
 VALUE_ROLES = ("value", "residual")
 
 
@@ -77,8 +75,8 @@ def _may_replace(node: Node, result: Node, made: list[Node]) -> bool:
 
 
 def _owner(node: Node) -> Node:
-    while node.op.name in OWNERS and node.inputs and node.specs[0].kind == "array":
-        node = node.inputs[0]
+    while node.specs[0].kind == "array" and (operand := always_viewed(node)) is not None:
+        node = operand
     return node
 
 

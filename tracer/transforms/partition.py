@@ -16,13 +16,7 @@ from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.node import Node, Params
 from tracer.graph.reach import needed
 from tracer.ops import registry
-
-# What costs next to nothing is computed again from its operand instead of being saved.
-FREE = frozenset(
-    "transpose matrix_transpose permute_dims swapaxes moveaxis rollaxis reshape ravel squeeze "
-    "expand_dims broadcast_to broadcast_like reshape_like zeros zeros_of zeros_like ones full "
-    "empty eye identity arange constant stop_gradient size_of flip fliplr flipud rot90".split()
-)
+from tracer.ops.memory import FREE
 
 
 @dataclass(frozen=True, slots=True, eq=False)

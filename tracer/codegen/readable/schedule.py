@@ -13,13 +13,14 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from math import inf
 
-from tracer.codegen.aliasing import hits_once, may_alias, picks_copies
+from tracer.codegen.aliasing import may_alias
 from tracer.codegen.readable.draft import CONTROL, WRITES, Draft
 from tracer.codegen.readable.in_place import rebind, write_in_place
 from tracer.codegen.readable.operand_reads import stands_for
 from tracer.graph.calcgraph import Guard
 from tracer.graph.control import Loop
 from tracer.graph.node import Hole, Node, may_act
+from tracer.graph.reach import hits_once, picks_copies
 
 DEPTH = 12  # of nesting; a reader's limit, far below the parser's
 UNPACKED = 8  # so many results are unpacked; more are indexed
