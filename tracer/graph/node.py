@@ -275,6 +275,13 @@ class Node:
         return f"<{name}{' '.join(map(repr, self.specs))} = {self.op.name}{self.params}>"
 
 
+def is_pure(node: Node) -> bool:
+    """Whether two such nodes on the same operands are one value, its regions included."""
+    return node.op.is_pure and all(
+        not region.effects and all(map(is_pure, region.order)) for region in node.regions
+    )
+
+
 def may_act(node: Node) -> bool:
     """Whether the node does more than give a value: it draws, or it may raise.
 
@@ -284,7 +291,7 @@ def may_act(node: Node) -> bool:
         return True
     if node.op.name in ("getitem", "take"):
         return any([spec.dtype.kind in "iu" for n in node.inputs[1:] for spec in n.specs])
-    if node.op.name in ("setitem", "scatter_add"):
+    if node.op.is_write:
         return _write_may_raise(node)
     return node.op.name in PYTHON_RAISES and node.specs[0].kind == "weak"
 

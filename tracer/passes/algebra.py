@@ -80,9 +80,6 @@ def as_literal(node: Node) -> Any:
     return number
 
 
-POWERS = ("pow", "power", "float_power")
-
-
 def fits_first(elementwise: Node, x: Node) -> bool:
     return fits(elementwise, x)
 
@@ -93,7 +90,7 @@ def fits_second(elementwise: Node, y: Node) -> bool:
 
 def fits(elementwise: Node, node: Node) -> bool:
     """Whether ``node`` is a constant; powers keep theirs, NumPy's short cuts read its type."""
-    return scalar_of(node) is not None and elementwise.op.name not in POWERS
+    return scalar_of(node) is not None and not elementwise.op.is_power
 
 
 HELPERS: dict[str, Callable[..., Any]] = {"minus": minus, "product": product, "ratio": ratio}

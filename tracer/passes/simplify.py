@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.node import Node
+from tracer.graph.reach import needed
 from tracer.graph.rebuild import Rebuild, RegionPass
 from tracer.ops.memory import always_viewed, escaping
 from tracer.passes.algebra import ALGEBRA
@@ -54,9 +55,7 @@ def apply_table(
         if result is not new and node in apart and not _may_replace(new, result, made):
             result = new
         if result is new:
-            work.order.append(new)
-            if new is not node:
-                work.moved[node] = new
+            work.put(node, new)
             continue
         work.order += made
         uses[result] = uses.get(result, 0) + uses.get(node, 0)
@@ -89,8 +88,4 @@ def forward_part(graph: CalcGraph) -> set[Node]:
         if role in VALUE_ROLES and len(graph.roles) > 1:
             found.update(graph.outputs[start : start + count])
         start += count
-    if found:
-        for node in reversed(graph.order):
-            if node in found:
-                found.update(node.inputs)
-    return found
+    return needed(graph.order, found)

@@ -15,7 +15,6 @@ from typing import Any
 
 from tracer.graph.node import Hole, Node
 from tracer.graph.reach import hits_once
-from tracer.passes.algebra import POWERS
 from tracer.passes.rewrite import Make, Rewrite, rewrite
 from tracer.passes.shapes import is_basic
 from tracer.passes.signs import without_sign
@@ -59,7 +58,7 @@ def alike(x: Node, y: Node, z: Node, i: Any) -> bool:
 
 def is_no_power(elementwise: Node) -> bool:
     """Powers keep what they are given: NumPy's short cuts read its type."""
-    return elementwise.op.name not in POWERS
+    return not elementwise.op.is_power
 
 
 def sum_of_one_in_each_row(make: Make, x: Node, k: dict[str, Any]) -> Node | None:

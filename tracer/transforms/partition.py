@@ -13,7 +13,7 @@ from collections.abc import Container, Iterable
 from dataclasses import dataclass
 
 from tracer.graph.calcgraph import CalcGraph
-from tracer.graph.node import Node, Params
+from tracer.graph.node import Node, Params, is_pure
 from tracer.graph.reach import needed
 from tracer.ops import registry
 from tracer.ops.memory import FREE
@@ -81,10 +81,6 @@ def _position(joint: CalcGraph):
     """Computed values in order, then inputs in order."""
     places = {node: place for place, node in enumerate(joint.order)}
     return lambda node: (node.op is registry.INPUT, places[node])
-
-
-def is_pure(node: Node) -> bool:
-    return node.op.is_pure and all(is_pure(n) for body in node.regions for n in body.order)
 
 
 def forward_nodes(

@@ -254,7 +254,7 @@ def _received(value: Any, operand: Node) -> Any:
     """What a rule returned, with the operand's dtype and without a needless broadcast on top."""
     if value is ZERO or value is None:
         return ZERO
-    if type(value) is Symbol and value.node.op.name in ("broadcast_to", "broadcast_like"):
+    if type(value) is Symbol and value.node.op.is_broadcast:
         value = Symbol(value.builder, value.node.inputs[0])
     return cast(value, operand.specs[0])
 
