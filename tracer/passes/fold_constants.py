@@ -69,7 +69,7 @@ def _fold(node: Node, known: dict[Node, Any]) -> Node | None:
         if op.schema.kind != "elementwise":
             return None
     elif op.name in ("size_of", "same_size"):
-        value = known_size(node)
+        value = static_size(node)
         return None if value is None else _constant(node, value, known)
     elif not all(operand in known for operand in node.inputs):
         return None
@@ -82,7 +82,7 @@ def _fold(node: Node, known: dict[Node, Any]) -> Node | None:
     return None if value is None else _constant(node, value, known)
 
 
-def known_size(node: Node) -> int | bool | None:
+def static_size(node: Node) -> int | bool | None:
     """The outcome of ``size_of`` or ``same_size`` where shapes say it."""
     args = node.params.args
     shape = node.inputs[0].specs[0].shape

@@ -20,7 +20,6 @@ from tracer.codegen.readable.operand_reads import stands_for
 from tracer.graph.calcgraph import Guard
 from tracer.graph.control import Loop
 from tracer.graph.node import Hole, Node, is_pure, may_act
-from tracer.graph.reach import hits_once, picks_copies
 
 DEPTH = 12  # of nesting; a reader's limit, far below the parser's
 UNPACKED = 8  # so many results are unpacked; more are indexed
@@ -238,5 +237,3 @@ class _Families:
 
 
 LOWER = (elide, drop_unused, count_uses, unpack, nest, write_in_place, rebind)
-
-__all__ = ["DEPTH", "LOWER", "WRITES", "Draft", "hits_once", "picks_copies", "schedule"]
