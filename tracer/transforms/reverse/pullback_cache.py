@@ -237,7 +237,7 @@ def _numbered(
             masks = tuple([(numbers[condition.node], keep) for condition, keep in value.masks])
             veil, value = MaskKey(masks, value.loud), value.value
         contributions.append((slot, numbers[value.node], value.node.specs[0], veil))
-    reads = tuple([number for number, node in enumerate(given[:operands]) if node in needed])
+    reads = tuple([number for number, node in enumerate(given[:operands]) if node in wanted])
     return CachedPullback(tuple(steps), tuple(contributions), is_plain, kept, reads, tuple(calls))
 
 
