@@ -165,7 +165,7 @@ class CalcGraph(nx.DiGraph):
             self.__dict__["_store"] = store
         return store
 
-    def _table(name: str, key: str | None = None):  # builds the four properties below
+    def _table(name: str, key: str | None = None):  # type: ignore[misc]  # of the four below
         def get(self):
             own = self.__dict__.get("own" + name)
             return own if own is not None else self._fill()[key or name]
@@ -197,7 +197,9 @@ class CalcGraph(nx.DiGraph):
 
     def copy(self, as_view: bool = False):
         """A plain, changeable ``networkx.DiGraph`` (or a read-only view)."""
-        return nx.graphviews.generic_graph_view(self) if as_view else nx.DiGraph(self)
+        if as_view:
+            return nx.graphviews.generic_graph_view(self)  # type: ignore[type-var]
+        return nx.DiGraph(self)
 
     # -- calcgraph --------------------------------------------------------------------------
     def replace(self, **changes: Any) -> CalcGraph:
