@@ -12,13 +12,16 @@ from tracer.graph.node import Node
 from tracer.graph.reach import picks_copies
 from tracer.ops.memory import FRESH
 
+# Fresh ones that programs copy before they write to them all the same.
+COPIED = frozenset({"empty_like", "roll"})
+
 
 def may_alias(node: Node) -> tuple[Node, ...]:
     """The operands whose memory the node's value may share; none if it surely owns its own."""
     if all(spec.kind in ("scalar", "weak") for spec in node.specs):
         return ()  # scalars are immutable copies
     name = node.op.name
-    if name in FRESH or isinstance(node.op.evaluate, np.ufunc):
+    if (name in FRESH and name not in COPIED) or isinstance(node.op.evaluate, np.ufunc):
         return ()
     if name == "getitem" and picks_copies(node):
         return ()

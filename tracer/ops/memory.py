@@ -54,7 +54,8 @@ TABLE = (
     Memory("einsum meshgrid numpy.lib.stride_tricks.sliding_window_view", "maybe"),
     Memory("histogram histogram2d histogramdd histogram_bin_edges", "maybe"),  # given edges
     Memory("zeros zeros_of zeros_like ones full empty", "fresh", free=True, buffer=True),
-    Memory("ones_like full_like empty_like array", "fresh", buffer=True),
+    Memory("ones_like full_like empty_like", "fresh", buffer=True),
+    Memory("array", "maybe", buffer=True),  # copy=None, in another layout than this trace's
     Memory("eye identity arange", "fresh", free=True),
     Memory("copy", "fresh", moves=True, buffer=True),
     Memory("roll concatenate stack vstack hstack dstack column_stack", "fresh", moves=True),
@@ -96,7 +97,7 @@ def viewed(node: Node) -> Node | None:
 def always_viewed(node: Node) -> Node | None:
     """The operand whose memory the result is in every layout; None otherwise."""
     name = node.op.name
-    surely = name in VIEWS or (name in BY_SPEC and not NEVER[name](node))
+    surely = name in VIEWS or (name == "sum_to" and not NEVER[name](node))
     return node.inputs[0] if surely and node.inputs else None
 
 
@@ -112,11 +113,10 @@ def _sums_or_joins(node: Node) -> bool:
 # Of ops that may give views: whether this call surely does not.
 NEVER = {
     "sum_to": lambda node: node.shape != node.inputs[0].shape,
-    "imag": lambda node: node.inputs[0].dtype.kind != "c",
+    "array": lambda node: node.params.kwargs.get("copy", True) is True,
     "meshgrid": lambda node: node.params.kwargs.get("copy", True) is True,
     "einsum": _sums_or_joins,
 }
-BY_SPEC = frozenset({"sum_to", "imag"})  # and if not never, then always
 
 
 def escaping(graph: CalcGraph) -> set[Node]:
