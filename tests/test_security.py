@@ -18,7 +18,8 @@ import viz
 from tracer import errors, grad, trace, value_and_grad, vjp
 from tracer.cli import main
 from tracer.graph.evaluate import evaluate
-from tracer.graph.text import print_graph, read_graph, table_of
+from tracer.graph.reader import read_graph
+from tracer.graph.text import print_graph, table_of
 from tracer.ops.registry import op_named
 
 X = np.array([0.5, 1.5, 2.5])

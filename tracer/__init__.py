@@ -14,6 +14,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+import tracer.notebook  # noqa: F401 - enters the picture of a graph
+from tracer.python.late_bound import LATE_BOUND
+
 if TYPE_CHECKING:
     from tracer import errors, settings, testing, trees
     from tracer.api import (
@@ -87,6 +90,9 @@ def __getattr__(name: str) -> Any:
     found = getattr(import_module(_ELSEWHERE.get(name, "tracer.api")), name)
     globals()[name] = found
     return found
+
+
+LATE_BOUND["jacobian"] = lambda *args: __getattr__("jacobian")(*args)
 
 
 def __dir__() -> list[str]:

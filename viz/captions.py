@@ -137,7 +137,7 @@ def _own_name(node: Node) -> str:
 
 def saved_name(value: Node, parts: Anatomy, repeated: bool = False) -> str:
     """What a saved value is called: the user's name, else what it is, as in generated code."""
-    if value.op.name in ("input", "constant"):
+    if value.op.is_leaf:
         return leaf_text(value)
     if given := given_name(value, parts):
         return given
@@ -252,6 +252,6 @@ def tooltip(node: Node) -> str:
     if node.origin is not None:
         lines.append(f"{node.origin.expression or node.origin.statement}")
         lines.append(f"{place_text(node.origin.file, node.origin.line)} in {node.origin.function}")
-    if node.op.name not in ("input", "constant"):
+    if not node.op.is_leaf:
         lines.append(f"params {shorten(repr(node.params), 120)}")
     return "\n".join(line for line in lines if line)

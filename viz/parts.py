@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 
 from tracer.graph.calcgraph import CalcGraph, PullbackRecord
 from tracer.graph.node import Node
+from tracer.graph.reach import needed
 from tracer.ops.registry import SHAPE_ONLY_SLOTS
-
-LEAVES = ("input", "constant")
 
 
 @dataclass(eq=False, slots=True)
@@ -57,17 +56,6 @@ def source(node: Node) -> Node:
     return node
 
 
-def _ancestors(roots: list[Node]) -> set[Node]:
-    found: set[Node] = set()
-    stack = list(roots)
-    while stack:
-        node = stack.pop()
-        if node not in found:
-            found.add(node)
-            stack.extend(node.inputs)
-    return found
-
-
 def anatomy(graph: CalcGraph) -> Anatomy:
     """Take a joint, plain forward or forward-mode graph apart."""
     parts = Anatomy(graph)
@@ -75,13 +63,15 @@ def anatomy(graph: CalcGraph) -> Anatomy:
     is_plain = len(values) == len(graph.outputs)
     known = set(graph.order)
     records = [r for r in graph.records if r.node in known and r.node.op.name != "item"]
-    forward = set(graph.order) if is_plain and not records else _ancestors(_forward_roots(graph))
+    forward = (
+        set(graph.order) if is_plain and not records else needed(graph.order, _forward_roots(graph))
+    )
     parts.records = records
     for node in graph.order:
         if node in forward and node.op.name == "item":
             parts.items.setdefault(source(node), []).append(node)
         elif node in forward:
-            (parts.leaves if node.op.name in LEAVES else parts.ops).append(node)
+            (parts.leaves if node.op.is_leaf else parts.ops).append(node)
     parts.outputs = list(dict.fromkeys(source(node) for node in values))
     seeds = _add_seeds(parts, values, forward)
     for node in graph.inputs:  # arguments that the values do not depend on
@@ -122,7 +112,7 @@ def _add_saved(parts: Anatomy, forward: set[Node]) -> None:
         for node in record.backward:
             makers.setdefault(node, {})[record.node] = None
     for node in parts.graph.order:
-        if node in forward or node.op.name in LEAVES:
+        if node in forward or node.op.is_leaf:
             continue
         readers = list(makers.get(node, ()))
         if not readers and node.origin and id(node.origin) in origins:

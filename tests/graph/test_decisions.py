@@ -13,8 +13,9 @@ import pytest
 from tracer import errors, fori_loop, grad, jvp, settings, stop_gradient, trace, value_and_grad, vjp
 from tracer.graph.check import check
 from tracer.graph.node import Node
+from tracer.graph.reader import read_graph
 from tracer.graph.spec import Dim
-from tracer.graph.text import read_graph, table_of
+from tracer.graph.text import table_of
 from tracer.ops import registry
 from tracer.ops.infer import infer
 from tracer.passes.pipeline import optimise

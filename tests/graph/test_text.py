@@ -17,8 +17,9 @@ from tracer.graph.check import check
 from tracer.graph.node import HOLES, Node, Params, Ref
 from tracer.graph.op import Op, Schema
 from tracer.graph.origin import Origin
+from tracer.graph.reader import read_graph
 from tracer.graph.spec import ArraySpec, Dim, array_spec, scalar_spec, spec_of
-from tracer.graph.text import print_graph, read_graph, table_of
+from tracer.graph.text import print_graph, table_of
 from tracer.ops import registry
 from tracer.ops.builder import Builder
 from tracer.ops.registry import op_named

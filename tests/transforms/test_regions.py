@@ -25,7 +25,8 @@ from tracer import (
 )
 from tracer.errors import BranchMismatch, CarryMismatch
 from tracer.graph.check import check
-from tracer.graph.text import read_graph, table_of
+from tracer.graph.reader import read_graph
+from tracer.graph.text import table_of
 from tracer.ops.infer import infer
 from tracer.ops.registry import op_named
 from tracer.passes.pipeline import optimise

@@ -9,19 +9,11 @@ from __future__ import annotations
 import numpy as np
 
 from tracer.graph.node import Node
-from tracer.graph.reach import hits_once, picks_copies
+from tracer.graph.reach import picks_copies
+from tracer.ops.memory import FRESH
 
-__all__ = ["hits_once", "may_alias", "owns_memory", "picks_copies"]
-
-# Functions (not ufuncs) that always return memory of their own. What is not here may be a view.
-FRESH = frozenset(
-    "sum prod max min amax amin mean var std all any argmax argmin ptp count_nonzero nansum nanmax "
-    "nanmin nanmean nanvar nanstd dot vdot inner outer tensordot kron trace zeros ones full empty "
-    "zeros_like ones_like full_like eye identity arange linspace logspace geomspace tri where clip "
-    "concatenate stack vstack hstack dstack column_stack repeat tile sort argsort cumsum cumprod "
-    "pow take take_along_axis compress astype zeros_of setitem scatter_add copy size_of same_size "
-    "linalg.inv linalg.solve linalg.det linalg.cholesky linalg.norm".split()
-)
+# Fresh ones that programs copy before they write to them all the same.
+COPIED = frozenset({"empty_like", "roll"})
 
 
 def may_alias(node: Node) -> tuple[Node, ...]:
@@ -29,7 +21,7 @@ def may_alias(node: Node) -> tuple[Node, ...]:
     if all(spec.kind in ("scalar", "weak") for spec in node.specs):
         return ()  # scalars are immutable copies
     name = node.op.name
-    if name in FRESH or isinstance(node.op.evaluate, np.ufunc):
+    if (name in FRESH and name not in COPIED) or isinstance(node.op.evaluate, np.ufunc):
         return ()
     if name == "getitem" and picks_copies(node):
         return ()

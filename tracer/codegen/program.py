@@ -21,7 +21,7 @@ from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.evaluate import GuardMiss
 from tracer.graph.node import Node
 from tracer.ops.random import MADE_BY
-from tracer.ops.seeds import steady_numpy
+from tracer.ops.seeds import repeatable_numpy
 
 LONG = 300  # lines
 # The C library gives the memory of freed arrays back to the system and takes it anew, page by page,
@@ -64,7 +64,7 @@ class Program:
         for part in _parts(self.source):
             exec(compile(part, self.filename, "exec"), scope)
         if any(node.op in MADE_BY for node in self.lines):
-            scope["np"] = steady_numpy()
+            scope["np"] = repeatable_numpy()
         linecache.lazycache(self.filename, scope)
         weakref.finalize(self, linecache.cache.pop, self.filename, None).atexit = False
         return scope[self.name]

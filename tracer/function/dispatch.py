@@ -20,7 +20,7 @@ from tracer.function.trace_call import NeedsValues, leaf_names, make_leaf, trace
 from tracer.function.traced import TracedFunction
 from tracer.function.weak_ints import BRANCHES, keep_static, with_weak_ints
 from tracer.graph.evaluate import GuardMiss
-from tracer.ops.seeds import one_call, same_again
+from tracer.ops.seeds import one_call, replayed
 from tracer.recording.random.streams import draws
 from tracer.recording.tensor.active import ACTIVE
 
@@ -255,7 +255,7 @@ def _once(
 ) -> tuple[Specialization, list[Any]]:
     """A program for this call, which is not kept, and its inputs."""
     plain = function.__tracer_function__
-    with same_again():
+    with replayed():
         trace = trace_call(function, call, names, getattr(function, "__name__", "f"), sized)
     leaf = Specialization(trace, "exact", interpreted)
     inputs = leaf.inputs(plain, call.leaves)

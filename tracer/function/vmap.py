@@ -30,6 +30,7 @@ from tracer.function.vmap_axes import (
 )
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.evaluate import GuardMiss, evaluate
+from tracer.graph.node import is_pure
 from tracer.graph.reach import needed
 from tracer.python.attributes import plain_array
 from tracer.recording.recorder.recorder import Recorder
@@ -39,7 +40,6 @@ from tracer.recording.trace import Trace, trace_function
 from tracer.recording.watch.instrument import instrumented
 from tracer.transforms.batch.batch_graph import batch
 from tracer.transforms.batch.batched import Unbatchable
-from tracer.transforms.partition import is_pure
 
 NUMBERS = (bool, int, float, complex, np.generic, np.ndarray)
 

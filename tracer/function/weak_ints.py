@@ -22,7 +22,7 @@ from tracer.function.call_key import Call, exact_key
 from tracer.function.specialization import Specialization
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.evaluate import evaluate
-from tracer.graph.rebuild import is_pure
+from tracer.graph.node import is_pure
 from tracer.recording.arguments import private_copy
 from tracer.recording.tensor.views import overlap
 from tracer.recording.trace import Trace

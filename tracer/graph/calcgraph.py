@@ -21,6 +21,8 @@ from networkx.classes.reportviews import NodeView
 from tracer.graph.node import Node
 from tracer.graph.origin import Origin
 from tracer.graph.spec import ArraySpec
+from tracer.graph.text import print_graph
+from tracer.python.late_bound import LATE_BOUND
 
 
 @dataclass(slots=True, eq=False)
@@ -123,6 +125,8 @@ class CalcGraph(nx.DiGraph):
         ``{"value": 1, "gradient": 2}`` counts them in order.
     """
 
+    order: tuple[Node, ...]  # type: ignore[assignment]  # networkx's order() counts the nodes
+
     def __init__(
         self,
         inputs: Iterable[Node] = (),
@@ -161,7 +165,7 @@ class CalcGraph(nx.DiGraph):
             self.__dict__["_store"] = store
         return store
 
-    def _table(name: str, key: str | None = None):  # builds the four properties below
+    def _table(name: str, key: str | None = None):  # type: ignore[misc]  # of the four below
         def get(self):
             own = self.__dict__.get("own" + name)
             return own if own is not None else self._fill()[key or name]
@@ -193,7 +197,9 @@ class CalcGraph(nx.DiGraph):
 
     def copy(self, as_view: bool = False):
         """A plain, changeable ``networkx.DiGraph`` (or a read-only view)."""
-        return nx.graphviews.generic_graph_view(self) if as_view else nx.DiGraph(self)
+        if as_view:
+            return nx.graphviews.generic_graph_view(self)  # type: ignore[type-var]
+        return nx.DiGraph(self)
 
     # -- calcgraph --------------------------------------------------------------------------
     def replace(self, **changes: Any) -> CalcGraph:
@@ -230,14 +236,10 @@ class CalcGraph(nx.DiGraph):
         return tuple(rows), guards, effects, ends
 
     def __str__(self) -> str:
-        from tracer.graph.text import print_graph
-
         return print_graph(self)
 
     def __repr__(self) -> str:
         return f"<CalcGraph {self.title or '?'}: {len(self.order)} nodes>"
 
     def _repr_mimebundle_(self, include=None, exclude=None):
-        import viz
-
-        return {"image/svg+xml": viz.to_svg(self), "text/plain": repr(self)}
+        return {"image/svg+xml": LATE_BOUND["svg"](self), "text/plain": repr(self)}

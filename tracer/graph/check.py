@@ -210,7 +210,7 @@ class _Check:
             self.fail(f"recorded {node.specs}, the body makes {made}", node)
 
     def inferred(self, node: Node) -> None:
-        if node.op.name in ("input", "constant") or self.infer is None:
+        if node.op.is_leaf or self.infer is None:
             return
         given = tuple([operand.specs[0] for operand in node.inputs])
         try:

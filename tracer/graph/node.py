@@ -10,16 +10,13 @@ The call's structure is kept as a template with holes for the operands, so that
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from tracer.graph.op import Op
 from tracer.graph.origin import Origin
 from tracer.graph.spec import ArraySpec
-
-if TYPE_CHECKING:
-    from tracer.graph.calcgraph import CalcGraph
 
 
 class Hole:
@@ -170,6 +167,24 @@ class Params:
 POSITIONAL = tuple(Params(HOLES[:count]) for count in range(9))
 
 
+class Region(Protocol):
+    """What a node asks of the closed graph that it holds; a CalcGraph."""
+
+    @property
+    def order(self) -> tuple[Node, ...]: ...
+    @property
+    def outputs(self) -> tuple[Node, ...]: ...
+    @property
+    def guards(self) -> tuple: ...
+    @property
+    def effects(self) -> tuple: ...
+    @property
+    def title(self) -> str: ...
+    @property
+    def roles(self) -> dict[str, int]: ...
+    def key(self) -> tuple: ...
+
+
 class Node:
     """One value, or several, of a CalcGraph. Compared by identity; immutable by convention.
 
@@ -218,7 +233,7 @@ class Node:
         name: str = "",
         spelling: str = "",
         context: tuple | None = None,
-        regions: tuple[CalcGraph, ...] = (),
+        regions: tuple[Any, ...] = (),
     ):
         self.op = op
         self.inputs = inputs
@@ -260,6 +275,13 @@ class Node:
         return f"<{name}{' '.join(map(repr, self.specs))} = {self.op.name}{self.params}>"
 
 
+def is_pure(node: Node) -> bool:
+    """Whether two such nodes on the same operands are one value, its regions included."""
+    return node.op.is_pure and all(
+        not region.effects and all(map(is_pure, region.order)) for region in node.regions
+    )
+
+
 def may_act(node: Node) -> bool:
     """Whether the node does more than give a value: it draws, or it may raise.
 
@@ -269,7 +291,7 @@ def may_act(node: Node) -> bool:
         return True
     if node.op.name in ("getitem", "take"):
         return any([spec.dtype.kind in "iu" for n in node.inputs[1:] for spec in n.specs])
-    if node.op.name in ("setitem", "scatter_add"):
+    if node.op.is_write:
         return _write_may_raise(node)
     return node.op.name in PYTHON_RAISES and node.specs[0].kind == "weak"
 

@@ -78,10 +78,24 @@ class Op:
     def is_pure(self) -> bool:
         return "rng" not in self.effects
 
+    @property
+    def is_leaf(self) -> bool:
+        """Whether its value is given, not computed."""
+        return self.name in ("input", "constant")
+
+    @property
+    def is_write(self) -> bool:
+        """Whether it makes a new version of its first operand, changed in some places."""
+        return self.name in ("setitem", "scatter_add")
+
+    @property
+    def is_broadcast(self) -> bool:
+        return self.name in ("broadcast_to", "broadcast_like")
+
+    @property
+    def is_power(self) -> bool:
+        """Whether the type of its exponent decides how NumPy computes it."""
+        return self.name in ("pow", "power", "float_power")
+
     def __repr__(self) -> str:
         return f"<op {self.name}>"
-
-    def __reduce__(self):
-        from tracer.ops.registry import op_named
-
-        return op_named, (self.name,)

@@ -1,6 +1,6 @@
 """Which elements an index reaches: all of them at most once, or one twice; a view, or a copy.
 
->>> hits_once(node_of("setitem(x, y, (np.arange(5), labels))"))
+>>> has_unique_indices(node_of("setitem(x, y, (np.arange(5), labels))"))
 True
 """
 
@@ -30,7 +30,7 @@ def picks_copies(node: Node) -> bool:
     return False
 
 
-def hits_once(node: Node) -> bool:
+def has_unique_indices(node: Node) -> bool:
     """Whether no element is written twice, so that ``x[i] += v`` equals ``np.add.at``.
 
     So for ints and slices, masks, and for arrays of which one counts up without turning negative.
@@ -49,11 +49,12 @@ def hits_once(node: Node) -> bool:
     if not arrays:
         return True
     return any(
-        counts(array) and all(other.shape == array.shape for other in arrays) for array in arrays
+        is_monotonic(array) and all(other.shape == array.shape for other in arrays)
+        for array in arrays
     )
 
 
-def counts(array: Node) -> bool:
+def is_monotonic(array: Node) -> bool:
     """Whether an array steps along one side of zero, so that no two of its indices meet."""
     if array.op.name != "arange" or array.params.kwargs:
         return False

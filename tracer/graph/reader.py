@@ -48,6 +48,31 @@ def tokens_of(line: str) -> list[Token]:
     return found
 
 
+def read_graph(
+    text: str,
+    ops: Callable[[str], Op] | Mapping[str, Op],
+    constants: Mapping[str, Any] | None = None,
+) -> CalcGraph:
+    """The graph that a text describes; nothing in the text is executed.
+
+    Parameters
+    ----------
+    text : str
+        As ``print_graph`` writes it.
+    ops : callable or mapping
+        The allow-list: the Op of a name, or ``KeyError``.
+    constants : mapping, optional
+        What the text's references stand for, as ``table_of`` gives it.
+
+    Raises
+    ------
+    GraphError
+        If the text is no graph, or speaks of an op or a constant that is not in the lists.
+    """
+    find = ops.__getitem__ if isinstance(ops, Mapping) else ops
+    return Reader(text, find, constants or {}).read()
+
+
 class Reader:
     """Reads one text; ``find`` gives an Op by name, ``constants`` what references stand for."""
 

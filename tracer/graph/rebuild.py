@@ -17,21 +17,6 @@ from tracer.graph.origin import unite
 RegionPass = Callable[[CalcGraph], CalcGraph]
 
 
-def words(text: str) -> frozenset[str]:
-    """A set of names, written as a line of text."""
-    return frozenset(text.split())
-
-
-# Ops whose result may share memory with their first operand.
-VIEWS = words(
-    "transpose reshape ravel getitem broadcast_to asarray squeeze expand_dims swapaxes moveaxis "
-    "rollaxis real imag item sum_to broadcast_like reshape_like matrix_transpose permute_dims "
-    "diagonal asanyarray ascontiguousarray atleast_1d atleast_2d atleast_3d flip fliplr flipud "
-    "rot90 astype positive call cond loop split array_split hsplit vsplit dsplit unstack "
-    "broadcast_arrays linalg.diagonal linalg.matrix_transpose real_if_close diag"
-)
-
-
 class Rebuild:
     """Collects the new order and where each old node went.
 
@@ -75,11 +60,18 @@ class Rebuild:
         return found if found is not None else region
 
     def keep(self, node: Node) -> Node:
-        new = self.current(node)
+        return self.put(node, self.current(node))
+
+    def put(self, node: Node, new: Node) -> Node:
+        """``new`` takes the node's place."""
         self.order.append(new)
         if new is not node:
             self.moved[node] = new
         return new
+
+    def skip(self, node: Node, operand: Node) -> None:
+        """``node`` goes; who reads it reads its operand."""
+        self.moved[node] = self.moved.get(operand, operand)
 
     def merge(self, node: Node, into: Node) -> None:
         """``node`` goes; the new node ``into`` stands for it."""
@@ -91,14 +83,7 @@ class Rebuild:
         graph = self.graph
         if not self.moved and len(self.order) == len(graph.order):
             return graph
-        moved = self.moved
-        new = graph.replace(
-            order=self.order,
-            outputs=[moved.get(n, n) for n in graph.outputs],
-            guards=[_moved_guard(g, moved) for g in graph.guards],
-            effects=[_moved_effect(e, moved) for e in graph.effects],
-            records=unite_records(graph.records, moved),
-        )
+        new = moved(graph, self.order, self.moved, unite_records(graph.records, self.moved))
         return _named(new, self.merged) if self.merged else new
 
 
@@ -162,46 +147,21 @@ def _named(graph: CalcGraph, merged: dict[Node, list[Node]]) -> CalcGraph:
                 origin = unite(origin, other.origin)
             if name != new.name or origin is not new.origin:
                 new = new.replace(name=name, origin=origin)
-        work.order.append(new)
-        if new is not node:
-            work.moved[node] = new
+        work.put(node, new)
     return work.finish()
 
 
-def escaping(graph: CalcGraph) -> set[Node]:
-    """Array values whose memory a caller may get hold of: outputs and what they are views of.
-
-    What plain NumPy returns fresh must not become another array by a rewrite or a merge.
-    """
-    found: set[Node] = set()
-    waiting = [*graph.outputs, *[effect.value for effect in graph.effects]]
-    while waiting:
-        node = waiting.pop()
-        if node not in found and any(spec.kind == "array" for spec in node.specs):
-            found.add(node)
-            if node.op.name in VIEWS:
-                waiting += node.inputs
-    return found
-
-
-def is_pure(node: Node) -> bool:
-    """Whether two such nodes on the same operands are one value, its regions included."""
-    return node.op.is_pure and all(region_is_pure(region) for region in node.regions)
-
-
-def region_is_pure(region: CalcGraph) -> bool:
-    return not region.effects and all(map(is_pure, region.order))
-
-
-def moved(graph: CalcGraph, order: Sequence[Node], here: dict[Node, Node]) -> CalcGraph:
-    """The graph on other nodes; records are left behind."""
+def moved(
+    graph: CalcGraph,
+    order: Sequence[Node],
+    here: dict[Node, Node],
+    records: Sequence[PullbackRecord] = (),
+) -> CalcGraph:
+    """The graph on other nodes; its records are left behind, if no others are given."""
     return graph.replace(
         order=order,
         outputs=[here.get(n, n) for n in graph.outputs],
-        guards=[Guard(here.get(g.node, g.node), g.outcome, g.kind, g.origin) for g in graph.guards],
-        effects=[
-            Effect(e.kind, here.get(e.target, e.target), here.get(e.value, e.value))
-            for e in graph.effects
-        ],
-        records=(),
+        guards=[_moved_guard(g, here) for g in graph.guards],
+        effects=[_moved_effect(e, here) for e in graph.effects],
+        records=records,
     )

@@ -14,28 +14,25 @@ True
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.literals import literal_text
-from tracer.graph.node import Hole, Node, Ref
-from tracer.graph.op import Op
-from tracer.graph.reader import Reader
+from tracer.graph.node import Hole, Node, Ref, Region
 from tracer.graph.spec import SHORT_DTYPES, ArraySpec, Dim
 from tracer.python.attributes import own
 
 COMMENT_COLUMN = 60
 
 
-def print_graph(graph: CalcGraph) -> str:
+def print_graph(graph: Region) -> str:
     """The graph as text, without the values of its constants (see ``table_of``)."""
     return "\n".join(GraphPrinter(graph).lines()) + "\n"
 
 
-def table_of(graph: CalcGraph) -> dict[str, Any]:
+def table_of(graph: Region) -> dict[str, Any]:
     """What the text refers to: constants, callables and exception classes by their label."""
     printer = GraphPrinter(graph)
     for _ in printer.lines():
@@ -43,35 +40,10 @@ def table_of(graph: CalcGraph) -> dict[str, Any]:
     return {label: value for value, label in printer.labels.values()}
 
 
-def read_graph(
-    text: str,
-    ops: Callable[[str], Op] | Mapping[str, Op],
-    constants: Mapping[str, Any] | None = None,
-) -> CalcGraph:
-    """The graph that a text describes; nothing in the text is executed.
-
-    Parameters
-    ----------
-    text : str
-        As ``print_graph`` writes it.
-    ops : callable or mapping
-        The allow-list: the Op of a name, or ``KeyError``.
-    constants : mapping, optional
-        What the text's references stand for, as ``table_of`` gives it.
-
-    Raises
-    ------
-    GraphError
-        If the text is no graph, or speaks of an op or a constant that is not in the lists.
-    """
-    find = ops.__getitem__ if isinstance(ops, Mapping) else ops
-    return Reader(text, find, constants or {}).read()
-
-
 class GraphPrinter:
     """Writes one graph and its regions; holds the labels of what it refers to, and the Dims."""
 
-    def __init__(self, graph: CalcGraph):
+    def __init__(self, graph: Region):
         self.graph = graph
         self.labels: dict[int, tuple[Any, str]] = {}  # id -> (value, label); values stay alive
         self.taken: set[str] = set()
@@ -84,7 +56,7 @@ class GraphPrinter:
             yield f"dim ?{number} = {dim.label!r} seen {dim.seen}"
         yield from body
 
-    def body(self, graph: CalcGraph, indent: str) -> Iterator[str]:
+    def body(self, graph: Region, indent: str) -> Iterator[str]:
         numbers = {node: number for number, node in enumerate(graph.order)}
         for node in graph.order:
             yield from self.node(node, numbers, indent)

@@ -18,7 +18,7 @@ from tracer.graph.op import OPAQUE, RNG, Op
 from tracer.graph.spec import ArraySpec
 from tracer.ops.infer_by_probe import probe, stand_in
 from tracer.ops.registry import register
-from tracer.ops.seeds import MAKERS, STEADY
+from tracer.ops.seeds import MAKERS, REPEATABLE
 
 STREAM = ArraySpec((), np.dtype(object), "object")
 
@@ -162,7 +162,7 @@ def _enter() -> None:
 MAKER_OPS: dict[Any, Op] = {}
 MADE_BY: dict[Op, Any] = {}
 for _name, _maker in MAKERS.items():
-    _label, _make = f"np.random.{_name}", STEADY[_name]
+    _label, _make = f"np.random.{_name}", REPEATABLE[_name]
     _op = Op(f"random.{_name}", OPAQUE, _make, _label, infer=_never_numbers, effects=RNG)
     MAKER_OPS[_maker] = register(_op, _maker)
     MADE_BY[MAKER_OPS[_maker]] = _maker

@@ -8,6 +8,7 @@ True
 
 from __future__ import annotations
 
+import copyreg
 import operator
 import sys
 from collections.abc import Callable
@@ -125,6 +126,9 @@ def op_named(name: str) -> Op:
         if found.name != name:
             raise KeyError(name)
     return found
+
+
+copyreg.pickle(Op, lambda op: (op_named, (op.name,)))
 
 
 def _resolve(name: str) -> Any:

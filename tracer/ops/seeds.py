@@ -5,9 +5,9 @@ A call tries its programs one after the other until the guards of one hold. Woul
 
 >>> @one_call
 ... def attempts():
-...     first = steady(np.random.PCG64)()
+...     first = repeatable(np.random.PCG64)()
 ...     rewind()
-...     return steady(np.random.PCG64)().state == first.state
+...     return repeatable(np.random.PCG64)().state == first.state
 >>> attempts()
 True
 """
@@ -71,7 +71,7 @@ def rewind() -> None:
 
 
 @contextmanager
-def same_again() -> Iterator[None]:
+def replayed() -> Iterator[None]:
     """Streams made in here are made once more after it: a trace is recorded in another one."""
     call = CALL.get()
     place = 0 if call is None else call.position
@@ -80,7 +80,7 @@ def same_again() -> Iterator[None]:
         call.position = place
 
 
-def steady(maker: Any) -> Callable[..., Any]:
+def repeatable(maker: Any) -> Callable[..., Any]:
     """A maker of streams, or of seeds, that gives the same stream in each attempt at a call."""
 
     @functools.wraps(maker, updated=())
@@ -106,13 +106,15 @@ MAKERS: dict[str, Any] = {
     "SFC64".split()
     if hasattr(np.random, name)
 }
-STEADY = {name: maker if name == "Generator" else steady(maker) for name, maker in MAKERS.items()}
+REPEATABLE = {
+    name: maker if name == "Generator" else repeatable(maker) for name, maker in MAKERS.items()
+}
 
 
 @functools.cache
-def steady_numpy() -> ModuleType:
-    """NumPy's namespace for programs that make streams: its makers are steady."""
+def repeatable_numpy() -> ModuleType:
+    """NumPy's namespace for programs that make streams: its makers repeat themselves."""
     numpy, chapter = ModuleType("numpy"), ModuleType("numpy.random")
     vars(numpy).update(vars(np) | {"random": chapter})
-    vars(chapter).update(vars(np.random) | STEADY)
+    vars(chapter).update(vars(np.random) | REPEATABLE)
     return numpy

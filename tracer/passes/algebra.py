@@ -28,7 +28,7 @@ def is_inexact(x: Node) -> bool:
     return x.specs[0].dtype.kind in "fc"
 
 
-def are_alike(x: Node, y: Node) -> bool:
+def same_dtype(x: Node, y: Node) -> bool:
     return is_inexact(x) and x.specs[0].dtype == y.specs[0].dtype
 
 
@@ -80,9 +80,6 @@ def as_literal(node: Node) -> Any:
     return number
 
 
-POWERS = ("pow", "power", "float_power")
-
-
 def fits_first(elementwise: Node, x: Node) -> bool:
     return fits(elementwise, x)
 
@@ -93,7 +90,7 @@ def fits_second(elementwise: Node, y: Node) -> bool:
 
 def fits(elementwise: Node, node: Node) -> bool:
     """Whether ``node`` is a constant; powers keep theirs, NumPy's short cuts read its type."""
-    return scalar_of(node) is not None and elementwise.op.name not in POWERS
+    return scalar_of(node) is not None and not elementwise.op.is_power
 
 
 HELPERS: dict[str, Callable[..., Any]] = {"minus": minus, "product": product, "ratio": ratio}
@@ -170,6 +167,6 @@ ALGEBRA: tuple[Rewrite, ...] = (
     rewrite("x * ones_like(u, **k)", to="x", exact=False),
     rewrite("x + x", to="2 * x", when=is_inexact, exact=False),
     rewrite("2 * x + x", to="3 * x", when=is_inexact, exact=False, single=True),
-    rewrite("x + y + y", to="x + 2 * y", when=are_alike, exact=False, single=True),
-    rewrite("x + 2 * y + y", to="x + 3 * y", when=are_alike, exact=False, single=True),
+    rewrite("x + y + y", to="x + 2 * y", when=same_dtype, exact=False, single=True),
+    rewrite("x + 2 * y + y", to="x + 3 * y", when=same_dtype, exact=False, single=True),
 )

@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 from tracer.graph.calcgraph import CalcGraph, PullbackRecord
-from tracer.graph.node import Node, may_act
-from tracer.graph.rebuild import Rebuild, is_pure
+from tracer.graph.node import Node, is_pure, may_act
+from tracer.graph.rebuild import Rebuild
 
 
 def drop_unused(graph: CalcGraph) -> CalcGraph:

@@ -13,16 +13,15 @@ import numpy as np
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.evaluate import run_node
 from tracer.graph.node import Node, Params, Ref
-from tracer.graph.rebuild import Rebuild, escaping, words
+from tracer.graph.rebuild import Rebuild
 from tracer.graph.spec import ArraySpec, spec_of
 from tracer.ops import registry
+from tracer.ops.memory import BUFFERS, escaping
 
 LARGEST = 1000  # elements; what is larger stays creation code
-# Creation code that is its own best form: a buffer to fill, or one number in many places.
-FILLED = words("zeros ones empty full zeros_like ones_like empty_like full_like zeros_of")
 # Ops whose code is shorter than their result.
-CODE = words("broadcast_to broadcast_like tile repeat setitem scatter_add copy array")
-FOLDED_SCHEMAS = words("elementwise reduction gufunc contraction shape indexing")
+CODE = frozenset("broadcast_to broadcast_like tile repeat setitem scatter_add copy array".split())
+FOLDED_SCHEMAS = frozenset("elementwise reduction gufunc contraction shape indexing".split())
 
 
 def fold_constants(graph: CalcGraph) -> CalcGraph:
@@ -61,7 +60,8 @@ def _fold(node: Node, known: dict[Node, Any]) -> Node | None:
             if not isinstance(value, np.ndarray):
                 known[node] = value
             return None
-        if op.schema.kind == "creation" and op.name not in FILLED and _is_small(node):
+        # A buffer to fill, or one number in many places, is its own best form.
+        if op.schema.kind == "creation" and op.name not in BUFFERS and _is_small(node):
             value = _value(node, ())
             if value is not None:
                 known[node] = value
@@ -69,7 +69,7 @@ def _fold(node: Node, known: dict[Node, Any]) -> Node | None:
         if op.schema.kind != "elementwise":
             return None
     elif op.name in ("size_of", "same_size"):
-        value = known_size(node)
+        value = static_size(node)
         return None if value is None else _constant(node, value, known)
     elif not all(operand in known for operand in node.inputs):
         return None
@@ -82,7 +82,7 @@ def _fold(node: Node, known: dict[Node, Any]) -> Node | None:
     return None if value is None else _constant(node, value, known)
 
 
-def known_size(node: Node) -> int | bool | None:
+def static_size(node: Node) -> int | bool | None:
     """The outcome of ``size_of`` or ``same_size`` where shapes say it."""
     args = node.params.args
     shape = node.inputs[0].specs[0].shape

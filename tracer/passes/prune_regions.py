@@ -36,9 +36,7 @@ def prune_regions(graph: CalcGraph) -> CalcGraph:
                 if len(node.specs) > 1:
                     places[node] = numbers
                 new = pruned
-        work.order.append(new)
-        if new is not node:
-            work.moved[node] = new
+        work.put(node, new)
     return work.finish()
 
 
@@ -48,9 +46,7 @@ def _take_item(work: Rebuild, item: Node, numbers: dict[int, int]) -> None:
         work.merge(item, owner)
         return
     params = Params((HOLES[0], numbers[item.params.args[1]]))
-    new = item.replace(inputs=(owner,), params=params)
-    work.order.append(new)
-    work.moved[item] = new
+    work.put(item, item.replace(inputs=(owner,), params=params))
 
 
 def _used_outputs(graph: CalcGraph) -> dict[Node, set[int]]:

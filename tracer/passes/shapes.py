@@ -23,11 +23,11 @@ from tracer.passes.rewrite import Make, Rewrite, rewrite
 
 
 # -- conditions ---------------------------------------------------------------------------------
-def is_known(y: Node) -> bool:
+def is_static(y: Node) -> bool:
     return y.specs[0].is_static
 
 
-def both_known(x: Node, y: Node) -> bool:
+def both_static(x: Node, y: Node) -> bool:
     return x.specs[0].is_static and y.specs[0].is_static
 
 
@@ -90,7 +90,7 @@ def swapped_product(make: Make, x: Node, y: Node, a: Any, b: Any) -> Node | None
 
 
 # -- shapes that are known ----------------------------------------------------------------------
-def to_known_shape(name: str):
+def to_static_shape(name: str):
     """``broadcast_like(x, y)`` with the shape of ``y`` written out."""
 
     def write_out(make: Make, x: Node, y: Node) -> Node:
@@ -99,13 +99,13 @@ def to_known_shape(name: str):
     return write_out
 
 
-def known_zeros(make: Make, x: Node) -> Node:
+def static_zeros(make: Make, x: Node) -> Node:
     dtype = make.root.dtype
     kwargs: dict[str, Any] = {} if dtype == np.float64 else {"dtype": dtype}
     return make("zeros", x.shape, **kwargs)
 
 
-def sum_to_known(make: Make, x: Node, y: Node) -> Node | None:
+def static_sum_to(make: Make, x: Node, y: Node) -> Node | None:
     """``sum_to`` as the sum over the axes that broadcasting made."""
     if x.specs == make.root.specs:
         return x
@@ -269,10 +269,10 @@ SHAPES: tuple[Rewrite, ...] = (
     rewrite("broadcast_to(x, s)", to="x"),
     rewrite("sum_to(x, y)", to="x"),
     # -- a shape that is known is written out ---------------------------------------------------
-    rewrite("broadcast_like(x, y)", to=to_known_shape("broadcast_to"), when=is_known),
-    rewrite("reshape_like(x, y)", to=to_known_shape("reshape"), when=is_known),
-    rewrite("sum_to(x, y)", to=sum_to_known, when=both_known),
-    rewrite("zeros_of(x, **k)", to=known_zeros, when=lambda x: x.specs[0].is_static),
+    rewrite("broadcast_like(x, y)", to=to_static_shape("broadcast_to"), when=is_static),
+    rewrite("reshape_like(x, y)", to=to_static_shape("reshape"), when=is_static),
+    rewrite("sum_to(x, y)", to=static_sum_to, when=both_static),
+    rewrite("zeros_of(x, **k)", to=static_zeros, when=lambda x: x.specs[0].is_static),
     # -- broadcasts meet elementwise ops --------------------------------------------------------
     rewrite("elementwise(broadcast_to(x, s), broadcast_to(y, t))", to="elementwise(x, y)"),
     rewrite("elementwise(broadcast_to(x, s), y)", to="elementwise(x, y)"),

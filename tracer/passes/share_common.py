@@ -6,13 +6,9 @@
 from __future__ import annotations
 
 from tracer.graph.calcgraph import CalcGraph
-from tracer.graph.node import Node
-from tracer.graph.rebuild import Rebuild, escaping, is_pure, words
-
-# Fresh buffers that may be written to in place: sharing one would only force a copy.
-BUFFERS = words(
-    "zeros ones empty full zeros_like ones_like empty_like full_like zeros_of copy array"
-)
+from tracer.graph.node import Node, is_pure
+from tracer.graph.rebuild import Rebuild
+from tracer.ops.memory import BUFFERS, escaping
 
 
 def share_common(graph: CalcGraph) -> CalcGraph:
@@ -35,9 +31,7 @@ def share_common(graph: CalcGraph) -> CalcGraph:
         key: tuple = (op, new.inputs, new.params.key(), new.context, new.spelling == "operator")
         if new.regions:
             if not is_pure(new):
-                work.order.append(new)
-                if new is not node:
-                    work.moved[node] = new
+                work.put(node, new)
                 continue
             key += (new.regions,)
         found = known.get(key)
@@ -49,9 +43,7 @@ def share_common(graph: CalcGraph) -> CalcGraph:
                 taken.add(found)
                 work.merge(node, found)
                 continue
-        work.order.append(new)
-        if new is not node:
-            work.moved[node] = new
+        work.put(node, new)
         if found is None:
             known[key] = new
             if node in apart:

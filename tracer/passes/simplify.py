@@ -10,7 +10,9 @@ from collections.abc import Sequence
 
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.node import Node
-from tracer.graph.rebuild import VIEWS, Rebuild, RegionPass, escaping
+from tracer.graph.reach import needed
+from tracer.graph.rebuild import Rebuild, RegionPass
+from tracer.ops.memory import always_viewed, escaping
 from tracer.passes.algebra import ALGEBRA
 from tracer.passes.rewrite import Rewrite, Rewriter
 from tracer.passes.shapes import SHAPES
@@ -18,9 +20,6 @@ from tracer.passes.signs import SIGNS
 from tracer.passes.sparse import SPARSE
 
 TABLE = (*ALGEBRA, *SIGNS, *SHAPES, *SPARSE)
-# Those that never copy, whatever the layout: `ravel` does where there are gaps.
-COPIES = frozenset("ravel reshape reshape_like asarray ascontiguousarray".split())
-OWNERS = VIEWS - {"astype", "call", "cond", "loop", "diag", "positive"} - COPIES
 VALUE_ROLES = ("value", "residual")
 
 
@@ -56,9 +55,7 @@ def apply_table(
         if result is not new and node in apart and not _may_replace(new, result, made):
             result = new
         if result is new:
-            work.order.append(new)
-            if new is not node:
-                work.moved[node] = new
+            work.put(node, new)
             continue
         work.order += made
         uses[result] = uses.get(result, 0) + uses.get(node, 0)
@@ -77,8 +74,8 @@ def _may_replace(node: Node, result: Node, made: list[Node]) -> bool:
 
 
 def _owner(node: Node) -> Node:
-    while node.op.name in OWNERS and node.inputs and node.specs[0].kind == "array":
-        node = node.inputs[0]
+    while node.specs[0].kind == "array" and (operand := always_viewed(node)) is not None:
+        node = operand
     return node
 
 
@@ -91,8 +88,4 @@ def forward_part(graph: CalcGraph) -> set[Node]:
         if role in VALUE_ROLES and len(graph.roles) > 1:
             found.update(graph.outputs[start : start + count])
         start += count
-    if found:
-        for node in reversed(graph.order):
-            if node in found:
-                found.update(node.inputs)
-    return found
+    return needed(graph.order, found)

@@ -14,14 +14,13 @@ from collections.abc import Callable
 from typing import Any
 
 from tracer.graph.node import Hole, Node
-from tracer.graph.reach import hits_once
-from tracer.passes.algebra import POWERS
+from tracer.graph.reach import has_unique_indices
 from tracer.passes.rewrite import Make, Rewrite, rewrite
 from tracer.passes.shapes import is_basic
 from tracer.passes.signs import without_sign
 
 
-def taken_up(place: int, negate_other: bool, negate_value: bool) -> Callable[..., Node | None]:
+def scattered(place: int, negate_other: bool, negate_value: bool) -> Callable[..., Node | None]:
     """A sum of zeros with numbers in them, as operand ``place``, and another array.
 
     Where a plain write hits an element twice, its last number counts: that is no sum.
@@ -29,7 +28,7 @@ def taken_up(place: int, negate_other: bool, negate_value: bool) -> Callable[...
 
     def write(make: Make, x: Node, index: Any, y: Any = None, c: Any = None) -> Node | None:
         sparse = make.root.inputs[make.root.params.args[place].slot]
-        if sparse.op.name == "setitem" and not hits_once(sparse):
+        if sparse.op.name == "setitem" and not has_unique_indices(sparse):
             return None
         if sparse.shape != x.shape:  # the index is one of the zeros, which are broadcast here
             return None
@@ -46,7 +45,7 @@ def negative(make: Make, node: Node) -> Node:
     return make("negative", node, spelling="operator") if found is None else found
 
 
-def alike(x: Node, y: Node, z: Node, i: Any) -> bool:
+def may_be_added_first(x: Node, y: Node, z: Node, i: Any) -> bool:
     """Whether two arrays that go to one place may be added first: one shape, one dtype."""
     return (
         is_basic(i)
@@ -59,7 +58,7 @@ def alike(x: Node, y: Node, z: Node, i: Any) -> bool:
 
 def is_no_power(elementwise: Node) -> bool:
     """Powers keep what they are given: NumPy's short cuts read its type."""
-    return elementwise.op.name not in POWERS
+    return not elementwise.op.is_power
 
 
 def sum_of_one_in_each_row(make: Make, x: Node, k: dict[str, Any]) -> Node | None:
@@ -91,10 +90,10 @@ def sum_of_one_in_each_row(make: Make, x: Node, k: dict[str, Any]) -> Node | Non
 
 
 SUMS = (
-    ("x + {}(zeros(*p, **k), {}, index)", taken_up(1, False, False)),
-    ("{}(zeros(*p, **k), {}, index) + x", taken_up(0, False, False)),
-    ("x - {}(zeros(*p, **k), {}, index)", taken_up(1, False, True)),
-    ("{}(zeros(*p, **k), {}, index) - x", taken_up(0, True, False)),
+    ("x + {}(zeros(*p, **k), {}, index)", scattered(1, False, False)),
+    ("{}(zeros(*p, **k), {}, index) + x", scattered(0, False, False)),
+    ("x - {}(zeros(*p, **k), {}, index)", scattered(1, False, True)),
+    ("{}(zeros(*p, **k), {}, index) - x", scattered(0, True, False)),
 )
 
 SPARSE: tuple[Rewrite, ...] = (
@@ -109,14 +108,14 @@ SPARSE: tuple[Rewrite, ...] = (
     rewrite(
         "scatter_add(setitem(x, y, i), z, i)",
         to="setitem(x, y + z, i)",
-        when=alike,
+        when=may_be_added_first,
         exact=False,
         single=True,
     ),
     rewrite(
         "scatter_add(scatter_add(x, y, i), z, i)",
         to="scatter_add(x, y + z, i)",
-        when=alike,
+        when=may_be_added_first,
         exact=False,
         single=True,
     ),

@@ -20,7 +20,7 @@ from tracer.rules.helpers import shape_of
 from tracer.rules.joining import tree_shape
 
 
-def known(value: Any) -> Any:
+def constant_value(value: Any) -> Any:
     """A constant as the array that it is; other values as they are."""
     if isinstance(value, Symbol) and value.node.op is registry.CONSTANT:
         held = value.node.params.args[0]
@@ -43,7 +43,7 @@ def flat(x: Any) -> Any:
 def _(arr, obj, values, axis=None):
     arr, values = (x if hasattr(x, "dtype") else np.asarray(x) for x in (arr, values))
     count = math.prod(shape_of(arr))
-    places = np.insert(counted(arr), known(obj), counted(values, count), axis)
+    places = np.insert(counted(arr), constant_value(obj), counted(values, count), axis)
     every = np.concatenate([np.ravel(arr), np.ravel(values)])
     return every[places]
 
@@ -52,9 +52,9 @@ def _(arr, obj, values, axis=None):
 def _(arr, obj, axis=None):
     if axis is None:
         row = flat(arr)
-        return row[np.delete(np.arange(shape_of(row)[0]), known(obj))]
+        return row[np.delete(np.arange(shape_of(row)[0]), constant_value(obj))]
     axis = axis % len(shape_of(arr))
-    kept = np.delete(np.arange(shape_of(arr)[axis]), known(obj))
+    kept = np.delete(np.arange(shape_of(arr)[axis]), constant_value(obj))
     return arr[(*(slice(None),) * axis, kept)] if axis else arr[kept]
 
 

@@ -27,7 +27,7 @@ from tracer.rules.helpers import (
     zeros_like,
 )
 from tracer.rules.joining import is_array, refusal
-from tracer.rules.places import known
+from tracer.rules.places import constant_value
 
 
 def _back(ct, x, axis=None):
@@ -115,7 +115,7 @@ def _repeat(ct, x, repeats, axis=None):
     if isinstance(repeats, (int, np.integer)):
         apart = np.reshape(ct, (*shape[: at + 1], int(repeats), *shape[at + 1 :]))
         return reshape_like(np.sum(apart, axis=at + 1), x)
-    places = _sources(ct, shape[at], known(repeats), at)
+    places = _sources(ct, shape[at], constant_value(repeats), at)
     like = zeros_like(x) if axis is not None else zeros_like(np.ravel(x))
     return reshape_like(_scatter(like, ct, (slice(None),) * at + (places,)), x)
 

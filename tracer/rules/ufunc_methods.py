@@ -108,7 +108,7 @@ def in_turn(ufunc: np.ufunc, x: Any, where: Any, axis: int) -> Any:
     return total
 
 
-def _whole(ufunc: np.ufunc, x: Any, axis: int) -> Any:
+def _reduced_by_inverse(ufunc: np.ufunc, x: Any, axis: int) -> Any:
     rest = x[place_along(axis, slice(1, None))]
     if ufunc is np.subtract:
         return x[place_along(axis, 0)] - np.sum(rest, axis=axis)
@@ -129,7 +129,7 @@ def _reduce(ufunc: np.ufunc) -> Callable[..., Any]:
             if mask is not True:
                 mask = np.concatenate([np.ones(first, bool), mask], axis=at)
         if mask is True and ufunc in (np.subtract, np.divide):
-            total = _whole(ufunc, flat, at)
+            total = _reduced_by_inverse(ufunc, flat, at)
         else:
             total = in_turn(ufunc, flat, mask, at)
         return np.expand_dims(total, axes) if keepdims else total

@@ -1,11 +1,7 @@
-"""Derivatives of nodes with regions: calls of a body, and marks of the user's own derivatives.
+"""Bodies of nodes with regions: a call of one, or its nodes in the place of the call.
 
-A ``custom`` node passes on results that were computed beside it; its region is the derivative:
-cotangents of the operands from residuals and cotangents, or tangents from operands and tangents.
-
->>> list(pull_back_call(builder, call, ct, active))
-[(0, Symbol(<f64[3] = item(%0, 0)>)), (1, Symbol(<f64[3] = item(%0, 1)>))]
->>> lower(graph)                # neither calls nor marks: what code is written from
+>>> emit_call(builder, body, operands)
+(Symbol(<f64[3] = item(%0, 0)>), Symbol(<f64[3] = item(%0, 1)>))
 """
 
 from __future__ import annotations
@@ -63,9 +59,3 @@ def gradients_only(joint: CalcGraph) -> CalcGraph:
     count = joint.roles["gradient"]
     ends = joint.outputs[len(joint.outputs) - count :]
     return joint.replace(outputs=ends, roles={"gradient": count}, records=())
-
-
-# -- the user's own derivatives -----------------------------------------------------------------
-
-
-# -- lowering -----------------------------------------------------------------------------------

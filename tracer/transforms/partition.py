@@ -13,16 +13,10 @@ from collections.abc import Container, Iterable
 from dataclasses import dataclass
 
 from tracer.graph.calcgraph import CalcGraph
-from tracer.graph.node import Node, Params
+from tracer.graph.node import Node, Params, is_pure
 from tracer.graph.reach import needed
 from tracer.ops import registry
-
-# What costs next to nothing is computed again from its operand instead of being saved.
-FREE = frozenset(
-    "transpose matrix_transpose permute_dims swapaxes moveaxis rollaxis reshape ravel squeeze "
-    "expand_dims broadcast_to broadcast_like reshape_like zeros zeros_of zeros_like ones full "
-    "empty eye identity arange constant stop_gradient size_of flip fliplr flipud rot90".split()
-)
+from tracer.ops.memory import FREE
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,10 +81,6 @@ def _position(joint: CalcGraph):
     """Computed values in order, then inputs in order."""
     places = {node: place for place, node in enumerate(joint.order)}
     return lambda node: (node.op is registry.INPUT, places[node])
-
-
-def is_pure(node: Node) -> bool:
-    return node.op.is_pure and all(is_pure(n) for body in node.regions for n in body.order)
 
 
 def forward_nodes(

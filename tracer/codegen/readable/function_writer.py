@@ -14,7 +14,6 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 
-from tracer.codegen.aliasing import hits_once
 from tracer.codegen.literals import Constants, is_negative_literal
 from tracer.codegen.namespace import Namespace, identifier
 from tracer.codegen.readable.comments import WIDTH, quote, with_comment
@@ -32,6 +31,7 @@ from tracer.codegen.readable.line_folding import STEP, fold, wrap
 from tracer.codegen.readable.schedule import schedule
 from tracer.graph.calcgraph import Guard
 from tracer.graph.node import Hole, Node
+from tracer.graph.reach import has_unique_indices
 
 LONG = 700  # nodes; a longer function is written in parts: CPython's compiler needs memory
 CHUNK = 120  # statements in one part
@@ -309,7 +309,7 @@ class FunctionWriter:
         left = f"{self.indent}{name}[{where}]"
         if node.op.name == "setitem":
             self._line(node, f"{left} = {right.text}")
-        elif not hits_once(node):
+        elif not has_unique_indices(node):
             where = self.speller.argument(index, node, self._lookup).text
             self._line(node, f"{self.indent}np.add.at({name}, {where}, {right.text})")
         elif type(value) is not Hole and is_negative_literal(value):

@@ -13,19 +13,16 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from math import inf
 
-from tracer.codegen.aliasing import hits_once, may_alias, picks_copies
+from tracer.codegen.aliasing import may_alias
 from tracer.codegen.readable.draft import CONTROL, WRITES, Draft
 from tracer.codegen.readable.in_place import rebind, write_in_place
 from tracer.codegen.readable.operand_reads import stands_for
 from tracer.graph.calcgraph import Guard
 from tracer.graph.control import Loop
-from tracer.graph.node import Hole, Node, may_act
+from tracer.graph.node import Hole, Node, is_pure, may_act
 
 DEPTH = 12  # of nesting; a reader's limit, far below the parser's
 UNPACKED = 8  # so many results are unpacked; more are indexed
-BROADCASTS = ("broadcast_like", "broadcast_to")
-# Ops whose broadcasting operand must stay: pow has fast paths for scalar exponents.
-NO_FREE_BROADCAST = frozenset({"pow", "power", "float_power"})
 
 
 def schedule(draft: Draft) -> Draft:
@@ -43,14 +40,14 @@ def elide(draft: Draft) -> None:
     needed = {*draft.kept(), *draft.guards}
     consumers: dict[Node, list[Node]] = {}
     for node in draft.order:
-        if any(operand.op.name in BROADCASTS for operand in node.inputs):
+        if any(operand.op.is_broadcast for operand in node.inputs):
             for operand in set(node.inputs):
                 consumers.setdefault(operand, []).append(node)
     for node in draft.order:
         source = stands_for(node)
         if source is not None:
             draft.alias[node] = source
-        elif node.op.name in BROADCASTS and node.inputs and node not in needed:
+        elif node.op.is_broadcast and node.inputs and node not in needed:
             if all(_broadcasts(draft, node, user) for user in consumers.get(node, ())):
                 draft.alias[node] = node.inputs[0]
 
@@ -61,7 +58,7 @@ def _broadcasts(draft: Draft, node: Node, user: Node) -> bool:
         args = user.params.args
         value = type(args[1]) is Hole and user.inputs[args[1].slot] is node
         return value and source.spec.kind != "weak" and user.inputs.count(node) == 1
-    if user.op.schema.kind != "elementwise" or user.op.name in NO_FREE_BROADCAST:
+    if user.op.schema.kind != "elementwise" or user.op.is_power:
         return False
     if source.spec.kind == "weak" or len(user.inputs) < 2 or user.params.kwargs:
         return False
@@ -185,11 +182,6 @@ def _may_nest(draft: Draft, node: Node, consumer: Node | Guard) -> bool:
     return not any(guard.kind == "raises" for _, guard in draft.guards.get(node, ()))
 
 
-def is_pure(node: Node) -> bool:
-    """Whether neither the node nor anything in its regions draws random numbers."""
-    return node.op.is_pure and all(is_pure(n) for region in node.regions for n in region.order)
-
-
 def _draws_inline(node: Node, consumer: Node | Guard) -> bool:
     """Whether a draw may stand in its consumer's text, which is evaluated once."""
     if isinstance(consumer, Node) and (consumer.regions or consumer.op.name in CONTROL):
@@ -245,5 +237,3 @@ class _Families:
 
 
 LOWER = (elide, drop_unused, count_uses, unpack, nest, write_in_place, rebind)
-
-__all__ = ["DEPTH", "LOWER", "WRITES", "Draft", "hits_once", "picks_copies", "schedule"]

@@ -20,6 +20,7 @@ from tracer.codegen.readable.function_writer import FunctionWriter
 from tracer.codegen.readable.schedule import schedule
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.node import Node
+from tracer.graph.reach import needed
 
 if TYPE_CHECKING:
     from tracer.transforms.partition import Partition
@@ -174,9 +175,7 @@ def derived_nodes(graph: CalcGraph) -> set[Node]:
     own = set(graph.outputs[:values])
     own.update(guard.node for guard in graph.guards)
     own.update(effect.value for effect in graph.effects)
-    for node in reversed(graph.order):
-        if node in own:
-            own.update(node.inputs)
+    own = needed(graph.order, own)
     return {node for node in graph.order if node not in own}
 
 

@@ -16,7 +16,8 @@ import numpy as np
 from tracer import trees
 from tracer.errors import BranchMismatch, CarryMismatch
 from tracer.graph.calcgraph import CalcGraph
-from tracer.graph.node import HOLES, Node, Params
+from tracer.graph.node import HOLES, Node, Params, is_pure
+from tracer.graph.rebuild import Rebuild
 from tracer.graph.spec import ArraySpec, scalar_spec
 from tracer.ops import registry
 from tracer.recording.captures.state import Since
@@ -26,11 +27,6 @@ from tracer.recording.tensor.tensor import TracedTensor
 from tracer.recording.watch.instrument import instrumented
 
 NUMBERS = (np.ndarray, np.generic, bool, int, float, complex)
-
-
-def is_pure(node: Node) -> bool:
-    """Whether neither the node nor its regions draw random numbers."""
-    return node.op.is_pure and all(is_pure(n) for body in node.regions for n in body.order)
 
 
 class NoRegion(Exception):
@@ -224,21 +220,12 @@ def as_kind(value: Any, spec: ArraySpec) -> Any:
 
 def replaced(graph: CalcGraph, moved: dict[Node, Node]) -> CalcGraph:
     """The graph with some nodes read in place of others."""
-    here = dict(moved)
-    order = []
+    work = Rebuild(graph)
+    work.moved.update(moved)
     for node in graph.order:
-        if node in moved:
-            continue
-        inputs = tuple([here.get(i, i) for i in node.inputs])
-        new = node if inputs == node.inputs else node.replace(inputs=inputs)
-        if new is not node:
-            here[node] = new
-        order.append(new)
-    return graph.replace(
-        inputs=[i for i in graph.inputs if i not in moved],
-        order=order,
-        outputs=[here.get(o, o) for o in graph.outputs],
-    )
+        if node not in moved:
+            work.keep(node)
+    return work.finish().replace(inputs=[i for i in graph.inputs if i not in moved])
 
 
 # -- graphs ---------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import numpy as np
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.evaluate import run_node
 from tracer.graph.node import Node, Params
+from tracer.graph.reach import needed
 from tracer.ops import registry
 from tracer.recording.recorder.recorder import Recorder
 from tracer.recording.regions.body import Body, NoRegion, replaced
@@ -35,9 +36,10 @@ def hoist(recorder: Recorder, body: Body, count: int) -> None:
     outer: dict[Node, Any] = {}
     for node, tensor in zip(graph.inputs[count:], body.captured, strict=True):
         outer[node] = recorder.node_of(tensor), tensor._value, tensor._known
-    needed = _needed(graph, steady, wanted)
-    for node in graph.order:
-        if node in needed:
+    made = [node for node in graph.order if node in steady]
+    ends = needed(made, wanted)
+    for node in made:
+        if node in ends:
             outer[node] = _outside(recorder, node, [outer[operand] for operand in node.inputs])
     inputs = {
         node: Node(registry.INPUT, (), Params(), node.specs, None, node.name) for node in wanted
@@ -83,14 +85,6 @@ def _wanted(graph: CalcGraph, steady: set[Node]) -> list[Node]:
         and node.op.schema.kind in WORK
         and any(operand.specs[0].shape for operand in node.inputs)
     ]
-
-
-def _needed(graph: CalcGraph, steady: set[Node], wanted: list[Node]) -> set[Node]:
-    found = set(wanted)
-    for node in reversed(graph.order):
-        if node in found:
-            found.update(operand for operand in node.inputs if operand in steady)
-    return found
 
 
 def _outside(recorder: Recorder, node: Node, operands: list[Any]) -> tuple[Node, Any, bool]:

@@ -12,13 +12,13 @@ import numpy as np
 from tracer.ops.builder import Symbol
 from tracer.rules.declare import composed, pullback
 from tracer.rules.helpers import shape_of, sum_to
-from tracer.rules.places import known
+from tracer.rules.places import constant_value
 
 
 # -- values -------------------------------------------------------------------------------------
 def coefficients(p: Any) -> Any:
     """The coefficients, highest power first, of an array, a list or a ``poly1d``."""
-    p = known(p)
+    p = constant_value(p)
     p = getattr(p, "coeffs", p)
     return p if isinstance(p, Symbol) else np.atleast_1d(np.asarray(p))
 

@@ -15,7 +15,7 @@ from tracer.rules.indexing import along_axis_index
 from tracer.rules.joining import refusal
 
 
-def sum_from_here(ct: Any, axis: int) -> Any:
+def reversed_cumsum(ct: Any, axis: int) -> Any:
     """For each place the sum of ``ct`` from there to the end."""
     if len(shape_of(ct)) == 1:
         return np.cumsum(ct[::-1])[::-1]
@@ -24,8 +24,8 @@ def sum_from_here(ct: Any, axis: int) -> Any:
 
 def _cumsum(ct, x, axis=None, dtype=None):
     if axis is None or not shape_of(x):
-        return reshape_like(sum_from_here(ct, 0), x)
-    return sum_from_here(ct, axis)
+        return reshape_like(reversed_cumsum(ct, 0), x)
+    return reversed_cumsum(ct, axis)
 
 
 def _cumulative_sum(ct, x, axis=None, dtype=None, include_initial=False):
@@ -34,7 +34,7 @@ def _cumulative_sum(ct, x, axis=None, dtype=None, include_initial=False):
     axis = 0 if axis is None else axis
     if include_initial:
         ct = np.flip(np.flip(ct, axis)[_head(len(shape_of(ct)), axis)], axis)
-    return sum_from_here(ct, axis)
+    return reversed_cumsum(ct, axis)
 
 
 def _head(ndim: int, axis: int) -> tuple:

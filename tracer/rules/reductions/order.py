@@ -135,7 +135,7 @@ def between(ordered: Any, count: Any, q: Any, method: str) -> Any:
     below, share = ranks(method, count, q)
     last = count - 1
     low = np.minimum(np.maximum(below, 0), last)
-    low, high = whole(low), whole(np.minimum(low + 1, last))
+    low, high = as_index(low), as_index(np.minimum(low + 1, last))
     if isinstance(count, int):
         first, second = (apply(registry.GETITEM, ordered, (Ellipsis, at)) for at in (low, high))
     else:
@@ -143,7 +143,7 @@ def between(ordered: Any, count: Any, q: Any, method: str) -> Any:
     return first + share * (second - first)
 
 
-def whole(x: Any) -> Any:
+def as_index(x: Any) -> Any:
     return x.astype(np.intp) if isinstance(x, Symbol) else np.asarray(x).astype(np.intp)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from scipy import integrate
 
+from tracer.python.late_bound import LATE_BOUND
 from tracer.rules.algebra.products import ndim
 from tracer.rules.declare import ZERO, Missing, composed, no_rule, pullback
 from tracer.rules.helpers import shape_of
@@ -54,9 +55,8 @@ class Sensitivity:
 
     def slopes(self, given: tuple) -> list[Any]:
         """By the state and by each moving parameter, one row for each equation."""
-        from tracer.api import jacobian  # the right side is differentiated where it runs
-
-        found = jacobian(self.function, (int(self.tfirst), *[k + 2 for k in self.moving]))(*given)
+        moving = (int(self.tfirst), *[k + 2 for k in self.moving])
+        found = LATE_BOUND["jacobian"](self.function, moving)(*given)  # differentiated as it runs
         if isinstance(found[0], (tuple, list)):  # of a list of numbers: one for each of them
             found = [np.array(column) for column in zip(*found, strict=True)]
         return [np.reshape(part, (self.size, -1)) for part in found]

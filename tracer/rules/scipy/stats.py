@@ -11,7 +11,7 @@ derivative, and values are SciPy's own.
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import special, stats
@@ -40,6 +40,30 @@ def log_of(scale: Any) -> Any:
     return 0.0 if type(scale) is int and scale == 1 else np.log(scale)
 
 
+class Standard(NamedTuple):
+    """A distribution in standard form: formulas of it, moved by loc and scale.
+
+    Not ``bounded`` are those on the whole line, where no point is outside.
+    """
+
+    count: int
+    bounded: bool
+
+    def of(self, formula: Formula, arguments: tuple) -> Any:
+        x, shapes, loc, scale = parted(arguments, self.count)
+        return formula(scaled(x, loc, scale), *shapes)
+
+    def log_value(self, log_density: Formula, arguments: tuple) -> Any:
+        return self.of(log_density, arguments) - log_of(parted(arguments, self.count)[3])
+
+    def inside(self, out: Any, outside: tuple, value: Any) -> Any:
+        """Outside the support and where nothing is left of a tail, nothing moves."""
+        if not self.bounded:
+            return value
+        places = [np.isneginf(out) if edge is None else out == edge for edge in outside]
+        return np.where(places[0] if len(places) == 1 else places[0] | places[1], 0.0, value)
+
+
 def continuous(
     name: str,
     log_density: Formula,
@@ -50,68 +74,57 @@ def continuous(
 ) -> None:
     """Rules of all methods of a distribution; without ``cdf`` of the densities alone.
 
-    ``log_cdf`` and ``log_sf`` are for those whose tails have a formula of their own; not
-    ``bounded`` are those on the whole line, where no point is outside.
+    ``log_cdf`` and ``log_sf`` are for those whose tails have a formula of their own.
     """
     distribution = getattr(stats, name)
-    count = distribution.numargs
-
-    def of(formula: Formula, arguments: tuple) -> Any:
-        x, shapes, loc, scale = parted(arguments, count)
-        return formula(scaled(x, loc, scale), *shapes)
-
-    def log_value(arguments: tuple) -> Any:
-        return of(log_density, arguments) - log_of(parted(arguments, count)[3])
-
-    def inside(out: Any, outside: tuple, value: Any) -> Any:
-        """Outside the support and where nothing is left of a tail, nothing moves."""
-        if not bounded:
-            return value
-        places = [np.isneginf(out) if edge is None else out == edge for edge in outside]
-        return np.where(places[0] if len(places) == 1 else places[0] | places[1], 0.0, value)
+    form = Standard(distribution.numargs, bounded)
 
     @composed(distribution.logpdf)
     def _(*arguments: Any, out: Any) -> Any:
-        return inside(out, (None,), log_value(arguments))
+        return form.inside(out, (None,), form.log_value(log_density, arguments))
 
     @composed(distribution.pdf)
     def _(*arguments: Any, out: Any) -> Any:
-        return inside(out, (0,), out * log_value(arguments))
+        return form.inside(out, (0,), out * form.log_value(log_density, arguments))
 
-    rest = (
-        distribution.cdf,
-        distribution.sf,
-        distribution.logcdf,
-        distribution.logsf,
-        distribution.ppf,
-        distribution.isf,
-    )
     if cdf is None:
+        names = ("cdf", "sf", "logcdf", "logsf", "ppf", "isf")
+        rest = [getattr(distribution, method) for method in names]
         no_rule(*rest, because="its distribution function has no closed derivative")
         return
+    cumulative(distribution, form, cdf, log_cdf, log_sf)
+    quantile(distribution.ppf, cdf, applied(distribution.pdf), form.count, 1)
+    quantile(distribution.isf, cdf, applied(distribution.pdf), form.count, -1)
+
+
+def cumulative(
+    distribution: Any,
+    form: Standard,
+    cdf: Formula,
+    log_cdf: Formula | None,
+    log_sf: Formula | None,
+) -> None:
+    """Rules of the distribution function, of its tail, and of their logarithms."""
 
     @composed(distribution.cdf)
     def _(*arguments: Any, out: Any) -> Any:
-        return inside(out, (0, 1), of(cdf, arguments))
+        return form.inside(out, (0, 1), form.of(cdf, arguments))
 
     @composed(distribution.sf)
     def _(*arguments: Any, out: Any) -> Any:
-        return inside(out, (0, 1), -of(cdf, arguments))
+        return form.inside(out, (0, 1), -form.of(cdf, arguments))
 
     @composed(distribution.logcdf)
     def _(*arguments: Any, out: Any) -> Any:
         if log_cdf is not None:
-            return inside(out, (0, None), of(log_cdf, arguments))
-        return inside(out, (0, None), of(cdf, arguments) * np.exp(-out))
+            return form.inside(out, (0, None), form.of(log_cdf, arguments))
+        return form.inside(out, (0, None), form.of(cdf, arguments) * np.exp(-out))
 
     @composed(distribution.logsf)
     def _(*arguments: Any, out: Any) -> Any:
         if log_sf is not None:
-            return inside(out, (0, None), of(log_sf, arguments))
-        return inside(out, (0, None), -of(cdf, arguments) * np.exp(-out))
-
-    quantile(distribution.ppf, cdf, applied(distribution.pdf), count, 1)
-    quantile(distribution.isf, cdf, applied(distribution.pdf), count, -1)
+            return form.inside(out, (0, None), form.of(log_sf, arguments))
+        return form.inside(out, (0, None), -form.of(cdf, arguments) * np.exp(-out))
 
 
 def quantile(method: Any, cdf: Formula, pdf: Formula, count: int, sign: int) -> None:

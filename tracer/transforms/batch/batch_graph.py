@@ -22,9 +22,9 @@ from tracer.graph.node import HOLES, Node, Params
 from tracer.graph.spec import ArraySpec, array_spec
 from tracer.ops import registry
 from tracer.ops.builder import Builder, Symbol
+from tracer.ops.memory import viewed
 from tracer.transforms.batch.batched import RULES, SCHEMAS, Batch, Batched, Unbatchable
 from tracer.transforms.batch.regions import REGIONS
-from tracer.transforms.reverse.sweep import VIEWS
 
 for _chapter in "elementwise reduction shape joining products indexing".split():
     import_module(f"tracer.transforms.batch.{_chapter}")
@@ -287,8 +287,8 @@ def _example(x: Any, number: int) -> Symbol:
 def _own(result: Symbol, taken: set[Node]) -> Symbol:
     """A result in memory of its own, as stacking gives it: not an input's, not another result's."""
     base = result.node
-    while base.op.name in VIEWS and base.inputs:
-        base = base.inputs[0]
+    while (operand := viewed(base)) is not None:
+        base = operand
     if base in taken or base.op is registry.CONSTANT or result.node.op.name == "broadcast_to":
         result = np.copy(result)
         base = result.node

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.node import HOLES, Node, Params
-from tracer.graph.rebuild import moved
+from tracer.graph.rebuild import Rebuild, moved
 from tracer.ops import registry
 
 Joint = tuple[Node, dict[int, int]]  # the node, and where the outputs of the old one are in it
@@ -16,27 +16,19 @@ def with_joint_nodes(graph: CalcGraph, joint: dict[Node, Joint]) -> CalcGraph:
         return graph
     listed = set(graph.order)
     joint = {old: pair for old, pair in joint.items() if pair[0] in listed}
-    here: dict[Node, Node] = {}
     firsts = {made: old for old, (made, _) in joint.items() if len(old.specs) == 1}
-    order: list[Node] = []
+    work = Rebuild(graph)
     for node in graph.order:
         if node in joint:
             continue
         if node.op is registry.ITEM and node.inputs[0] in joint:
             made, places = joint[node.inputs[0]]
             params = Params((HOLES[0], places[node.params.args[1]]))
-            here[node] = node.replace(inputs=(here.get(made, made),), params=params)
-            order.append(here[node])
+            work.put(node, node.replace(inputs=(work.moved.get(made, made),), params=params))
             continue
-        inputs = tuple([here.get(operand, operand) for operand in node.inputs])
-        new = node if inputs == node.inputs else node.replace(inputs=inputs)
-        if new is not node:
-            here[node] = new
-        order.append(new)
+        new = work.keep(node)
         if node in firsts:
             old = firsts[node]
             params = Params((HOLES[0], 0))
-            item = Node(registry.ITEM, (new,), params, old.specs, old.origin, old.name)
-            here[old] = item
-            order.append(item)
-    return moved(graph, order, here)
+            work.put(old, Node(registry.ITEM, (new,), params, old.specs, old.origin, old.name))
+    return moved(graph, work.order, work.moved)

@@ -79,4 +79,4 @@ def _result(builder: Builder, output: Node, tangent: Any) -> Symbol:
     full = broadcast_like(cast(tangent, spec), like)
     if spec.kind != "array" and full.spec.kind == "array":
         return full[()]
-    return np.copy(full) if full.node.op.name in ("broadcast_to", "broadcast_like") else full
+    return np.copy(full) if full.node.op.is_broadcast else full

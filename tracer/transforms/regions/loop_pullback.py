@@ -17,6 +17,7 @@ from tracer.graph.node import HOLES, Node, Params
 from tracer.graph.spec import WEAK_SPECS, ArraySpec
 from tracer.ops import registry
 from tracer.ops.builder import Builder, Symbol
+from tracer.ops.memory import viewed
 from tracer.transforms.bodies import output_symbol, zero
 from tracer.transforms.regions.scalars import cotangent_of, fitted, plain_spec
 from tracer.transforms.reverse.cotangents import cast
@@ -24,12 +25,6 @@ from tracer.transforms.reverse.loop_residuals import Plan, ResidualSlot, iterati
 from tracer.transforms.reverse.pullback import pullback_of
 
 Contribution = tuple[int, Any]
-# What may share memory with an operand; an array of the next turn must not.
-VIEWS = frozenset(
-    "transpose matrix_transpose permute_dims swapaxes moveaxis reshape ravel squeeze getitem "
-    "expand_dims flip fliplr flipud rot90 broadcast_to broadcast_like reshape_like item real imag "
-    "diagonal rollaxis".split()
-)
 
 
 @pullback_of(registry.LOOP)
@@ -165,8 +160,8 @@ class _Backward:
             mine = by_carry.get(number)
             given = value.node.op is registry.INPUT and value.node not in by_carry.values()
             if number < self.end and value.shape and (given or value.node in outputs):
-                value = np.copy(value)
-            elif mine is not None and value.node.op.name in VIEWS and value.shape:
+                value = np.copy(value)  # an array of the next turn is no memory of this one
+            elif mine is not None and viewed(value.node) is not None and value.shape:
                 value = np.copy(value)
             outputs.append(value.node)
         return CalcGraph(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tracer.graph.calcgraph import CalcGraph, Effect, Guard
+from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.node import Node
+from tracer.graph.rebuild import Rebuild, moved
 from tracer.ops import registry
 from tracer.ops.builder import Builder, Symbol
 from tracer.transforms.bodies import CONTROL, inline
@@ -16,37 +17,13 @@ RECOMPUTED = "recomputed"
 
 def without_recompute(graph: CalcGraph) -> CalcGraph:
     """The graph without the marks that kept what is computed again apart, after all passes."""
-    here: dict[Node, Node] = {}
-    order = []
+    work = Rebuild(graph)
     for node in graph.order:
-        inputs = tuple([here.get(operand, operand) for operand in node.inputs])
         if node.op is registry.RECOMPUTE:
-            here[node] = inputs[0]
-            continue
-        if inputs != node.inputs:
-            here[node] = node = node.replace(inputs=inputs)
-        order.append(node)
-    return _moved(graph, order, here) if here else graph
-
-
-def _moved(graph: CalcGraph, order: list[Node], here: dict[Node, Node]) -> CalcGraph:
-    """The graph in another order, whose nodes went where ``here`` says."""
-
-    def at(node: Node) -> Node:
-        return here.get(node, node)
-
-    known = set(order)
-    return graph.replace(
-        order=order,
-        outputs=[at(node) for node in graph.outputs],
-        guards=[Guard(at(g.node), g.outcome, g.kind, g.origin) for g in graph.guards],
-        effects=[Effect(e.kind, at(e.target), at(e.value)) for e in graph.effects],
-        records=[
-            replace(record, node=at(record.node), backward=tuple([at(n) for n in record.backward]))
-            for record in graph.records
-            if record.node.op is not registry.RECOMPUTE and at(record.node) in known
-        ],
-    )
+            work.skip(node, node.inputs[0])
+        else:
+            work.keep(node)
+    return work.finish()
 
 
 def lower(graph: CalcGraph) -> CalcGraph:
@@ -84,18 +61,13 @@ def lower(graph: CalcGraph) -> CalcGraph:
             several[node] = found
         else:
             here[node] = found[0]
-    return graph.replace(
-        order=builder.nodes,
-        outputs=[here[node] for node in graph.outputs],
-        guards=[Guard(here[g.node], g.outcome, g.kind, g.origin) for g in graph.guards],
-        effects=[Effect(e.kind, here[e.target], here[e.value]) for e in graph.effects],
-        records=[
-            replace(
-                record,
-                node=here[record.node],
-                backward=tuple([here[node] for node in record.backward if node in here]),
-            )
-            for record in graph.records
-            if record.node in here and here[record.node].op is record.node.op
-        ],
-    )
+    records = [
+        replace(
+            record,
+            node=here[record.node],
+            backward=tuple([here[node] for node in record.backward if node in here]),
+        )
+        for record in graph.records
+        if record.node in here and here[record.node].op is record.node.op
+    ]
+    return moved(graph, builder.nodes, here, records)

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from tracer.graph.node import Node
-from tracer.graph.reach import counts
+from tracer.graph.reach import is_monotonic
 from tracer.graph.spec import Shape
 from tracer.ops import registry
 from tracer.ops.builder import Builder, Symbol
@@ -219,7 +219,7 @@ def is_unique(index: Any) -> bool:
         return basic
     if all(array.dtype == np.bool_ for array in arrays):
         return len(arrays) == 1
-    counted = any(type(a) is Symbol and counts(a.node) for a in arrays)
+    counted = any(type(a) is Symbol and is_monotonic(a.node) for a in arrays)
     lengths = {a.shape[0] if a.ndim == 1 else None for a in arrays}
     alike = len(lengths) == 1 and None not in lengths  # a single row would be used for all
     return counted and alike and all(a.dtype.kind in "iu" for a in arrays)

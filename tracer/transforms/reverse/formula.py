@@ -186,7 +186,7 @@ class FormulaPrinter:
 
     def _generic(self, node: Node) -> str:
         """An unnamed operand: what it is, or for constants a letter: A, B in products."""
-        if node.op.name not in ("input", "constant"):
+        if not node.op.is_leaf:
             return noun(node)
         places = [slot for slot, operand in enumerate(self.node.inputs) if operand is node]
         if not places:

@@ -15,6 +15,7 @@ from tracer.errors import MissingRule
 from tracer.graph.node import Hole, Node, map_structure
 from tracer.ops import registry
 from tracer.ops.builder import Builder, Symbol
+from tracer.ops.memory import MOVES
 from tracer.rules.declare import EVERY, ZERO, By, Mask, Missing, Pull, Rule, is_composed, rule_for
 from tracer.transforms.reverse.cotangents import (
     LOUD,
@@ -30,12 +31,6 @@ Contribution = tuple[int, Any]
 F = TypeVar("F", bound=Callable[..., Any])
 DIVIDE, MULTIPLY = registry.op_of(np.divide), registry.op_of(np.multiply)
 ARANGE, ZEROS = registry.op_of(np.arange), registry.op_of(np.zeros)
-# Ops that only move elements: a cotangent that is one number for all of them stays one number.
-MOVES = frozenset(
-    "transpose matrix_transpose permute_dims swapaxes moveaxis rollaxis reshape ravel squeeze "
-    "expand_dims flip fliplr flipud rot90 roll copy concatenate stack vstack hstack dstack "
-    "column_stack atleast_1d atleast_2d atleast_3d reshape_like".split()
-)
 # Of ops that need more than a rule, and of composed rules; each enters where it is defined.
 PULLBACKS: dict[Any, Callable[..., Iterator[Contribution]]] = {}
 FIX = "give it one with tracer.custom_vjp, or wrap the call in tracer.stop_gradient(...)."
@@ -259,7 +254,7 @@ def _received(value: Any, operand: Node) -> Any:
     """What a rule returned, with the operand's dtype and without a needless broadcast on top."""
     if value is ZERO or value is None:
         return ZERO
-    if type(value) is Symbol and value.node.op.name in ("broadcast_to", "broadcast_like"):
+    if type(value) is Symbol and value.node.op.is_broadcast:
         value = Symbol(value.builder, value.node.inputs[0])
     return cast(value, operand.specs[0])
 

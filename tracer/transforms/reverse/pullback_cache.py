@@ -20,6 +20,7 @@ import numpy as np
 from tracer.errors import TracerError
 from tracer.graph.node import Hole, Node, Params
 from tracer.graph.op import Op
+from tracer.graph.reach import needed
 from tracer.graph.spec import ArraySpec
 from tracer.ops import registry
 from tracer.ops.builder import Builder, Symbol
@@ -211,19 +212,17 @@ def _numbered(
     operands: int,
 ) -> CachedPullback:
     """The nodes that a contribution depends on, in order, with numbers for operands."""
-    needed: set[Node] = set()
+    ends: list[Node] = []
     for _, value in found:
         masked = type(value) is Masked
-        needed.add(value.value.node if masked else value.node)
-        needed.update([condition.node for condition, _ in value.masks] if masked else ())
-    for node in reversed(made):
-        if node in needed:
-            needed.update(node.inputs)
+        ends.append(value.value.node if masked else value.node)
+        ends += [condition.node for condition, _ in value.masks] if masked else ()
+    wanted = needed(made, ends)
     numbers = {node: number for number, node in enumerate(given)}
     steps, calls = [], []
     is_plain = all([type(value) is Symbol for _, value in found])
     for node in made:
-        if node in needed:
+        if node in wanted:
             sources = tuple([numbers[operand] for operand in node.inputs])
             numbers[node] = len(numbers)
             step = PullbackStep(node.op, node.params, node.specs, node.spelling, sources)
@@ -238,7 +237,7 @@ def _numbered(
             masks = tuple([(numbers[condition.node], keep) for condition, keep in value.masks])
             veil, value = MaskKey(masks, value.loud), value.value
         contributions.append((slot, numbers[value.node], value.node.specs[0], veil))
-    reads = tuple([number for number, node in enumerate(given[:operands]) if node in needed])
+    reads = tuple([number for number, node in enumerate(given[:operands]) if node in wanted])
     return CachedPullback(tuple(steps), tuple(contributions), is_plain, kept, reads, tuple(calls))
 
 

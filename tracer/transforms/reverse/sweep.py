@@ -21,6 +21,7 @@ from tracer.graph.reach import needed
 from tracer.graph.spec import array_spec, scalar_spec
 from tracer.ops import registry
 from tracer.ops.builder import Builder, Symbol
+from tracer.ops.memory import viewed
 from tracer.rules.declare import ZERO, Sparse, rule_for
 from tracer.rules.helpers import broadcast_like, is_static, zeros_like
 from tracer.transforms.reverse.accumulator import Accumulator
@@ -30,13 +31,6 @@ from tracer.transforms.reverse.pullback import missing, pull_back
 from tracer.transforms.reverse.pullback_cache import pull_back_again
 from tracer.transforms.reverse.records import Records
 from tracer.transforms.reverse.shift_invariance import inert_shifts
-
-# Ops whose result may share memory with their first operand.
-VIEWS = frozenset(
-    "transpose matrix_transpose permute_dims swapaxes moveaxis reshape ravel squeeze getitem "
-    "expand_dims flip fliplr flipud rot90 broadcast_to broadcast_like reshape_like item real imag "
-    "diagonal rollaxis stop_gradient atleast_1d atleast_2d atleast_3d asarray".split()
-)
 
 
 def differentiate(
@@ -203,8 +197,8 @@ def _unshared(gradients: list[Symbol], own: frozenset[Node]) -> list[Symbol]:
     result = []
     for gradient in gradients:
         base = gradient.node
-        while base.op.name in VIEWS and base.inputs and not _is_result(base):
-            base = base.inputs[0]
+        while not _is_result(base) and (operand := viewed(base)) is not None:
+            base = operand
         if gradient.spec.kind == "array" and gradient.shape != () and (base in own or base in seen):
             gradient = np.copy(gradient)
             base = gradient.node
