@@ -1,13 +1,12 @@
-"""Buffer: the cotangent of an array that is read and written in pieces, kept in pieces.
+"""Accumulator: the cotangent of an array that is read and written in pieces, kept in pieces.
 
 A program that fills an array element by element has as many versions of it as writes. Their
 cotangents share one dense value and a table of pieces, so that each write costs the same:
 
->>> buffer = Buffer(node)
->>> buffer.add_dense(builder, g_out)
->>> buffer.write(builder, 3)          # what out[3] = value passes on to value
+>>> total = Accumulator(builder, node, g_out)
+>>> total.write(3)                    # what out[3] = value passes on to value
 Symbol(<scalar f64 = getitem(%0, 3)>)
->>> buffer.write(builder, 3)          # an earlier write to the same place gets nothing
+>>> total.write(3)                    # an earlier write to the same place gets nothing
 """
 
 from __future__ import annotations
@@ -22,6 +21,7 @@ from tracer.graph.reach import counts
 from tracer.graph.spec import Shape
 from tracer.ops import registry
 from tracer.ops.builder import Builder, Symbol
+from tracer.recording.tensor.tensor import is_basic
 from tracer.rules.declare import Sparse
 from tracer.rules.helpers import broadcast_like, is_static, zeros_like
 
@@ -32,14 +32,15 @@ MANY = 16  # pieces with irregular indices are compared pairwise up to this many
 class Accumulator:
     """``dense`` but for zeros at the ``punched`` places, plus the sparse pieces.
 
-    A Buffer belongs to one version of the array; a write hands it on to the previous version.
+    It belongs to one version of the array; a write hands it on to the previous version.
     """
 
-    __slots__ = ("dense", "irregular", "like", "pieces", "punched", "punched_irregular")
+    __slots__ = ("builder", "dense", "irregular", "like", "pieces", "punched", "punched_irregular")
 
-    def __init__(self, like: Node):
+    def __init__(self, builder: Builder, like: Node, dense: Symbol | None = None):
+        self.builder = builder
         self.like = like
-        self.dense: Symbol | None = None
+        self.dense = dense
         self.punched: dict[Key, Any] = {}
         self.punched_irregular: list[Any] = []
         self.pieces: dict[Key, list[Sparse]] = {}
@@ -48,31 +49,29 @@ class Accumulator:
     # -- adding -----------------------------------------------------------------------------
     def add_sparse(self, piece: Sparse) -> None:
         key = element_key(piece.index, self.like.shape)
-        if key is None or (self.pieces and len(next(iter(self.pieces))) != len(key)):
+        if key is None or _other_length(self.pieces, key):
             self.irregular.append(piece)
         else:
             self.pieces.setdefault(key, []).append(piece)
 
-    def add_dense(self, builder: Builder, value: Symbol) -> None:
-        if self.dense is None:
-            self.dense = value
-            return
-        self._close(builder)
+    def add_dense(self, value: Symbol) -> None:
+        value = broadcast_like(value, Symbol(self.builder, self.like))
+        if self.dense is not None:
+            self._punch()
         self.dense = value if self.dense is None else self.dense + value
 
-    def merge(self, builder: Builder, other: Sparse | Accumulator) -> None:
+    def merge(self, other: Sparse | Accumulator) -> None:
         if type(other) is Sparse:
             self.add_sparse(other)
             return
         assert type(other) is Accumulator
-        if other.dense is not None:
-            if self.dense is None:
-                self.dense, self.punched = other.dense, other.punched
-                self.punched_irregular = other.punched_irregular
-            else:
-                other._close(builder)
-                if other.dense is not None:
-                    self.add_dense(builder, other.dense)
+        if self.dense is None:
+            self.dense, self.punched = other.dense, other.punched
+            self.punched_irregular = other.punched_irregular
+        elif other.dense is not None:
+            other._punch()
+            if other.dense is not None:
+                self.add_dense(other.dense)
         for piece in other.all_pieces():
             self.add_sparse(piece)
 
@@ -82,23 +81,23 @@ class Accumulator:
         yield from self.irregular
 
     # -- writes -----------------------------------------------------------------------------
-    def write(self, builder: Builder, index: Any) -> Symbol | None:
-        """The cotangent of what was written at ``index``; the buffer is then the base's."""
+    def write(self, index: Any) -> Symbol | None:
+        """The cotangent of what was written at ``index``; the rest is then the base's."""
         shape = self.like.shape
         key = element_key(index, shape)
         if self._tangled(index, key):
-            self.dense = self.settle(builder)
+            self.dense = self.to_dense()
             self.punched, self.punched_irregular = {}, []
             self.pieces, self.irregular = {}, []
         if self.dense is not None and self.dense.shape not in ((), shape):
-            self._fill(builder)
+            self._fill()
         parts: list[Symbol] = []
         if self.dense is not None and not (key is not None and key in self.punched):
             parts.append(self.dense if self.dense.shape == () else self.dense[index])
         if key is not None:
             parts += [piece.value for piece in self.pieces.pop(key, ())]
         if self.dense is not None:
-            if key is None or (self.punched and len(next(iter(self.punched))) != len(key)):
+            if key is None or _other_length(self.punched, key):
                 self.punched_irregular.append(index)
             else:
                 self.punched[key] = index
@@ -119,34 +118,34 @@ class Accumulator:
             others += self.punched.values()
         return any(not disjoint(index, other, shape) for other in others)
 
-    # -- settling ---------------------------------------------------------------------------
-    def _close(self, builder: Builder) -> None:
+    # -- as one value ---------------------------------------------------------------------------
+    def _punch(self) -> None:
         """Write the zeros into the dense value (None if nothing is left of it)."""
         shape = self.like.shape
         if self.punched and len(self.punched) == shape[0] and len(next(iter(self.punched))) == 1:
             self.dense = None
-        self._fill(builder)
+        self._fill()
         for index in [*runs(self.punched, self.punched.values()), *self.punched_irregular]:
             if self.dense is not None:
-                self.dense = builder.emit(registry.SETITEM, (self.dense, 0.0, index))
+                self.dense = self.builder.emit(registry.SETITEM, (self.dense, 0.0, index))
         self.punched, self.punched_irregular = {}, []
 
-    def _fill(self, builder: Builder) -> None:
+    def _fill(self) -> None:
         """Give a small dense value the full shape, in memory of its own."""
         value, shape = self.dense, self.like.shape
         if value is None or value.shape == shape:
             return
-        like = Symbol(builder, self.like)
+        like = Symbol(self.builder, self.like)
         if value.shape == () and is_static(shape):
-            self.dense = builder.emit(registry.op_of(np.full), (shape, value), {})
+            self.dense = self.builder.emit(registry.op_of(np.full), (shape, value), {})
         else:
             self.dense = np.copy(broadcast_like(value, like))
 
-    def settle(self, builder: Builder) -> Symbol:
-        """The whole as one Symbol: zeros or the dense value, and the pieces."""
-        self._close(builder)
+    def to_dense(self) -> Symbol:
+        """All of it as one Symbol: zeros or the dense value, and the pieces."""
+        self._punch()
         total = self.dense
-        like = Symbol(builder, self.like)
+        like = Symbol(self.builder, self.like)
         done: list[Any] = []
         fresh = total is None
         if total is None:
@@ -156,7 +155,7 @@ class Accumulator:
         for pieces in regular:
             for number, piece in enumerate(pieces):
                 op = registry.SETITEM if fresh and number == 0 else registry.SCATTER_ADD
-                total = builder.emit(op, (total, piece.value, piece.index))
+                total = self.builder.emit(op, (total, piece.value, piece.index))
             if not simple:
                 done.append(pieces[0].index)
         for piece in self.irregular:
@@ -165,9 +164,61 @@ class Accumulator:
             )
             unique = fresh and free and is_unique(piece.index)
             op = registry.SETITEM if unique else registry.SCATTER_ADD
-            total = builder.emit(op, (total, piece.value, piece.index))
+            total = self.builder.emit(op, (total, piece.value, piece.index))
             done.append(piece.index)
         return total
+
+
+class ArrayAccumulator:
+    """The same over arrays: one in memory of its own, which pieces and zeros are written to."""
+
+    __slots__ = ("array", "like", "pieces")
+
+    def __init__(self, like: Node, dense: Any = None):
+        self.like = like
+        self.array: Any = None
+        self.pieces: list[Sparse] = []
+        if dense is not None:
+            self.add_dense(dense)
+
+    def add_dense(self, value: Any) -> None:
+        if self.array is None:
+            spec = self.like.specs[0]
+            self.array = np.empty(spec.seen_shape, spec.dtype)
+            self.array[...] = value
+        else:
+            self.array += value
+
+    def merge(self, other: Sparse | ArrayAccumulator) -> None:
+        if type(other) is Sparse:
+            self.pieces.append(other)
+            return
+        assert type(other) is ArrayAccumulator
+        if self.array is None:
+            self.array = other.array
+        elif other.array is not None:
+            self.array += other.array
+        self.pieces += other.pieces
+
+    def write(self, index: Any) -> Any:
+        """The cotangent of what was written at ``index``; the rest is then the base's."""
+        array = self.to_dense()
+        part = array[index]
+        part = part.copy() if isinstance(part, np.ndarray) else part
+        array[index] = 0.0
+        return part
+
+    def to_dense(self) -> Any:
+        if self.array is None:
+            spec = self.like.specs[0]
+            self.array = np.zeros(spec.seen_shape, spec.dtype)
+        for piece in self.pieces:
+            if is_basic(piece.index) or is_unique(piece.index):
+                self.array[piece.index] += piece.value
+            else:
+                np.add.at(self.array, piece.index, piece.value)
+        self.pieces = []
+        return self.array
 
 
 def _other_length(table: dict[Key, Any], key: Key) -> bool:
