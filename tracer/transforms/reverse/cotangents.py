@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -159,11 +160,14 @@ def combine(builder: Builder | None, node: Node, contributions: Sequence[Cotange
     """The sum of all contributions to the cotangent of ``node``."""
     if len(contributions) == 1:
         return contributions[0]
-    if any([type(value) is Masked for value in contributions]):
-        shared = _under_common_masks(contributions)
+    kinds = set(map(type, contributions))
+    if Masked in kinds:
+        shared = _under_common_masks(contributions) if len(kinds) == 1 else None
         if shared is not None:
             return shared
         contributions = _joined_masks(contributions)
+    elif kinds.isdisjoint(SCATTERED):
+        return reduce(add, contributions)
     total: Any = None
     scattered: Any = None
     for value in contributions:
@@ -185,10 +189,8 @@ def _condition_key(condition: Any) -> Any:
     return condition.node if type(condition) is Symbol else id(condition)
 
 
-def _under_common_masks(contributions: Sequence[Any]) -> Masked | None:
+def _under_common_masks(contributions: Sequence[Masked]) -> Masked | None:
     """The sum, with the masks that all have in common outermost; None if there are none."""
-    if any([type(value) is not Masked for value in contributions]):
-        return None
     keyed = [{(_condition_key(c), keep): (c, keep) for c, keep in m.masks} for m in contributions]
     common = set.intersection(*[set(masks) for masks in keyed])
     if not common:

@@ -112,7 +112,8 @@ def sweep(
             builder.origin, builder.context = node.origin, node.context
         ct = contributions
         if len(node.specs) == 1:
-            ct = combine(builder, node, contributions)
+            several = len(contributions) > 1
+            ct = combine(builder, node, contributions) if several else contributions[0]
             if node.op is registry.ITEM:
                 _enter_output(builder, cotangents, node, ct)
                 continue

@@ -135,9 +135,10 @@ class Tape:
         if op is SETITEM:
             return self._pull_setitem(node, ct)
         if op is GETITEM and len(node.inputs) == 1:
-            value = densify(None, ct, node)
+            value = ct.apply() if type(ct) is Masked else ct
             return ((0, Sparse(node.params.args[1], value, None)),)
-        cached = cached_pullback(node, map_values(spec_of, ct), self.active)
+        kind = map_values(spec_of, ct) if type(ct) is Masked else spec_of(ct)
+        cached = cached_pullback(node, kind, self.active)
         if cached is None:
             return self._pull_by_rule(node, ct)
         return self._replay(node, cached, ct)
@@ -174,6 +175,8 @@ class Tape:
         else:
             with np.errstate(**dict(node.context)):
                 run_steps(node, cached.calls, values)
+        if cached.is_plain:
+            return [(slot, values[made]) for slot, made in cached.contributions]
         return [
             (slot, values[made] if type(made) is int else map_values(values.__getitem__, made))
             for slot, made in cached.contributions
