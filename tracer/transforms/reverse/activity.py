@@ -19,22 +19,18 @@ def active_nodes(order: Iterable[Node], leaves: Iterable[Node]) -> set[Node]:
     active = {leaf for leaf in leaves if leaf.specs[0].is_inexact}
     flat: dict[Op, bool] = {}  # whether a derivative is zero everywhere
     for node in order:
-        inputs = node.inputs
-        if inputs and node not in active:
-            for operand in inputs:
-                if operand in active:
-                    specs = node.specs
-                    if specs[0].dtype.kind in "fc" or (
-                        len(specs) > 1 and any([spec.dtype.kind in "fc" for spec in specs])
-                    ):
-                        zero = flat.get(node.op)
-                        if zero is None:
-                            rule = rule_for(node.op)
-                            zero = flat[node.op] = rule is not None and rule.kind == "zero"
-                        if not zero:
-                            active.add(node)
-                    elif not node.op.is_pure or any(s.dtype.kind not in "biu" for s in node.specs):
-                        # Of random integers, text and objects zero would be wrong.
-                        raise missing(node)
-                    break
+        if active.isdisjoint(node.inputs) or node in active:
+            continue
+        specs = node.specs
+        if specs[0].dtype.kind in "fc" or (
+            len(specs) > 1 and any([spec.dtype.kind in "fc" for spec in specs])
+        ):
+            zero = flat.get(node.op)
+            if zero is None:
+                rule = rule_for(node.op)
+                zero = flat[node.op] = rule is not None and rule.kind == "zero"
+            if not zero:
+                active.add(node)
+        elif not node.op.is_pure or any([spec.dtype.kind not in "biu" for spec in specs]):
+            raise missing(node)  # of random integers, text and objects zero would be wrong
     return active

@@ -98,36 +98,25 @@ def cached_pullback(node: Node, ct: ArraySpec | Masked, active: Any) -> CachedPu
     In place of its values, ``ct`` has their specs. A masked one's conditions are operands that
     follow its value.
     """
-    op, inputs, known = node.op, node.inputs, node.specs
-    if len(known) != 1 or op in PULLBACKS or node.regions:
+    op, inputs = node.op, node.inputs
+    if op in PULLBACKS:
         return None
     call = _call_key(node.params)
     rule = rule_for(op)
     if call is None or rule is None:
         return None
-    spec = ct.value if type(ct) is Masked else ct
     declared = rule.pulls[-1] if rule.pulls else rule.definition  # a new declaration is another
-    key: tuple[Any, ...]
-    if len(inputs) == 2:
-        left, right = inputs
-        key = (
-            rule,
-            declared,
-            node.spelling,
-            call,
-            id(spec),
-            id(known[0]),
-            left in active,
-            right in active,
-            id(left.specs[0]),
-            id(right.specs[0]),
-        )
-    else:
-        wanted = tuple([operand in active for operand in inputs])
-        specs = [id(operand.specs[0]) for operand in inputs]
-        key = (rule, declared, node.spelling, call, id(spec), id(known[0]), wanted, *specs)
+    kind: Any = id(ct)
     if type(ct) is Masked:
-        key = (key, ct.loud, *[(id(condition), keep) for condition, keep in ct.masks])
+        kind = (id(ct.value), ct.loud, *[(id(condition), keep) for condition, keep in ct.masks])
+    result = id(node.specs[0])
+    operands: Any
+    if len(inputs) == 2:  # most often
+        left, right = inputs
+        operands = id(left.specs[0]), left in active, id(right.specs[0]), right in active
+    else:
+        operands = tuple([(id(operand.specs[0]), operand in active) for operand in inputs])
+    key = (rule, declared, node.spelling, call, kind, result, operands)
     cached = _CACHE.get(key, False)
     if cached is False:
         if len(_CACHE) > LIMIT:

@@ -60,7 +60,8 @@ def differentiate(
         cached = pull_back_cached(builder, node, ct, active)
         return pull_back(builder, node, ct, active) if cached is None else cached
 
-    sweep(builder, graph.order, active, cotangents, frozenset(leaves), pull)
+    order = [node for node in graph.order if node.op is not registry.INPUT]
+    sweep(builder, order, active, cotangents, pull)
     gradients = [result_of(builder, leaf, cotangents.get(leaf)) for leaf in leaves]
     gradients = _unshared(gradients, own)
     for leaf, gradient in zip(leaves, gradients, strict=True):
@@ -94,19 +95,16 @@ def sweep(
     order: Sequence[Node],
     active: set[Node],
     cotangents: dict[Node, Any],
-    leaves: frozenset[Node],
     pull: Callable[[Node, Any], Iterable[Contribution]],
 ) -> None:
     """Walk the nodes backwards and ``pull`` each cotangent through its node.
 
-    ``cotangents`` maps a node to the contributions that it has so far; in the end only those of
-    ``leaves`` are left. They are Symbols of ``builder``, or values where there is none.
+    ``cotangents`` maps a node to the contributions that it has so far; in the end those of nodes
+    before ``order`` are left. They are Symbols of ``builder``, or values where there is none.
     """
     for node in reversed(order):
-        if node not in active or node in leaves:
-            continue
         contributions = cotangents.pop(node, None)
-        if contributions is None:
+        if contributions is None or node not in active:
             continue
         if builder is not None:
             builder.origin, builder.context = node.origin, node.context
@@ -138,7 +136,7 @@ def sweep_by_rules(
         name_cotangent(ct, node)
         return pull_back(builder, node, ct, active)
 
-    sweep(builder, order, active, cotangents, frozenset(leaves), pull)
+    sweep(builder, order, active, cotangents, pull)
 
 
 def name_cotangent(ct: Any, node: Node, own: frozenset[Node] = frozenset()) -> None:

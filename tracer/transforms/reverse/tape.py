@@ -75,7 +75,7 @@ class Tape:
         for output, seed in seeds:
             if output in active:
                 cotangents.setdefault(output, []).append(seed)
-        sweep(None, graph.order, active, cotangents, frozenset(leaves), self._pull)
+        sweep(None, graph.order[len(graph.inputs) :], active, cotangents, self._pull)
         return self._unshared([self._gradient(leaf, cotangents.get(leaf)) for leaf in leaves])
 
     # -- values ------------------------------------------------------------------------------
@@ -130,13 +130,13 @@ class Tape:
     def _pull(self, node: Node, ct: Any) -> Iterable[Contribution]:
         """Contributions to the operands of a node, by the shortest way that is known."""
         op = node.op
-        if len(node.specs) > 1:
-            return self._pull_by_rule(node, ct)
-        if op is SETITEM:
-            return self._pull_setitem(node, ct)
         if op is GETITEM and len(node.inputs) == 1:
             value = ct.apply() if type(ct) is Masked else ct
             return ((0, Sparse(node.params.args[1], value, None)),)
+        if op is SETITEM:
+            return self._pull_setitem(node, ct)
+        if type(ct) is list:
+            return self._pull_by_rule(node, ct)
         kind = map_values(spec_of, ct) if type(ct) is Masked else spec_of(ct)
         cached = cached_pullback(node, kind, self.active)
         if cached is None:
@@ -159,12 +159,11 @@ class Tape:
 
     def _replay(self, node: Node, cached: CachedPullback, ct: Any) -> list[Contribution]:
         """Compute what a rule said of another cotangent like this one."""
-        inputs = node.inputs
-        values: list[Any] = [None] * len(inputs)
+        known, operands = self.values, (*node.inputs, node)
+        values: list[Any] = [None] * len(operands)
         for number in cached.reads:
-            if number < len(inputs):
-                values[number] = self.value(inputs[number])
-        values.append(self.value(node) if len(inputs) in cached.reads else None)
+            operand = operands[number]
+            values[number] = known[operand] if operand in known else self.value(operand)
         if type(ct) is Masked:
             values.append(ct.value)
             values += [condition for condition, _ in ct.masks]
