@@ -29,11 +29,11 @@ from tracer.transforms.reverse.pullback import (
     pull_back,
     refuse_arguments,
     refuse_missing,
+    required_rule,
     scale,
     shape_only,
     slots_of,
     symbols_of,
-    the_rule,
 )
 from tracer.transforms.reverse.sweep import sweep_by_rules
 
@@ -80,7 +80,7 @@ def push_forward(builder: Builder, node: Node, tangents: Tangents) -> Any:
     own = PUSHFORWARDS.get(node.op)
     if own is not None:
         return own(builder, node, tangents)
-    rule = the_rule(node)
+    rule = required_rule(node)
     args, kwargs = symbols_of(builder, node)
     if is_composed(rule, args, kwargs):
         refuse_arguments(node, rule.definition, args, kwargs)

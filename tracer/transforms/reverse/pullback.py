@@ -85,7 +85,7 @@ def refuse_arguments(node: Node, pull: Pull, args: Sequence[Any], kwargs: dict[s
         raise missing(node, f"has a derivative rule, but not with its argument {refused!r}")
 
 
-def the_rule(node: Node) -> Rule:
+def required_rule(node: Node) -> Rule:
     """The rule of a node that is active.
 
     Raises
@@ -124,7 +124,7 @@ def pull_back(
     if own is not None:
         yield from own(builder, node, ct, active)
         return
-    rule = the_rule(node)
+    rule = required_rule(node)
     if rule.kind == "zero":
         return
     args, kwargs = symbols_of(builder, node)
@@ -185,7 +185,7 @@ def _run(
     if pull.partial:
         yield from _run_partials(builder, node, pull, ct, args, kwargs, out, wanted)
         return
-    if type(ct) is Symbol and ct.shape == () and node.shape != () and _moves(node):
+    if type(ct) is Symbol and ct.shape == () and node.shape != () and _moves_elements(node):
         for slot in sorted(wanted):
             yield slot, cast(ct, node.inputs[slot].specs[0])
         return
@@ -222,7 +222,7 @@ def _run(
                     yield leaf.slot, _received(part, node.inputs[leaf.slot])
 
 
-def _moves(node: Node) -> bool:
+def _moves_elements(node: Node) -> bool:
     if node.op.name == "sum":
         return not ("where" in node.params.kwargs or "initial" in node.params.kwargs)
     return node.op.name in MOVES

@@ -33,7 +33,7 @@ class Records:
         self.own = frozenset(own)
         self.notes: list[tuple[Node, int, Any, Any, int, int]] = []
 
-    def noted(
+    def record(
         self, node: Node, ct: Any, contributions: Iterable[Contribution]
     ) -> Iterator[Contribution]:
         """The contributions of one pullback, each noted with the nodes that it was made by."""

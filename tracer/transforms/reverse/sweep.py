@@ -29,6 +29,7 @@ from tracer.transforms.reverse.pullback_cache import pull_back_cached
 from tracer.transforms.reverse.records import Records
 from tracer.transforms.reverse.shift_invariance import inert_shifts
 
+ITEM, SETITEM = registry.ITEM, registry.SETITEM
 # Ops whose result may share memory with their first operand.
 VIEWS = frozenset(
     "transpose matrix_transpose permute_dims swapaxes moveaxis reshape ravel squeeze getitem "
@@ -56,7 +57,7 @@ def differentiate(
     def pull(node: Node, ct: Any) -> Iterable[Contribution]:
         name_cotangent(ct, node, own)
         if records is not None:
-            return records.noted(node, ct, pull_back(builder, node, ct, active))
+            return records.record(node, ct, pull_back(builder, node, ct, active))
         cached = pull_back_cached(builder, node, ct, active)
         return pull_back(builder, node, ct, active) if cached is None else cached
 
@@ -112,10 +113,10 @@ def sweep(
         if len(node.specs) == 1:
             several = len(contributions) > 1
             ct = combine(builder, node, contributions) if several else contributions[0]
-            if node.op is registry.ITEM:
+            if node.op is ITEM:
                 _enter_output(builder, cotangents, node, ct)
                 continue
-            if type(ct) in SCATTERED and node.op is not registry.SETITEM:
+            if type(ct) in SCATTERED and node.op is not SETITEM:
                 ct = densify(builder, ct, node)
         for slot, contribution in pull(node, ct):
             cotangents.setdefault(node.inputs[slot], []).append(contribution)
@@ -202,7 +203,7 @@ def _unshared(gradients: list[Symbol], own: frozenset[Node]) -> list[Symbol]:
 
 def _is_result(node: Node) -> bool:
     """Whether a node is a value of a loop or branch, which shares memory with no other."""
-    return node.op is registry.ITEM and node.inputs[0].op in (registry.LOOP, registry.COND)
+    return node.op is ITEM and node.inputs[0].op in (registry.LOOP, registry.COND)
 
 
 def _assemble(

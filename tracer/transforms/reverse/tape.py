@@ -32,7 +32,7 @@ from tracer.transforms.reverse.pullback import Contribution, pull_back, symbols_
 from tracer.transforms.reverse.pullback_cache import CachedPullback, cached_pullback
 from tracer.transforms.reverse.shift_invariance import inert_shifts
 from tracer.transforms.reverse.sweep import result_of, sweep
-from tracer.transforms.reverse.write_pullbacks import by_the_value, pull_back_write
+from tracer.transforms.reverse.write_pullbacks import pull_back_write, written_cotangent
 
 GETITEM, SETITEM, INPUT = registry.GETITEM, registry.SETITEM, registry.INPUT
 EMPTY = Params()
@@ -191,7 +191,7 @@ class Tape:
             if is_basic(index) and part.shape == spec.shape and part.dtype == spec.dtype:
                 return part
             symbols, _ = symbols_of(self.builder, node)
-            made = by_the_value(self.builder, node, self._symbol(part), symbols[2], target)
+            made = written_cotangent(self.builder, node, self._symbol(part), symbols[2], target)
             return self._lowered(made, target)
 
         return pull_back_write(None, node, ct, index, self.active, received)
@@ -221,8 +221,8 @@ class Tape:
         """Copy a gradient that is memory of the caller's, of the trace's, or of another one."""
         if not any([isinstance(gradient, np.ndarray) for gradient in gradients]):
             return gradients
-        arrays = [value for value in self.values.values() if type(value) is np.ndarray]
-        seen = {id(v if v.base is None else _root(v)) for v in arrays}
+        values = self.values.values()
+        seen = {id(v if v.base is None else _root(v)) for v in values if type(v) is np.ndarray}
         result = []
         for gradient in gradients:
             if isinstance(gradient, np.ndarray) and (

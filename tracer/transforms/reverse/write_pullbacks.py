@@ -11,8 +11,9 @@ import numpy as np
 from tracer.graph.node import Hole, Node, Ref
 from tracer.ops import registry
 from tracer.ops.builder import Builder, Symbol
-from tracer.transforms.reverse.accumulator import Accumulator, ArrayAccumulator, is_unique
+from tracer.transforms.reverse.accumulator import Accumulator, ArrayAccumulator
 from tracer.transforms.reverse.cotangents import accumulator, cast, densify, full_shape, reduce_to
+from tracer.transforms.reverse.index_sets import is_unique
 from tracer.transforms.reverse.pullback import ARANGE, ZEROS, Contribution, pullback_of, symbols_of
 
 
@@ -21,7 +22,7 @@ def _pull_setitem(builder: Builder, node: Node, ct: Any, active: Any) -> Iterato
     index = symbols_of(builder, node)[0][2]
 
     def received(part: Symbol, target: Node) -> Symbol:
-        return by_the_value(builder, node, part, index, target)
+        return written_cotangent(builder, node, part, index, target)
 
     yield from pull_back_write(builder, node, ct, index, active, received)
 
@@ -47,7 +48,9 @@ def pull_back_write(
         yield base.slot, rest
 
 
-def by_the_value(builder: Builder, node: Node, part: Symbol, index: Any, target: Node) -> Symbol:
+def written_cotangent(
+    builder: Builder, node: Node, part: Symbol, index: Any, target: Node
+) -> Symbol:
     """The cotangent of a written value, from that of the place that it was written to."""
     place = Symbol(builder, node)[index]  # for its shape alone
     if not is_unique(index) and not _has_no_repeats(index, node.shape):
