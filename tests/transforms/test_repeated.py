@@ -10,9 +10,9 @@ from tracer.transforms.reverse import pullback_cache
 
 
 def both(f, *arguments, argnums=0):
-    """Value and gradient as compiled, and as interpreted, twice: recipes are made, then used."""
+    """Value and gradient as compiled, and as interpreted, twice: pullbacks are cached, then replayed."""
     compiled = value_and_grad(f, argnums)(*arguments)
-    pullback_cache._RECIPES.clear()
+    pullback_cache._CACHE.clear()
     found = []
     for _ in range(2):
         interpreted = trace(f)

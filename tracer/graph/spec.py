@@ -119,6 +119,7 @@ WEAK_DTYPES = {
     complex: np.dtype(np.complex128),
 }
 WEAK_SPECS = {kind: ArraySpec((), dtype, "weak") for kind, dtype in WEAK_DTYPES.items()}
+_TYPE_SPECS: dict[type, ArraySpec] = dict(WEAK_SPECS)  # where the type says it all
 _SCALAR_SPECS: dict[np.dtype, ArraySpec] = {}
 _ARRAY_SPECS: dict[tuple, ArraySpec] = {}
 
@@ -150,11 +151,14 @@ def spec_of(value) -> ArraySpec:
     TypeError
         If the value is no number or array of numbers.
     """
+    found = _TYPE_SPECS.get(type(value))
+    if found is not None:
+        return found
     if isinstance(value, np.ndarray):
         return array_spec(value.shape, value.dtype)
-    if isinstance(value, np.generic):
-        return scalar_spec(value.dtype)
-    weak = WEAK_SPECS.get(type(value))
-    if weak is None:
+    if not isinstance(value, np.generic):
         raise TypeError(f"{type(value).__name__} is not an array or a number")
-    return weak
+    found = scalar_spec(value.dtype)
+    if found.dtype.kind in "biufc":
+        _TYPE_SPECS[type(value)] = found
+    return found

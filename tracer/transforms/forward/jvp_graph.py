@@ -18,8 +18,8 @@ from tracer.rules.declare import ZERO
 from tracer.rules.helpers import broadcast_like
 from tracer.transforms.forward.joint_nodes import with_joint_nodes
 from tracer.transforms.forward.pushforward import Tangents, plain_zero_of, push
+from tracer.transforms.reverse.activity import active_nodes
 from tracer.transforms.reverse.cotangents import cast
-from tracer.transforms.reverse.sweep import active_nodes
 
 
 def forward(graph: CalcGraph, wrt: Sequence[Node | int]) -> CalcGraph:

@@ -23,19 +23,19 @@ from tracer.ops.indexing import DATA_DEPENDENT
 from tracer.rules.declare import EVERY, ZERO, Mask, Rule, Sparse, is_composed
 from tracer.rules.helpers import broadcast_like, sum_to
 from tracer.transforms.bodies import output_symbol, zero
-from tracer.transforms.reverse.cotangents import cast, combine, dense, settled
+from tracer.transforms.reverse.cotangents import cast, combine, densify, full_shape
 from tracer.transforms.reverse.pullback import (
     missing,
     pull_back,
     refuse_arguments,
     refuse_missing,
+    required_rule,
     scale,
     shape_only,
     slots_of,
     symbols_of,
-    the_rule,
 )
-from tracer.transforms.reverse.sweep import active_nodes, sweep
+from tracer.transforms.reverse.sweep import sweep_by_rules
 
 Tangents = dict[Node, Any]
 F = TypeVar("F", bound=Callable[..., Any])
@@ -80,7 +80,7 @@ def push_forward(builder: Builder, node: Node, tangents: Tangents) -> Any:
     own = PUSHFORWARDS.get(node.op)
     if own is not None:
         return own(builder, node, tangents)
-    rule = the_rule(node)
+    rule = required_rule(node)
     args, kwargs = symbols_of(builder, node)
     if is_composed(rule, args, kwargs):
         refuse_arguments(node, rule.definition, args, kwargs)
@@ -269,9 +269,7 @@ def _push_transposed(builder: Builder, node: Node, tangents: Tangents) -> Any:
     for slot, contribution in pulled:
         _seed_transpose(builder, node.inputs[slot], contribution, tangents, seeds)
     chain = builder.nodes[mark:]
-    leaves = [ct.node for ct in cts if ct is not ZERO]
-    linear_nodes = active_nodes(chain, leaves)
-    sweep(builder, chain, linear_nodes, seeds, frozenset(leaves))
+    sweep_by_rules(builder, chain, seeds, [ct.node for ct in cts if ct is not ZERO])
     results = [_collect(builder, ct, seeds) for ct in cts]
     # Where only the shape of a cotangent is read, the output itself has it.
     outputs = outputs if type(outputs) is tuple else (outputs,)
@@ -291,7 +289,7 @@ def _seed_transpose(
         target, value = contribution.value, tangent[contribution.index]
         value = sum_to(value, target)
     else:
-        target = dense(builder, contribution, operand)
+        target = full_shape(builder, contribution, operand)
         value = tangent
     seeds.setdefault(target.node, []).append(cast(value, target.spec))
 
@@ -299,7 +297,7 @@ def _seed_transpose(
 def _collect(builder: Builder, ct: Any, seeds: dict) -> Any:
     if ct is ZERO or ct.node not in seeds:
         return ZERO
-    return settled(builder, combine(builder, ct.node, seeds[ct.node]), ct.node)
+    return densify(builder, combine(builder, ct.node, seeds[ct.node]), ct.node)
 
 
 # -- ops that the engine knows ------------------------------------------------------------------

@@ -17,9 +17,11 @@ from tracer.graph.node import Node
 from tracer.ops.builder import Builder, Symbol
 from tracer.rules.declare import ZERO, Rule
 from tracer.transforms.bodies import output_symbol
-from tracer.transforms.forward.pushforward import pushforward_of
-from tracer.transforms.reverse.cotangents import cast, combine, dense, settled
+from tracer.transforms.forward.pushforward import push, pushforward_of
+from tracer.transforms.reverse.activity import active_nodes
+from tracer.transforms.reverse.cotangents import cast, combine, densify, full_shape
 from tracer.transforms.reverse.pullback import pullback_of
+from tracer.transforms.reverse.sweep import sweep_by_rules
 
 Contribution = tuple[int, Any]
 
@@ -43,17 +45,15 @@ def pull_back_composed(
     builder: Builder, node: Node, rule: Rule, ct: Any, args: Any, kwargs: Any, active: Any
 ) -> Iterator[Contribution]:
     """Contributions to the operands, through the definition."""
-    from tracer.transforms.reverse.sweep import active_nodes, sweep
-
     origin, context = builder.origin, builder.context
     chain, results = written_out(builder, node, rule, args, kwargs)
-    cts = ct if type(ct) is list else [dense(builder, ct, node)]
+    cts = ct if type(ct) is list else [full_shape(builder, ct, node)]
     seeds: dict[Node, list] = {}
     for result, given in zip(results, cts, strict=True):
         if type(result) is Symbol and given is not ZERO:
             seeds.setdefault(result.node, []).append(cast(given, result.spec))
     leaves = frozenset([operand for operand in node.inputs if operand in active])
-    sweep(builder, chain, active_nodes(chain, leaves), seeds, leaves)
+    sweep_by_rules(builder, chain, seeds, leaves)
     builder.origin, builder.context = origin, context
     for slot, operand in enumerate(node.inputs):
         if operand in leaves and operand in seeds:
@@ -65,9 +65,6 @@ def push_composed(
     builder: Builder, node: Node, rule: Rule, args: Any, kwargs: Any, tangents: dict[Node, Any]
 ) -> Any:
     """The tangent of each output, through the definition; a tuple for several."""
-    from tracer.transforms.forward.pushforward import push
-    from tracer.transforms.reverse.sweep import active_nodes
-
     origin, context = builder.origin, builder.context
     chain, results = written_out(builder, node, rule, args, kwargs)
     moving = {o: tangents[o] for o in node.inputs if tangents.get(o, ZERO) is not ZERO}
@@ -80,4 +77,4 @@ def push_composed(
 
 def _tangent(builder: Builder, result: Any, tangents: dict[Node, Any]) -> Any:
     value = tangents.get(result.node, ZERO) if type(result) is Symbol else ZERO
-    return value if value is ZERO else settled(builder, value, result.node)
+    return value if value is ZERO else densify(builder, value, result.node)

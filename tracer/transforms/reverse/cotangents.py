@@ -7,24 +7,31 @@ Symbol(<f64[4,3] = broadcast_to(%0, (4, 3))>)
 
 A *small* cotangent is a Symbol that broadcasts to its primal's shape; elementwise pullbacks and
 sums of cotangents take it as it is.
+
+All of it is NumPy code: on Symbols it writes nodes, on arrays and numbers it computes. There is no
+builder then, and what is said of Symbols is meant of such values:
+
+>>> combine(None, node, [np.ones(3), Masked(2.0, ((mask, True),))])
+array([3., 1., 3.])
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
 
-from tracer.graph.node import Node
+from tracer.graph.node import Node, map_structure
 from tracer.graph.spec import ArraySpec
 from tracer.ops import registry
 from tracer.ops.builder import Builder, Symbol
 from tracer.rules.declare import ZERO, Sparse
 from tracer.rules.helpers import broadcast_axes, broadcast_like, is_static, sum_to
 from tracer.transforms.bodies import output_symbol, zero
-from tracer.transforms.reverse.accumulator import Accumulator
+from tracer.transforms.reverse.accumulator import Accumulator, ArrayAccumulator
 
 QUIET = (("divide", "ignore"), ("invalid", "ignore"), ("over", "ignore"))
 # Ops that can warn or give inf and nan where a mask will drop the value.
@@ -35,22 +42,36 @@ LOUD = frozenset(
 NEGATIVE, ADD, SUBTRACT = (registry.op_of(f) for f in (np.negative, np.add, np.subtract))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Masked:
-    """The cotangent ``value`` where every ``(condition, keep)`` agrees, 0 elsewhere."""
+    """The cotangent ``value`` where every ``(condition, keep)`` agrees, 0 elsewhere.
 
-    value: Symbol
-    masks: tuple[tuple[Symbol, bool], ...]
+    It is ``loud`` if ``value`` may be inf, nan or a warning where a mask drops it.
+    """
+
+    value: Any
+    masks: tuple[tuple[Any, bool], ...]
     loud: bool = False
 
-    def apply(self, builder: Builder) -> Symbol:
-        value: Any = self.value
+    def apply(self) -> Any:
+        value = self.value
         for condition, keep in self.masks:
             value = np.where(condition, value, 0.0) if keep else np.where(condition, 0.0, value)
         return value
 
 
-Cotangent = Symbol | Masked | Sparse | Accumulator
+SCATTERED = frozenset({Sparse, Accumulator, ArrayAccumulator})
+Cotangent = Symbol | Masked | Sparse | Accumulator | ArrayAccumulator | np.ndarray | np.generic
+
+
+def map_values(function: Callable[[Any], Any], ct: Any) -> Any:
+    """A cotangent of the same kind, with ``function`` of all that it is made of."""
+    if type(ct) is Masked:
+        masks = tuple([(function(condition), keep) for condition, keep in ct.masks])
+        return Masked(function(ct.value), masks, ct.loud)
+    if type(ct) is Sparse:
+        return Sparse(map_structure(function, ct.index), function(ct.value), ct.like)
+    return function(ct)
 
 
 def cast(value: Any, spec: ArraySpec) -> Any:
@@ -102,101 +123,109 @@ def _sum(value: Symbol, axes: tuple[int, ...], kept: bool, drop: int) -> Symbol:
     return np.reshape(value, value.shape[drop:]) if drop > 0 else value
 
 
-def settled(builder: Builder, value: Cotangent, node: Node) -> Symbol:
+def accumulator(builder: Builder | None, node: Node, dense: Any = None) -> Any:
+    """A sum for the cotangent of ``node``; over arrays one that is written to."""
+    return ArrayAccumulator(node, dense) if builder is None else Accumulator(builder, node, dense)
+
+
+def densify(builder: Builder | None, value: Cotangent, node: Node) -> Any:
     """A Symbol, maybe small, for any cotangent of ``node``."""
-    if type(value) is Symbol:
-        return value
     if type(value) is Masked:
-        return value.apply(builder)
+        return value.apply()
     if type(value) is Sparse:
-        buffer = Accumulator(node)
-        buffer.add_sparse(value)
-        value = buffer
-    return value.settle(builder)
+        total = accumulator(builder, node)
+        total.merge(value)
+        return total.to_dense()
+    return value.to_dense() if type(value) in SCATTERED else value
 
 
-def dense(builder: Builder, value: Cotangent, node: Node) -> Symbol:
+def full_shape(builder: Builder, value: Cotangent, node: Node) -> Symbol:
     """A Symbol with the full shape of ``node`` and an actual dtype."""
-    symbol = settled(builder, value, node)
-    return broadcast_like(symbol, Symbol(builder, node))
+    return broadcast_like(densify(builder, value, node), Symbol(builder, node))
 
 
-def add(builder: Builder, left: Symbol, right: Symbol) -> Symbol:
+def add(left: Any, right: Any) -> Any:
     """``left + right``, written as a difference where one is a negation."""
-    if right.node.op is NEGATIVE:
-        return builder.emit(
-            SUBTRACT, (left, Symbol(builder, right.node.inputs[0])), None, "operator"
-        )
-    if left.node.op is NEGATIVE:
-        return builder.emit(
-            SUBTRACT, (right, Symbol(builder, left.node.inputs[0])), None, "operator"
-        )
+    if type(left) is not Symbol:
+        return left + right
+    builder = left.builder
+    for value, other in ((right, left), (left, right)):
+        if value.node.op is NEGATIVE:
+            minus = Symbol(builder, value.node.inputs[0])
+            return builder.emit(SUBTRACT, (other, minus), None, "operator")
     return builder.emit(ADD, (left, right), None, "operator")
 
 
-def combine(builder: Builder, node: Node, contributions: Sequence[Cotangent]) -> Cotangent:
+def combine(builder: Builder | None, node: Node, contributions: Sequence[Cotangent]) -> Any:
     """The sum of all contributions to the cotangent of ``node``."""
     if len(contributions) == 1:
         return contributions[0]
-    shared = _under_one_mask(builder, contributions)
-    if shared is not None:
-        return shared
-    total: Symbol | None = None
-    buffer: Accumulator | None = None
-    for value in _pair(contributions):
-        if type(value) in (Sparse, Accumulator):
-            buffer = buffer or Accumulator(node)
-            buffer.merge(builder, value)
+    kinds = set(map(type, contributions))
+    if Masked in kinds:
+        shared = _under_common_masks(contributions) if len(kinds) == 1 else None
+        if shared is not None:
+            return shared
+        contributions = _joined_masks(contributions)
+    elif kinds.isdisjoint(SCATTERED):
+        return reduce(add, contributions)
+    total: Any = None
+    scattered: Any = None
+    for value in contributions:
+        if type(value) in SCATTERED:
+            scattered = scattered or accumulator(builder, node)
+            scattered.merge(value)
             continue
-        value = settled(builder, value, node)
-        total = value if total is None else add(builder, total, value)
-    if buffer is None:
-        assert total is not None
+        value = value.apply() if type(value) is Masked else value
+        total = value if total is None else add(total, value)
+    if scattered is None:
         return total
     if total is not None:
-        buffer.add_dense(builder, dense(builder, total, node))
-    return buffer
+        scattered.add_dense(total)
+    return scattered
 
 
-def _under_one_mask(builder: Builder, contributions: Sequence[Cotangent]) -> Masked | None:
+def _condition_key(condition: Any) -> Any:
+    """What tells two conditions apart."""
+    return condition.node if type(condition) is Symbol else id(condition)
+
+
+def _under_common_masks(contributions: Sequence[Masked]) -> Masked | None:
     """The sum, with the masks that all have in common outermost; None if there are none."""
-    if any([type(value) is not Masked for value in contributions]):
-        return None
-    masked: list[Any] = list(contributions)
-    keys = [{(condition.node, keep) for condition, keep in value.masks} for value in masked]
-    common = set.intersection(*keys)
+    keyed = [{(_condition_key(c), keep): (c, keep) for c, keep in m.masks} for m in contributions]
+    common = set.intersection(*[set(masks) for masks in keyed])
     if not common:
         return None
     total: Any = None
-    for value in masked:
-        rest = tuple([mask for mask in value.masks if (mask[0].node, mask[1]) not in common])
-        inner = Masked(value.value, rest).apply(builder) if rest else value.value
-        total = inner if total is None else add(builder, total, inner)
-    outer = {(c.node, keep): (c, keep) for c, keep in masked[0].masks if (c.node, keep) in common}
-    return Masked(total, tuple(outer.values()), any([value.loud for value in masked]))
+    for value in contributions:
+        rest = tuple([(c, k) for c, k in value.masks if (_condition_key(c), k) not in common])
+        inner = Masked(value.value, rest).apply()
+        total = inner if total is None else add(total, inner)
+    outer = tuple([mask for key, mask in keyed[0].items() if key in common])
+    return Masked(total, outer, any([value.loud for value in contributions]))
 
 
-def _pair(contributions: Sequence[Cotangent]) -> list[Cotangent]:
+def _joined_masks(contributions: Sequence[Any]) -> list[Any]:
     """Join ``where(m, a, 0)`` and ``where(m, 0, b)`` to ``where(m, a, b)``."""
-    result: list[Cotangent] = []
-    waiting: dict[tuple[Node, bool], int] = {}
+    result: list[Any] = []
+    waiting: dict[tuple[Any, bool], int] = {}
     for value in contributions:
         if type(value) is Masked and len(value.masks) == 1:
             condition, keep = value.masks[0]
-            place = waiting.pop((condition.node, not keep), None)
+            key = _condition_key(condition)
+            place = waiting.pop((key, not keep), None)
             if place is not None:
                 other = result[place].value
                 chosen = (value.value, other) if keep else (other, value.value)
                 result[place] = np.where(condition, *chosen)
                 continue
-            waiting[condition.node, keep] = len(result)
+            waiting[key, keep] = len(result)
         result.append(value)
     return result
 
 
 def cotangents_of(builder: Builder, node: Node, ct: Any) -> list[Symbol]:
     """One full cotangent for each inexact output."""
-    several = ct if type(ct) is list else [settled(builder, ct, node)]
+    several = ct if type(ct) is list else [densify(builder, ct, node)]
     found = []
     for number, spec in enumerate(node.specs):
         if spec.is_inexact:

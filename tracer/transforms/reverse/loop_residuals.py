@@ -1,11 +1,11 @@
 """Loops that keep what their pullbacks need.
 
-Before the sweep, ``expose`` lets every loop that a gradient goes through keep the residuals of each
-iteration, stacked, and makes a plan of its pullback, which is a loop the other way round:
+Before the sweep, ``with_loop_residuals`` lets every loop that a gradient goes through keep the
+residuals of each iteration, stacked, and makes a plan of its pullback, a loop the other way round:
 
->>> graph, plans = expose(graph, leaves)
+>>> graph, plans = with_loop_residuals(graph, leaves)
 >>> plans[loop].saved                # where the backward body finds what it reads
-{<h: f64[3] = input()>: Saved(kind='row', number=1)}
+{<h: f64[3] = input()>: ResidualSlot(kind='row', number=1)}
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ from tracer.graph.rebuild import moved
 from tracer.graph.spec import WEAK_SPECS, Dim, Size
 from tracer.ops import registry
 from tracer.transforms.bodies import gradients_only
+from tracer.transforms.partition import partition
+from tracer.transforms.reverse.activity import active_nodes
+from tracer.transforms.reverse.sweep import differentiate
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +65,6 @@ class Plan:
 # -- what moves -----------------------------------------------------------------------------------
 def moving_inputs(loop: Loop, moving: Iterable[Node]) -> list[int]:
     """Numbers of the body's inputs that depend on ``moving`` operands, in this or a later turn."""
-    from tracer.transforms.reverse.sweep import active_nodes
-
     wanted = set(moving)
     operands = (*loop.constants, *loop.carry, *loop.sequences)
     inputs = loop.body.inputs
@@ -87,8 +88,6 @@ def with_loop_residuals(
     graph: CalcGraph, leaves: Sequence[Node]
 ) -> tuple[CalcGraph, dict[Node, Plan]]:
     """The graph with loops that keep their residuals, and how to pull back through each."""
-    from tracer.transforms.reverse.sweep import active_nodes
-
     if not any(node.op is registry.LOOP for node in graph.order):
         return graph, {}
     active = active_nodes(graph.order, leaves)
@@ -210,9 +209,6 @@ def _differentiated(
     seeds : dict
         From numbers of outputs of ``body`` to their cotangents, inputs of ``backward``.
     """
-    from tracer.transforms.partition import partition
-    from tracer.transforms.reverse.sweep import active_nodes, differentiate
-
     leaves = [body.inputs[k] for k in wrt]
     body, plans = with_loop_residuals(body, leaves)
     active = active_nodes(body.order, leaves)

@@ -22,9 +22,9 @@ from tracer.transforms.reverse.cotangents import (
     QUIET,
     Masked,
     cast,
-    dense,
+    densify,
+    full_shape,
     reduce_to,
-    settled,
 )
 
 Contribution = tuple[int, Any]
@@ -80,7 +80,7 @@ def refuse_arguments(node: Node, pull: Pull, args: Sequence[Any], kwargs: dict[s
         raise missing(node, f"has a derivative rule, but not with its argument {refused!r}")
 
 
-def the_rule(node: Node) -> Rule:
+def required_rule(node: Node) -> Rule:
     """The rule of a node that is active.
 
     Raises
@@ -119,18 +119,18 @@ def pull_back(
     if own is not None:
         yield from own(builder, node, ct, active)
         return
-    rule = the_rule(node)
+    rule = required_rule(node)
     if rule.kind == "zero":
         return
     args, kwargs = symbols_of(builder, node)
     if is_composed(rule, args, kwargs):
         refuse_arguments(node, rule.definition, args, kwargs)
-        whole = _whole(builder, node, ct)
+        whole = _densified(builder, node, ct)
         yield from PULLBACKS["composed"](builder, node, rule, whole, args, kwargs, active)
         return
     covered: set[int] = set()
     if rule.kind != "elementwise":
-        ct = _whole(builder, node, ct)
+        ct = _densified(builder, node, ct)
     for pull in rule.pulls:
         wanted = _wanted(node, pull, active)
         if not wanted:
@@ -180,16 +180,16 @@ def _run(
     if pull.partial:
         yield from _run_partials(builder, node, pull, ct, args, kwargs, out, wanted)
         return
-    if type(ct) is Symbol and ct.shape == () and node.shape != () and _moves(node):
+    if type(ct) is Symbol and ct.shape == () and node.shape != () and _moves_elements(node):
         for slot in sorted(wanted):
             yield slot, cast(ct, node.inputs[slot].specs[0])
         return
     if type(ct) is list:
-        whole: Any = tuple([_full(builder, c, node, k) for k, c in enumerate(ct)])
+        whole: Any = tuple([_full_output(builder, c, node, k) for k, c in enumerate(ct)])
     elif node.op is registry.GETITEM and ct.shape == ():
         whole = ct  # one number for all places: assignment broadcasts it
     else:
-        whole = dense(builder, ct, node)
+        whole = full_shape(builder, ct, node)
     if pull.operands == EVERY and not pull.several:
         for slot in sorted(wanted):
             value = pull.function(whole, slot, *args, **kwargs)
@@ -217,7 +217,7 @@ def _run(
                     yield leaf.slot, _received(part, node.inputs[leaf.slot])
 
 
-def _moves(node: Node) -> bool:
+def _moves_elements(node: Node) -> bool:
     if node.op.name == "sum":
         return not ("where" in node.params.kwargs or "initial" in node.params.kwargs)
     return node.op.name in MOVES
@@ -234,15 +234,13 @@ def _outputs(builder: Builder, node: Node, pull: Pull) -> Any:
     return builder.unpack(node) if pull.parameters.wants_out else None
 
 
-def _whole(builder: Builder, node: Node, ct: Any) -> Any:
-    return (
-        [settled(builder, c, node) if c is not ZERO else c for c in ct]
-        if (type(ct) is list)
-        else settled(builder, ct, node)
-    )
+def _densified(builder: Builder, node: Node, ct: Any) -> Any:
+    if type(ct) is list:
+        return [c if c is ZERO else densify(builder, c, node) for c in ct]
+    return densify(builder, ct, node)
 
 
-def _full(builder: Builder, ct: Any, node: Node, output: int) -> Any:
+def _full_output(builder: Builder, ct: Any, node: Node, output: int) -> Any:
     """One of several cotangents in its full shape."""
     shape = node.specs[output].shape
     if ct is ZERO or ct.shape == shape:
@@ -291,17 +289,17 @@ def _run_partials(
         if scaled is ZERO:
             continue
         if mine:
-            loud = _hush(builder, mark, loud) if masks else False
+            loud = _silence(builder, mark, loud) if masks else False
             scaled = Masked(scaled, mine, loud)
             if target.shape == node.shape:
                 yield hole.slot, cast(scaled, target.spec)
                 continue
-            scaled = scaled.apply(builder)
+            scaled = scaled.apply()
         reduced = reduce_to(scaled, out, target)
         yield hole.slot, cast(reduced, target.spec)
 
 
-def _hush(builder: Builder, mark: int, loud: bool) -> bool:
+def _silence(builder: Builder, mark: int, loud: bool) -> bool:
     """Silence warnings of new nodes whose values a mask will drop where they are bad."""
     fresh = builder.nodes[mark:]
     loud = loud or any(node.op.name in LOUD for node in fresh)
@@ -342,4 +340,4 @@ def _pull_item(builder: Builder, node: Node, ct: Any, active: Any) -> Iterator[C
 
 @pullback_of(registry.ASTYPE)
 def _pull_cast(builder: Builder, node: Node, ct: Any, active: Any) -> Iterator[Contribution]:
-    yield 0, cast(settled(builder, ct, node), node.inputs[0].specs[0])
+    yield 0, cast(densify(builder, ct, node), node.inputs[0].specs[0])

@@ -1,12 +1,12 @@
-"""Pullbacks that are known from before: for a call that is run once, rules run once per kind.
+"""Pullbacks by rules that have run before: for a call that is run once, each runs once per kind.
 
->>> contributions = pull_back_again(builder, node, ct, active)    # None: to be done at length
->>> recipe = recipe_for(node, ct.spec, active)                    # the same, to run on values
+>>> pull_back_cached(builder, node, ct, active)        # contributions; None: the rule must run
+>>> cached = cached_pullback(node, ct.spec, active)    # the same, to run on values
 
 A loop that is traced a hundred times over meets the same few ops on the same few specs. What a
-rule makes of one of them is kept as a recipe: the nodes that it appends, with numbers for their
-operands. The rule has then run on inputs that nothing is known of, so that rewrites which look
-at what made an operand are left out: the numbers mean the same, and may differ in the last bit.
+rule makes of one of them is kept: the nodes that it appends, with numbers for their operands. The
+rule has then run on inputs of unknown origin, so that rewrites which look at what made an operand
+are left out: the numbers mean the same, and may differ in the last bit.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from tracer.graph.spec import ArraySpec
 from tracer.ops import registry
 from tracer.ops.builder import Builder, Symbol
 from tracer.rules.declare import rule_for
-from tracer.transforms.reverse.cotangents import QUIET, Masked
+from tracer.transforms.reverse.cotangents import QUIET, Masked, map_values
 from tracer.transforms.reverse.pullback import PULLBACKS, pull_back
 
 LIMIT = 5_000
 NUMBERS = frozenset({int, float, bool})
-HUSHED = tuple(sorted(QUIET))  # the context of steps whose bad values a mask drops
+SILENT = tuple(sorted(QUIET))  # the context of steps whose bad values a mask drops
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,27 +45,17 @@ class PullbackStep:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class MaskKey:
-    """What hides parts of a cotangent: (condition, keep) for each mask, and whether it is loud.
-
-    A condition is the spec of one that is given, or the number of what a recipe finds.
-    """
-
-    masks: tuple[tuple[Any, bool], ...]
-    loud: bool
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class CachedPullback:
     """The nodes of one pullback, and which of all numbers go to which slot.
 
     Attributes
     ----------
-    steps : tuple of Step
-    contributions : tuple of (slot, number, spec, Veil or None)
+    steps : tuple of PullbackStep
+    contributions : tuple of (slot, cotangent)
+        Numbers stand in the cotangents for values: an int is a dense one.
     is_plain : bool
         Whether no contribution is masked, and no step has a context of its own.
-    kept : tuple
+    alive : tuple
         What the key names by identity: as long as it lives no other takes its place.
     reads : tuple of int
         The numbers of operands, or of the output, whose values are read.
@@ -74,78 +64,67 @@ class CachedPullback:
     """
 
     steps: tuple[PullbackStep, ...]
-    contributions: tuple[tuple[int, int, ArraySpec, MaskKey | None], ...]
+    contributions: tuple[tuple[int, Any], ...]
     is_plain: bool
-    kept: tuple[Any, ...]
+    alive: tuple[Any, ...]
     reads: tuple[int, ...]
     calls: tuple[tuple[Callable[..., Any], tuple[int, ...]], ...]
 
 
-_RECIPES: dict[tuple, CachedPullback | None] = {}
+_CACHE: dict[tuple, CachedPullback | None] = {}
 
 
-def pull_back_again(
+def pull_back_cached(
     builder: Builder, node: Node, ct: Any, active: Any
 ) -> list[tuple[int, Any]] | None:
-    """Contributions to the active operands of ``node``; None where no recipe can be had."""
+    """Contributions to the active operands of ``node``; None where the rule must run."""
     if type(ct) is not Symbol:
         return None
-    recipe = recipe_for(node, ct.node.specs[0], active)
-    if recipe is None or not recipe.is_plain:
+    cached = cached_pullback(node, ct.node.specs[0], active)
+    if cached is None or not cached.is_plain:
         return None
     values = [*node.inputs, node, ct.node]
     origin, context, nodes = builder.origin, builder.context, builder.nodes
-    for step in recipe.steps:
+    for step in cached.steps:
         operands = tuple([values[number] for number in step.sources])
         made = Node(step.op, operands, step.params, step.specs, origin, "", step.spelling, context)
         nodes.append(made)
         values.append(made)
-    return [(slot, Symbol(builder, values[number])) for slot, number, *_ in recipe.contributions]
+    return [(slot, Symbol(builder, values[number])) for slot, number in cached.contributions]
 
 
-def recipe_for(
-    node: Node, ct: ArraySpec, active: Any, veil: MaskKey | None = None
-) -> CachedPullback | None:
+def cached_pullback(node: Node, ct: ArraySpec | Masked, active: Any) -> CachedPullback | None:
     """How a cotangent like ``ct`` is pulled back through ``node``; None if it is no plain steps.
 
-    Of a cotangent behind a veil, the conditions are operands that follow its value.
+    In place of its values, ``ct`` has their specs. A masked one's conditions are operands that
+    follow its value.
     """
-    op, inputs, known = node.op, node.inputs, node.specs
-    if len(known) != 1 or op in PULLBACKS or node.regions:
+    op, inputs = node.op, node.inputs
+    if op in PULLBACKS:
         return None
     call = _call_key(node.params)
     rule = rule_for(op)
     if call is None or rule is None:
         return None
     declared = rule.pulls[-1] if rule.pulls else rule.definition  # a new declaration is another
-    key: tuple[Any, ...]
-    if len(inputs) == 2:
+    kind: Any = id(ct)
+    if type(ct) is Masked:
+        kind = (id(ct.value), ct.loud, *[(id(condition), keep) for condition, keep in ct.masks])
+    result = id(node.specs[0])
+    operands: Any
+    if len(inputs) == 2:  # most often
         left, right = inputs
-        key = (
-            rule,
-            declared,
-            node.spelling,
-            call,
-            id(ct),
-            id(known[0]),
-            left in active,
-            right in active,
-            id(left.specs[0]),
-            id(right.specs[0]),
-        )
+        operands = id(left.specs[0]), left in active, id(right.specs[0]), right in active
     else:
+        operands = tuple([(id(operand.specs[0]), operand in active) for operand in inputs])
+    key = (rule, declared, node.spelling, call, kind, result, operands)
+    cached = _CACHE.get(key, False)
+    if cached is False:
+        if len(_CACHE) > LIMIT:
+            _CACHE.clear()
         wanted = tuple([operand in active for operand in inputs])
-        specs = [id(operand.specs[0]) for operand in inputs]
-        key = (rule, declared, node.spelling, call, id(ct), id(known[0]), wanted, *specs)
-    if veil is not None:
-        key = (key, veil.loud, *[(id(spec), keep) for spec, keep in veil.masks])
-    recipe = _RECIPES.get(key, False)
-    if recipe is False:
-        if len(_RECIPES) > LIMIT:
-            _RECIPES.clear()
-        wanted = tuple([operand in active for operand in inputs])
-        recipe = _RECIPES[key] = _recipe(node, ct, wanted, veil)
-    return recipe or None
+        cached = _CACHE[key] = _run_rule(node, ct, wanted)
+    return cached or None
 
 
 def _call_key(params: Params) -> tuple | None:
@@ -169,86 +148,75 @@ def _call_key(params: Params) -> tuple | None:
     return tuple(key)
 
 
-def _recipe(
-    node: Node, ct: ArraySpec, wanted: tuple[bool, ...], veil: MaskKey | None
+def _run_rule(
+    node: Node, ct: ArraySpec | Masked, wanted: tuple[bool, ...]
 ) -> CachedPullback | None:
     """The rule run on inputs with the same specs; None if what it gives is not plain nodes."""
-    hidden = [spec for spec, _ in veil.masks] if veil is not None else []
-    specs = (*[operand.specs[0] for operand in node.inputs], node.specs[0], ct, *hidden)
+    builder = Builder()
+    operands = [builder.input(operand.specs[0]) for operand in node.inputs]
+    cotangent = map_values(builder.input, ct)
+    given = [symbol.node for symbol in _parts(cotangent)]
+    specs = [node.specs[0], *[made.specs[0] for made in builder.nodes]]
     if not all([spec.is_static for spec in specs]) or any(
         [operand.op is registry.CONSTANT for operand in node.inputs]
     ):
         return None
-    builder = Builder()
-    count = len(node.inputs)
-    symbols = [builder.input(spec) for place, spec in enumerate(specs) if place != count]
-    operands, cotangent, conditions = symbols[:count], symbols[count], symbols[count + 1 :]
-    given_ct: Any = cotangent
-    if veil is not None:
-        keeps = [keep for _, keep in veil.masks]
-        given_ct = Masked(cotangent, tuple(zip(conditions, keeps, strict=True)), veil.loud)
     stand_in = node.replace(inputs=tuple([symbol.node for symbol in operands]), context=None)
     active = {symbol.node for symbol, flag in zip(operands, wanted, strict=True) if flag}
-    given = [symbol.node for symbol in symbols]
-    given.insert(count, stand_in)
     first = len(builder.nodes)
     try:
-        found = list(pull_back(builder, stand_in, given_ct, active))
+        found = list(pull_back(builder, stand_in, cotangent, active))
     except TracerError:  # told of the node itself, with the user's line
         return None
     made = builder.nodes[first:]
     if not all([type(value) in (Symbol, Masked) for _, value in found]) or any(
-        [step.context not in (None, HUSHED) or step.regions or len(step.specs) > 1 for step in made]
+        [step.context not in (None, SILENT) or step.regions or len(step.specs) > 1 for step in made]
     ):
         return None
-    return _numbered(given, made, found, (node.params, *specs), count + 1)
+    return _numbered(stand_in, given, made, found, (node.params, *specs))
+
+
+def _parts(ct: Any) -> list[Symbol]:
+    """The Symbols that a cotangent is made of: its value, then its conditions."""
+    return [ct.value, *[condition for condition, _ in ct.masks]] if type(ct) is Masked else [ct]
 
 
 def _numbered(
-    given: list[Node],
+    node: Node,
+    cotangent: list[Node],
     made: list[Node],
     found: list[tuple[int, Any]],
-    kept: tuple[Any, ...],
-    operands: int,
+    alive: tuple[Any, ...],
 ) -> CachedPullback:
     """The nodes that a contribution depends on, in order, with numbers for operands."""
-    ends: list[Node] = []
-    for _, value in found:
-        masked = type(value) is Masked
-        ends.append(value.value.node if masked else value.node)
-        ends += [condition.node for condition, _ in value.masks] if masked else ()
-    wanted = needed(made, ends)
-    numbers = {node: number for number, node in enumerate(given)}
+    wanted = needed(made, [symbol.node for _, value in found for symbol in _parts(value)])
+    operands = [*node.inputs, node]
+    reads = tuple([number for number, operand in enumerate(operands) if operand in wanted])
+    numbers = {given: number for number, given in enumerate([*operands, *cotangent])}
     steps, calls = [], []
     is_plain = all([type(value) is Symbol for _, value in found])
-    for node in made:
-        if node in wanted:
-            sources = tuple([numbers[operand] for operand in node.inputs])
-            numbers[node] = len(numbers)
-            step = PullbackStep(node.op, node.params, node.specs, node.spelling, sources)
-            steps.append(step)
-            call = _function_of(step)
-            is_plain = is_plain and node.context is None
-            calls.append((call if node.context is None else _hushed(call), sources))
-    contributions = []
-    for slot, value in found:
-        veil = None
-        if type(value) is Masked:
-            masks = tuple([(numbers[condition.node], keep) for condition, keep in value.masks])
-            veil, value = MaskKey(masks, value.loud), value.value
-        contributions.append((slot, numbers[value.node], value.node.specs[0], veil))
-    reads = tuple([number for number, node in enumerate(given[:operands]) if node in wanted])
-    return CachedPullback(tuple(steps), tuple(contributions), is_plain, kept, reads, tuple(calls))
+    for new in made:
+        if new in wanted:
+            sources = tuple([numbers[operand] for operand in new.inputs])
+            numbers[new] = len(numbers)
+            steps.append(PullbackStep(new.op, new.params, new.specs, new.spelling, sources))
+            is_plain = is_plain and new.context is None
+            call = _function_of(steps[-1])
+            calls.append((call if new.context is None else _silenced(call), sources))
+    contributions = tuple(
+        [(slot, map_values(lambda symbol: numbers[symbol.node], value)) for slot, value in found]
+    )
+    return CachedPullback(tuple(steps), contributions, is_plain, alive, reads, tuple(calls))
 
 
-def _hushed(call: Callable[..., Any]) -> Callable[..., Any]:
+def _silenced(call: Callable[..., Any]) -> Callable[..., Any]:
     """Without warnings of values that a mask will drop."""
 
-    def quietly(*operands: Any) -> Any:
+    def silenced(*operands: Any) -> Any:
         with np.errstate(**dict(QUIET)):
             return call(*operands)
 
-    return quietly
+    return silenced
 
 
 def _function_of(step: PullbackStep) -> Callable[..., Any]:

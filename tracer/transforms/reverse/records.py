@@ -8,6 +8,7 @@ The formula is printed from the nodes that the rule made, so it can't disagree w
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from tracer.graph.calcgraph import PullbackRecord
@@ -18,6 +19,7 @@ from tracer.rules.declare import Sparse, rule_for
 from tracer.transforms.reverse.accumulator import Accumulator
 from tracer.transforms.reverse.cotangents import Masked
 from tracer.transforms.reverse.formula import FormulaPrinter
+from tracer.transforms.reverse.pullback import Contribution
 
 # What a picture says of pullbacks that are loops and branches themselves.
 REGIONS = {"loop": "ḡ through the loop, backwards", "cond": "ḡ through the branch taken"}
@@ -30,19 +32,17 @@ class Records:
         self.builder = builder
         self.own = frozenset(own)
         self.notes: list[tuple[Node, int, Any, Any, int, int]] = []
-        self.node: Node | None = None
-        self.ct: Any = None
-        self.mark = 0
 
-    def begin(self, node: Node, ct: Any) -> None:
-        self.node, self.ct, self.mark = node, ct, len(self.builder.nodes)
-
-    def add(self, slot: int, contribution: Any) -> None:
-        assert self.node is not None
-        ct = list(self.ct) if type(self.ct) is list else self.ct
-        end = len(self.builder.nodes)
-        held = self.ct.dense if type(self.ct) is Accumulator else ct
-        self.notes.append((self.node, slot, held, contribution, self.mark, end))
+    def record(
+        self, node: Node, ct: Any, contributions: Iterable[Contribution]
+    ) -> Iterator[Contribution]:
+        """The contributions of one pullback, each noted with the nodes that it was made by."""
+        start = len(self.builder.nodes)
+        for slot, contribution in contributions:
+            given = ct.dense if type(ct) is Accumulator else list(ct) if type(ct) is list else ct
+            end = len(self.builder.nodes)
+            self.notes.append((node, slot, given, contribution, start, end))
+            yield slot, contribution
 
     def finish(self, kept: frozenset[Node]) -> tuple[PullbackRecord, ...]:
         """The records, in the order of the sweep."""

@@ -9,33 +9,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.node import Node
-from tracer.graph.op import Op
 from tracer.graph.reach import needed
 from tracer.graph.spec import array_spec, scalar_spec
 from tracer.ops import registry
 from tracer.ops.builder import Builder, Symbol
 from tracer.ops.memory import viewed
-from tracer.rules.declare import ZERO, Sparse, rule_for
+from tracer.rules.declare import ZERO
 from tracer.rules.helpers import broadcast_like, is_static, zeros_like
-from tracer.transforms.reverse.accumulator import Accumulator
-from tracer.transforms.reverse.cotangents import Cotangent, cast, combine, settled
-from tracer.transforms.reverse.loop_residuals import Plan
-from tracer.transforms.reverse.pullback import missing, pull_back
-from tracer.transforms.reverse.pullback_cache import pull_back_again
+from tracer.transforms.reverse.activity import active_nodes
+from tracer.transforms.reverse.cotangents import SCATTERED, cast, combine, densify
+from tracer.transforms.reverse.pullback import Contribution, pull_back
+from tracer.transforms.reverse.pullback_cache import pull_back_cached
 from tracer.transforms.reverse.records import Records
 from tracer.transforms.reverse.shift_invariance import inert_shifts
+
+ITEM, SETITEM = registry.ITEM, registry.SETITEM
 
 
 def differentiate(
     graph: CalcGraph,
-    plans: dict[Node, Plan],
+    plans: dict[Node, Any],
     leaves: Sequence[Node],
     seed: str,
     recorded: bool = True,
@@ -45,41 +45,24 @@ def differentiate(
     builder.plans = plans
     records = Records(builder, graph.order) if recorded else None
     active = active_nodes(graph.order, leaves) - inert_shifts(graph)
-    cotangents: dict[Node, list[Cotangent]] = {}
+    cotangents: dict[Node, Any] = {}
     seeds = _seed(builder, graph, seed, cotangents)
     own = frozenset([*graph.order, *seeds])
-    sweep(builder, graph.order, active, cotangents, frozenset(leaves), records, own, not recorded)
+
+    def pull(node: Node, ct: Any) -> Iterable[Contribution]:
+        name_cotangent(ct, node, own)
+        if records is not None:
+            return records.record(node, ct, pull_back(builder, node, ct, active))
+        cached = pull_back_cached(builder, node, ct, active)
+        return pull_back(builder, node, ct, active) if cached is None else cached
+
+    order = [node for node in graph.order if node.op is not registry.INPUT]
+    sweep(builder, order, active, cotangents, pull)
     gradients = [result_of(builder, leaf, cotangents.get(leaf)) for leaf in leaves]
     gradients = _unshared(gradients, own)
     for leaf, gradient in zip(leaves, gradients, strict=True):
         name_cotangent(gradient, leaf, own)
     return _assemble(graph, builder, seeds, gradients, records)
-
-
-def active_nodes(order: Iterable[Node], leaves: Iterable[Node]) -> set[Node]:
-    """The inexact nodes that depend on ``leaves``: a gradient can flow through them."""
-    active = {leaf for leaf in leaves if leaf.specs[0].is_inexact}
-    flat: dict[Op, bool] = {}  # whether a derivative is zero everywhere
-    for node in order:
-        inputs = node.inputs
-        if inputs and node not in active:
-            for operand in inputs:
-                if operand in active:
-                    specs = node.specs
-                    if specs[0].dtype.kind in "fc" or (
-                        len(specs) > 1 and any([spec.dtype.kind in "fc" for spec in specs])
-                    ):
-                        zero = flat.get(node.op)
-                        if zero is None:
-                            rule = rule_for(node.op)
-                            zero = flat[node.op] = rule is not None and rule.kind == "zero"
-                        if not zero:
-                            active.add(node)
-                    elif not node.op.is_pure or any(s.dtype.kind not in "biu" for s in node.specs):
-                        # Of random integers, text and objects zero would be wrong.
-                        raise missing(node)
-                    break
-    return active
 
 
 def _seed(
@@ -104,61 +87,67 @@ def _seed(
 
 
 def sweep(
-    builder: Builder,
+    builder: Builder | None,
     order: Sequence[Node],
     active: set[Node],
     cotangents: dict[Node, Any],
-    leaves: frozenset[Node],
-    records: Records | None = None,
-    own: frozenset[Node] = frozenset(),
-    once: bool = False,
+    pull: Callable[[Node, Any], Iterable[Contribution]],
 ) -> None:
-    """Walk the nodes backwards and pull each cotangent through the node's rule.
+    """Walk the nodes backwards and ``pull`` each cotangent through its node.
 
-    ``cotangents`` maps a node to the contributions that it has so far; in the end only those of
-    ``leaves`` are left. Nodes in ``own`` keep their names. ``once`` says that the result is run
-    once: pullbacks may be those known from before.
+    ``cotangents`` maps a node to the contributions that it has so far; in the end those of nodes
+    before ``order`` are left. They are Symbols of ``builder``, or values where there is none.
     """
     for node in reversed(order):
-        if node not in active or node in leaves:
-            continue
         contributions = cotangents.pop(node, None)
-        if contributions is None:
+        if contributions is None or node not in active:
             continue
-        builder.origin, builder.context = node.origin, node.context
-        if node.op is registry.ITEM:
-            _join(builder, cotangents, node, combine(builder, node, contributions))
-            continue
+        if builder is not None:
+            builder.origin, builder.context = node.origin, node.context
         ct = contributions
         if len(node.specs) == 1:
-            ct = combine(builder, node, contributions)
-            if type(ct) in (Sparse, Accumulator) and node.op is not registry.SETITEM:
-                ct = settled(builder, ct, node)
-            name_cotangent(ct, node, own)
-        if records is not None:
-            records.begin(node, ct)
-        known: Any = pull_back_again(builder, node, ct, active) if once else None
-        if known is None:
-            known = pull_back(builder, node, ct, active)
-        for slot, contribution in known:
-            if records is not None:
-                records.add(slot, contribution)
+            several = len(contributions) > 1
+            ct = combine(builder, node, contributions) if several else contributions[0]
+            if node.op is ITEM:
+                _enter_output(builder, cotangents, node, ct)
+                continue
+            if type(ct) in SCATTERED and node.op is not SETITEM:
+                ct = densify(builder, ct, node)
+        for slot, contribution in pull(node, ct):
             cotangents.setdefault(node.inputs[slot], []).append(contribution)
-    builder.origin = builder.context = None
+    if builder is not None:
+        builder.origin = builder.context = None
 
 
-def name_cotangent(ct: Any, node: Node, own: frozenset[Node]) -> Any:
+def sweep_by_rules(
+    builder: Builder,
+    order: Sequence[Node],
+    cotangents: dict[Node, Any],
+    leaves: Iterable[Node],
+) -> None:
+    """``sweep`` of nodes that a rule has appended, down to ``leaves``."""
+    active = active_nodes(order, leaves)
+
+    def pull(node: Node, ct: Any) -> Iterator[Contribution]:
+        name_cotangent(ct, node)
+        return pull_back(builder, node, ct, active)
+
+    sweep(builder, order, active, cotangents, pull)
+
+
+def name_cotangent(ct: Any, node: Node, own: frozenset[Node] = frozenset()) -> None:
     """Hint that the node that makes the cotangent of ``hidden`` be called ``g_hidden``."""
     if node.name and type(ct) is Symbol and not ct.node.name and ct.node not in own:
         ct.node.name = f"g_{node.name}"
-    return ct
 
 
-def _join(builder: Builder, cotangents: dict[Node, Any], item: Node, ct: Cotangent) -> None:
+def _enter_output(
+    builder: Builder | None, cotangents: dict[Node, Any], item: Node, ct: Any
+) -> None:
     """Enter the cotangent of one output among those of the node that has several."""
     parent, number = item.inputs[0], item.params.args[1]
     several = cotangents.setdefault(parent, [ZERO] * len(parent.specs))
-    value = settled(builder, ct, item)
+    value = densify(builder, ct, item)
     several[number] = value if several[number] is ZERO else several[number] + value
 
 
@@ -167,8 +156,8 @@ def result_of(builder: Builder, leaf: Node, contributions: Any) -> Symbol:
     """The gradient of an input, with its shape and dtype."""
     spec, like = leaf.specs[0], Symbol(builder, leaf)
     if contributions is None:
-        return _full(builder, like, 0.0)
-    value = settled(builder, combine(builder, leaf, contributions), leaf)
+        return _filled(builder, like, 0.0)
+    value = densify(builder, combine(builder, leaf, contributions), leaf)
     value = cast(value, spec)
     if value.spec.kind == "weak":
         value = value.astype(spec.dtype)
@@ -176,10 +165,10 @@ def result_of(builder: Builder, leaf: Node, contributions: Any) -> Symbol:
         return value if spec.kind == "array" or value.spec.kind != "array" else value[()]
     if not is_static(spec.shape, value.shape):
         return np.copy(broadcast_like(value, like))
-    return _full(builder, like, value)
+    return _filled(builder, like, value)
 
 
-def _full(builder: Builder, like: Symbol, value: Any) -> Symbol:
+def _filled(builder: Builder, like: Symbol, value: Any) -> Symbol:
     """An array of its own with one value, or with a small one repeated."""
     spec = like.spec
     if type(value) is float:
@@ -209,7 +198,7 @@ def _unshared(gradients: list[Symbol], own: frozenset[Node]) -> list[Symbol]:
 
 def _is_result(node: Node) -> bool:
     """Whether a node is a value of a loop or branch, which shares memory with no other."""
-    return node.op is registry.ITEM and node.inputs[0].op in (registry.LOOP, registry.COND)
+    return node.op is ITEM and node.inputs[0].op in (registry.LOOP, registry.COND)
 
 
 def _assemble(

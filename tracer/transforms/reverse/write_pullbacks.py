@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -11,34 +11,54 @@ import numpy as np
 from tracer.graph.node import Hole, Node, Ref
 from tracer.ops import registry
 from tracer.ops.builder import Builder, Symbol
-from tracer.transforms.reverse.accumulator import Accumulator, is_unique
-from tracer.transforms.reverse.cotangents import cast, dense, reduce_to, settled
+from tracer.transforms.reverse.accumulator import Accumulator, ArrayAccumulator
+from tracer.transforms.reverse.cotangents import accumulator, cast, densify, full_shape, reduce_to
+from tracer.transforms.reverse.index_sets import is_unique
 from tracer.transforms.reverse.pullback import ARANGE, ZEROS, Contribution, pullback_of, symbols_of
 
 
 @pullback_of(registry.SETITEM)
 def _pull_setitem(builder: Builder, node: Node, ct: Any, active: Any) -> Iterator[Contribution]:
+    index = symbols_of(builder, node)[0][2]
+
+    def received(part: Symbol, target: Node) -> Symbol:
+        return written_cotangent(builder, node, part, index, target)
+
+    yield from pull_back_write(builder, node, ct, index, active, received)
+
+
+def pull_back_write(
+    builder: Builder | None,
+    node: Node,
+    ct: Any,
+    index: Any,
+    active: Any,
+    received: Callable[[Any, Node], Any],
+) -> Iterator[Contribution]:
     """The written value gets the cotangent of its place; the base gets the rest."""
     base, value = node.params.args[:2]
-    index = symbols_of(builder, node)[0][2]
-    if type(ct) is Accumulator:
-        buffer = ct
-    else:
-        buffer = Accumulator(node)
-        buffer.add_dense(builder, settled(builder, ct, node))
-    part = buffer.write(builder, index)
+    rest = ct
+    if type(ct) not in (Accumulator, ArrayAccumulator):
+        rest = accumulator(builder, node, densify(builder, ct, node))
+    part = rest.write(index)
     if type(value) is Hole and node.inputs[value.slot] in active and part is not None:
-        target = Symbol(builder, node.inputs[value.slot])
-        place = Symbol(builder, node)[index]  # for its shape alone
-        if not is_unique(index) and not _repeats_nothing(index, node.shape):
-            part = _of_last_writer(builder, part, node, index, place)
-        yield value.slot, cast(_fit(part, place, target), target.spec)
+        yield value.slot, received(part, node.inputs[value.slot])
     if type(base) is Hole and node.inputs[base.slot] in active:
-        buffer.like = node.inputs[base.slot]
-        yield base.slot, buffer
+        rest.like = node.inputs[base.slot]
+        yield base.slot, rest
 
 
-def _repeats_nothing(index: Any, shape: tuple) -> bool:
+def written_cotangent(
+    builder: Builder, node: Node, part: Symbol, index: Any, target: Node
+) -> Symbol:
+    """The cotangent of a written value, from that of the place that it was written to."""
+    place = Symbol(builder, node)[index]  # for its shape alone
+    if not is_unique(index) and not _has_no_repeats(index, node.shape):
+        part = _of_last_writer(builder, part, node, index, place)
+    return cast(_unbroadcast(part, place, Symbol(builder, target)), target.specs[0])
+
+
+def _has_no_repeats(index: Any, shape: tuple) -> bool:
     """Whether a known index array selects no element twice."""
     known = index
     if type(index) is Symbol and index.node.op is registry.CONSTANT:
@@ -71,7 +91,7 @@ def _of_last_writer(
     return np.where(owners[index] == numbers, part, 0.0)
 
 
-def _fit(part: Symbol, place: Symbol, target: Symbol) -> Symbol:
+def _unbroadcast(part: Symbol, place: Symbol, target: Symbol) -> Symbol:
     """Undo the broadcasting of ``target`` to the written ``place``.
 
     An assignment also drops leading axes of length 1.
@@ -88,10 +108,10 @@ def _pull_scatter_add(builder: Builder, node: Node, ct: Any, active: Any) -> Ite
     """What is added to an array leaves the array's own cotangent as it is."""
     base, value = node.params.args[:2]
     index = symbols_of(builder, node)[0][2]
-    whole = dense(builder, ct, node)
+    whole = full_shape(builder, ct, node)
     if type(value) is Hole and node.inputs[value.slot] in active:
         target = Symbol(builder, node.inputs[value.slot])
         part = whole[index]
-        yield value.slot, cast(_fit(part, part, target), target.spec)
+        yield value.slot, cast(_unbroadcast(part, part, target), target.spec)
     if type(base) is Hole and node.inputs[base.slot] in active:
         yield base.slot, cast(whole, node.inputs[base.slot].specs[0])
