@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -204,7 +205,7 @@ def _traced(
     since = Since(captures.state) if recorder.enclosing is not None else None
     try:
         with recording(recorder):
-            result = run_user_function(substitute(instrumented(function, captures)), args, kwargs)
+            result = run_user_function(substitute(captures.instrumented(function)), args, kwargs)
             refuse_coroutine(result)
             flat, out_structure = trees.flatten(result)
             refuse_untraced(flat)
@@ -324,6 +325,7 @@ def _opened(function: Callable[..., Any], plain: Any, title: str) -> Recorder:
         return recorder
     rewind()
     recorder.captures = captures = Captures(recorder)
+    captures.instrumented = partial(instrumented, captures=captures)
     captures.state.of_function(plain)
     captures.know(function, Path("function", None))
     captures.know(plain, Path("function", None))

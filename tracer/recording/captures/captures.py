@@ -12,6 +12,7 @@ from __future__ import annotations
 import array
 import operator
 from collections import OrderedDict, defaultdict, deque
+from collections.abc import Callable
 from types import FunctionType, MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +59,15 @@ def holds_arrays(value: Any, depth: int = 8) -> bool:
 
 
 class Captures:
-    """The captures of one trace, in the order in which they were read."""
+    """The captures of one trace, in the order in which they were read.
+
+    Attributes
+    ----------
+    instrumented
+        Gives a callable of the user's that tells of its loads; set by whoever opens the trace.
+    """
+
+    instrumented: Callable[[Any], Any]
 
     def __init__(self, recorder: Recorder):
         self.recorder = recorder

@@ -228,8 +228,6 @@ class _Vectorized:
 
 def _vectorized_before(function: np.vectorize) -> Any:
     """A ``np.vectorize`` made before the trace, with what its function reads seen."""
-    from tracer.recording.watch.instrument import instrumented
-
     recorder = ACTIVE.get()
     if recorder is None or function.cache:
         return function
@@ -237,7 +235,7 @@ def _vectorized_before(function: np.vectorize) -> Any:
     path = captures.path_of(function)
     if path is not None:
         captures.take(inner, path.then("attr", "pyfunc"))
-    seen, otypes = instrumented(inner, captures), list(function.otypes or "") or None
+    seen, otypes = captures.instrumented(inner), list(function.otypes or "") or None
     if function.signature is not None:
         return np.vectorize(seen, otypes, excluded=function.excluded, signature=function.signature)
     return _Vectorized(seen, otypes, excluded=function.excluded)
@@ -245,12 +243,10 @@ def _vectorized_before(function: np.vectorize) -> Any:
 
 def _seen(function: Any) -> Any:
     """A function in a list, whose loads are seen as those of one that is called."""
-    from tracer.recording.watch.instrument import instrumented
-
     recorder = ACTIVE.get()
     if recorder is None or recorder.captures is None:
         return function
-    return instrumented(function, recorder.captures)
+    return recorder.captures.instrumented(function)
 
 
 def _piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> Any:

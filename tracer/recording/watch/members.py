@@ -9,20 +9,18 @@ from __future__ import annotations
 import sys
 import types
 from types import FunctionType, MethodType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tracer.python.attributes import own
 from tracer.recording.captures.paths import MISSING, Path
 from tracer.recording.watch.code import is_watchable
-from tracer.recording.watch.protocols import PLAIN, ask
-
-if TYPE_CHECKING:
-    from tracer.recording.watch.monitor import Monitor
+from tracer.recording.watch.interface import ActiveMonitor
+from tracer.recording.watch.protocols import PLAIN, call_special
 
 MEMBERS = frozenset({FunctionType, property, staticmethod, classmethod})
 
 
-def was_written(monitor: Monitor, owner: Any, name: str, value: Any) -> bool:
+def is_written(monitor: ActiveMonitor, owner: Any, name: str, value: Any) -> bool:
     """Whether the function itself has put there what is read."""
     state = monitor.captures.state
     if isinstance(owner, types.ModuleType):
@@ -33,7 +31,7 @@ def was_written(monitor: Monitor, owner: Any, name: str, value: Any) -> bool:
     return home is not None and state.is_new(home, name, value)
 
 
-def of_class(monitor: Monitor, owner: Any, name: str, value: Any, deep: bool) -> Any:
+def class_attribute(monitor: ActiveMonitor, owner: Any, name: str, value: Any, deep: bool) -> Any:
     """An attribute of an object that no path leads to: its class may hold it."""
     if isinstance(owner, type):
         if is_library_class(owner) or owner in monitor.captures.classes:
@@ -50,17 +48,15 @@ def of_class(monitor: Monitor, owner: Any, name: str, value: Any, deep: bool) ->
     return monitor.captures.take(value, path.then("static", name), deep)
 
 
-def read(monitor: Monitor, owner: Any, name: str) -> Any:
+def read_attribute(monitor: ActiveMonitor, owner: Any, name: str) -> Any:
     """The attribute; what a property of an object of this trace does is seen."""
-    from tracer.recording.watch.instrument import instrumented
-
     kind = type(owner)
     if kind in PLAIN or monitor.captures.path_of(owner) is not None:
         return getattr(owner, name)
     home, member = class_member(owner, name)
     if home is None and kind is not super and not isinstance(owner, type):
         held = name in own(owner, "__dict__", ())
-        answer = held or ask(monitor.captures, owner, "__getattr__", name)
+        answer = held or call_special(monitor.captures, owner, "__getattr__", name)
         return getattr(owner, name) if held or answer is NotImplemented else answer
     if home is None or is_library_class(home):
         return getattr(owner, name)
@@ -68,8 +64,8 @@ def read(monitor: Monitor, owner: Any, name: str) -> Any:
     if home not in monitor.captures.classes:
         monitor.captures.know(member, Path("globals", home, (("static", name),)))
     if isinstance(member, property) and is_watchable(member.fget):
-        return instrumented(MethodType(member.fget, instance), monitor.captures)()
-    answer = ask(monitor.captures, member, "__get__", instance, kind)
+        return monitor.captures.instrumented(MethodType(member.fget, instance))()
+    answer = call_special(monitor.captures, member, "__get__", instance, kind)
     return getattr(owner, name) if answer is NotImplemented else answer
 
 
