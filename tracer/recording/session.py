@@ -6,11 +6,11 @@ import re
 from collections.abc import Callable
 from contextvars import Context, copy_context
 from functools import wraps
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from tracer import errors
 from tracer.ops.seeds import CALL
-from tracer.recording.hooks.namespaces import HOOKS, P, R
+from tracer.recording.hooks.namespaces import HOOKS
 from tracer.recording.recorder.errstate import ERRSTATE, is_variant
 from tracer.recording.recorder.recorder import Recorder
 from tracer.recording.source.libraries import is_users
@@ -18,6 +18,8 @@ from tracer.recording.tensor.active import ACTIVE, COMPUTING
 from tracer.recording.tensor.poison import memory_read
 from tracer.recording.watch.context_variables import SET, refuse_set
 
+P = ParamSpec("P")
+R = TypeVar("R")
 # What a trace sets in the context, for itself alone.
 OWN = frozenset({ACTIVE, COMPUTING, CALL, SET})
 # What CPython says of a Tensor that is asked for its bytes.

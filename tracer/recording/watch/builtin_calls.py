@@ -22,8 +22,9 @@ import numpy as np
 from tracer.ops.stand_ins import original_of
 from tracer.python.attributes import own
 from tracer.recording.captures.captures import CONTAINERS, Captures
+from tracer.recording.hooks.namespaces import CALLERS_FOR_USERS
 from tracer.recording.recorder import fast_path
-from tracer.recording.source.libraries import CALLS_FOR_USERS, is_users
+from tracer.recording.source.libraries import is_users
 from tracer.recording.tensor.active import ACTIVE
 from tracer.recording.tensor.text import keeps_texts, made_since, plain_texts, texts_made
 from tracer.recording.watch.interface import ActiveMonitor
@@ -38,7 +39,7 @@ from tracer.recording.watch.protocols import (
 )
 from tracer.recording.watch.reflection import REFLECTION
 
-CALLS_FOR_USERS.add(__name__)
+CALLERS_FOR_USERS.add(__name__)  # OpaqueCall.call
 # Builtins that look at nothing but the numbers they are given.
 DIRECT = frozenset({abs, round, divmod, pow, range, len})
 # Builtins that ask their argument by one method, in the order in which they look for it.
@@ -159,17 +160,8 @@ class OpaqueCall:
     """Calls of a function whose code can't be seen: what it may look at is guarded before it."""
 
     __slots__ = (
-        "calling",
-        "captures",
-        "direct",
-        "function",
-        "hashing",
-        "iterating",
-        "keeps_texts",
-        "methods",
-        "monitor",
-        "numeric",
-        "run",
+        *("monitor", "captures", "function", "run", "methods", "iterating", "numeric", "calling"),
+        *("hashing", "keeps_texts", "direct"),
     )
 
     def __init__(self, monitor: ActiveMonitor, function: Any, run: Callable[..., Any]):

@@ -18,7 +18,7 @@ from tracer.ops.stand_ins import is_stand_in
 from tracer.python.attributes import own
 from tracer.recording.captures.fingerprints import is_users_class
 from tracer.recording.hooks.call_sites import substitute
-from tracer.recording.hooks.foreign_calls import outside
+from tracer.recording.hooks.foreign_calls import foreign_call
 from tracer.recording.tensor.text import text_method
 from tracer.recording.watch.builtin_calls import (
     CONSUMERS,
@@ -79,7 +79,7 @@ def _text_method(monitor: ActiveMonitor, function: Any) -> Any:
 def _replaced(monitor: ActiveMonitor, function: Any) -> Any:
     """User functions, and functions for which there is another one that takes Tensors."""
     watched = monitor.captures.instrumented(function)
-    stand_in = outside(substitute(watched))
+    stand_in = foreign_call(substitute(watched))
     if is_iterating(function):
         return builtin(monitor, function, stand_in)
     if stand_in is function and not is_stand_in(function):

@@ -20,8 +20,8 @@ from tracer.ops.stand_ins import original_of
 from tracer.python.attributes import is_traced, own
 from tracer.recording.captures.captures import CONTAINERS
 from tracer.recording.captures.paths import Path, is_library_module
-from tracer.recording.hooks.call_sites import loaded, substitute
-from tracer.recording.hooks.foreign_calls import outside
+from tracer.recording.hooks.call_sites import substitute, substitute_loaded
+from tracer.recording.hooks.foreign_calls import foreign_call
 from tracer.recording.hooks.namespaces import hooked
 from tracer.recording.recorder.fast_path import NO_FAST_PATH, looked_up
 from tracer.recording.tensor.tensor import TracedTensor
@@ -47,7 +47,7 @@ def load_name(monitor: ActiveMonitor, value: Any, name: str, deep: bool = True) 
     if is_library_module(value):
         return value if name == "np" else monitor.captures.take(value, monitor.variable(name))
     if monitor.captures.state.is_assigned(*monitor.place(name)):
-        return hooked(loaded(value))
+        return hooked(substitute_loaded(value))
     stand_in = _variable(monitor, value, name, deep)
     if type(value) in (BuiltinFunctionType, type) and vars(builtins).get(name) is value:
         monitor.builtin_loads[name] = (value, stand_in)
@@ -59,7 +59,7 @@ def _variable(monitor: ActiveMonitor, value: Any, name: str, deep: bool) -> Any:
     hook = names_beside(value).get(own(value, "__name__", ""))
     if hook is not None and original_of(hook) is value:
         return hook  # bound by `from numpy import zeros` before the trace
-    return hooked(loaded(taken))
+    return hooked(substitute_loaded(taken))
 
 
 # -- attributes -----------------------------------------------------------------------------------
@@ -74,7 +74,7 @@ def load_attribute(monitor: ActiveMonitor, owner: Any, name: str, deep: bool = T
     standard = is_library_module(owner) and name in vars(owner)
     if standard and imports.is_standard(owner, name):
         value = vars(owner)[name]
-        monitor.module_loads[name] = (owner, value, stand_in := loaded(value))
+        monitor.module_loads[name] = (owner, value, stand_in := substitute_loaded(value))
         return stand_in
     try:
         value = read_attribute(monitor, owner, name)
@@ -82,13 +82,13 @@ def load_attribute(monitor: ActiveMonitor, owner: Any, name: str, deep: bool = T
         _guard_absent_attribute(monitor, owner, name)
         raise
     if isinstance(owner, TracedTensor) or (is_library_module(owner) and not standard):
-        return loaded(value)
+        return substitute_loaded(value)
     if isinstance(owner, FunctionType) and name == "__globals__":
         return module_table(monitor, value)
     if is_written(monitor, owner, name, value):
-        return loaded(value)
+        return substitute_loaded(value)
     if isinstance(owner, FunctionType) and name not in (*vars(owner), *OF_FUNCTIONS):
-        return loaded(value)
+        return substitute_loaded(value)
     if isinstance(owner, ModuleType):
         return _module_attribute(monitor, owner, name, value, deep)
     path = monitor.captures.path_of(owner)
@@ -186,5 +186,5 @@ def load_values(monitor: ActiveMonitor, value: Any) -> Any:
     if type(value) in GETTERS:
         return functools.partial(GETTERS[type(value)], monitor, value)
     if isinstance(value, (FunctionType, MethodType)) or is_traced(value):
-        return outside(substitute(captures.instrumented(value)))
+        return foreign_call(substitute(captures.instrumented(value)))
     return value

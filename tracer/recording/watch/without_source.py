@@ -44,7 +44,7 @@ class WatchedGlobals(dict[str, Any]):
             _guard_value(self.monitor, value)
         else:
             _guard_value(self.monitor, own(value, "__self__", value))
-        if isinstance(value, type):  # as it is, for isinstance(); its methods run guard_contents
+        if isinstance(value, type):  # as it is, for isinstance(); its methods run unseen
             guard_class(self.monitor.captures, value)
             return value
         return self.monitor.callee(value) if callable(value) else value
