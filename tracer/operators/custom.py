@@ -71,7 +71,7 @@ class CustomFunction:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         recorder = ACTIVE.get()
         args = self._positional(args, kwargs)
-        call = CustomCall(self, args)
+        call = CustomCall(self.__name__, args, self.nondiff)
         if recorder is None and has_tensor(call.flat) and self not in PLAIN.get():
             return call_traced(self, args, self.__name__)
         if recorder is None or not call.operands or self in PLAIN.get():
@@ -163,7 +163,7 @@ class custom_vjp(CustomFunction):
         names += [f"g_{result._node.name}" for result in results if is_inexact(result)]
         region, extras = rule_region(recorder, self.__name__, backward, examples, names)
         residual_tensors = [leaves[k] for k in saved]
-        marked = mark(recorder, self, "vjp", call, results, residual_tensors, extras, region)
+        marked = mark(recorder, "vjp", call, results, residual_tensors, extras, region)
         return trees.unflatten(structure, marked)
 
 
@@ -236,7 +236,7 @@ class custom_jvp(CustomFunction):
         examples = [t._value for t in call.operands] + [ones_like(t) for t in moving]
         names = [t._node.name for t in call.operands] + [f"t_{t._node.name}" for t in moving]
         region, extras = rule_region(recorder, self.__name__, tangent, examples, names)
-        marked = mark(recorder, self, "jvp", call, results, [], extras, region)
+        marked = mark(recorder, "jvp", call, results, [], extras, region)
         return trees.unflatten(structure, marked)
 
 

@@ -1,13 +1,13 @@
 """The regions of custom derivatives: a rule recorded by itself, and the node that carries it.
 
 >>> region, extras = rule_region(recorder, "log1pexp", backward, examples, names)
->>> results = mark(recorder, owner, "vjp", call, results, residuals, extras, region)
+>>> results = mark(recorder, "vjp", call, results, residuals, extras, region)
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -22,12 +22,9 @@ from tracer.recording.recorder.recorder import Recorder
 from tracer.recording.session import recording
 from tracer.recording.tensor.tensor import TracedTensor
 
-if TYPE_CHECKING:
-    from tracer.operators.custom import CustomFunction
 
-
-class Conditions(Captures):
-    """For a rule that branches on numbers from outside: they are conditions, not inputs.
+class StaticNumbers(Captures):
+    """For a rule that branches on numbers from outside: they are guarded, and no inputs.
 
     Shares all that it notes with the captures of the trace.
     """
@@ -37,7 +34,7 @@ class Conditions(Captures):
 
     def take(self, value: Any, path: Path | None, deep: bool = False, part: bool = False) -> Any:
         if path is not None and isinstance(value, (float, complex, np.generic)):
-            self.condition(path, value)
+            self.guards.add_value(path, value)
             return value
         return super().take(value, path, deep, part)
 
@@ -45,11 +42,11 @@ class Conditions(Captures):
 class CustomCall:
     """The arguments of one call: which leaves are traced, and how to put others in their place."""
 
-    def __init__(self, owner: CustomFunction, args: tuple):
-        self.owner = owner
+    def __init__(self, name: str, args: tuple, nondiff: Sequence[int]):
+        self.name = name
         self.args = args
-        self.fixed = [args[k] for k in owner.nondiff]
-        free = [arg for k, arg in enumerate(args) if k not in owner.nondiff]
+        self.fixed = [args[k] for k in nondiff]
+        free = [arg for k, arg in enumerate(args) if k not in nondiff]
         opened = [trees.flatten(arg) for arg in free]
         self.leaves = [leaves for leaves, _ in opened]
         self.structures = [structure for _, structure in opened]
@@ -87,7 +84,7 @@ class CustomCall:
         """What ``bwd`` returned, for each inexact operand."""
         if not isinstance(given, (tuple, list)) or len(given) != len(self.structures):
             raise UserShapeError(
-                f"bwd of {self.owner.__name__} must return a tuple of {len(self.structures)}.",
+                f"bwd of {self.name} must return a tuple of {len(self.structures)}.",
                 inner.where(),
                 "one cotangent per differentiable argument, None for zero",
             )
@@ -99,7 +96,7 @@ class CustomCall:
             parts, found = trees.flatten(cotangent)
             if len(parts) != len(leaves):
                 raise UserShapeError(
-                    f"bwd of {self.owner.__name__} returned {found} for {structure}.", inner.where()
+                    f"bwd of {self.name} returned {found} for {structure}.", inner.where()
                 )
             flat += parts
         pairs = zip(self.places, self.operands, strict=True)
@@ -146,7 +143,7 @@ def rule_region(
     """The region of a rule, and the outer Tensors that it captured (its last inputs)."""
     graph, extras = _region(recorder, name, function, examples, names, recorder.captures)
     if graph.guards and recorder.captures is not None:
-        captures = Conditions(recorder.captures)
+        captures = StaticNumbers(recorder.captures)
         graph, extras = _region(recorder, name, function, examples, names, captures)
     if graph.guards:
         raise MissingRule(
@@ -179,7 +176,6 @@ def _region(
 
 def mark(
     recorder: Recorder,
-    owner: CustomFunction,
     rule: str,
     call: CustomCall,
     results: list[TracedTensor],
@@ -192,7 +188,7 @@ def mark(
     specs = tuple([recorder.node_of(t).specs[0] for t in results])
     told = {
         "rule": rule,
-        "name": owner.__name__,
+        "name": call.name,
         "operands": len(call.operands),
         "outputs": len(results),
         "extras": len(extras),

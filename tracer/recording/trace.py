@@ -43,6 +43,7 @@ from tracer.recording.tensor.views import overlap
 from tracer.recording.watch.instrument import instrumented
 from tracer.recording.writeback.aliases import Alias, aliases_of, with_places
 from tracer.recording.writeback.changes import Changes
+from tracer.recording.writeback.settle import settle
 from tracer.recording.writeback.writer import Parts, Writer, written_down
 
 Static = tuple[int, Any]
@@ -238,7 +239,7 @@ def _traced(
             raise CounterFailed from error
         _give_up(recorder)
         if recorder.enclosing is None and not weak:  # it happened, as in plain code
-            captures.state.settle()
+            settle(captures)
             captures.state.forget()
         raise
     finally:
@@ -398,7 +399,7 @@ def _arranged(
     rest = [node for node in graph.order if node not in known]
     graph = graph.replace(inputs=inputs, order=[*inputs, *rest])
     lifted = tuple([path for path, _, _ in captures.lifted.values()])
-    conditions = tuple(captures.conditions.values())
+    conditions = tuple(captures.guards.values())
     return Trace(
         graph,
         dynamic,

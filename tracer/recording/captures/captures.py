@@ -13,33 +13,23 @@ import array
 import operator
 from collections import OrderedDict, defaultdict, deque
 from types import FunctionType, MappingProxyType, ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from tracer import errors
 from tracer.graph.node import Node
 from tracer.python.attributes import plain_array
-from tracer.recording.captures.fingerprints import (
-    IDENTICAL,
-    ROWS,
-    TABLES,
-    contents,
-    fingerprint,
-    globals_of,
-)
-from tracer.recording.captures.guards import TypeGuard, ValueGuard
+from tracer.recording.captures.fingerprints import IDENTICAL, ROWS, TABLES, contents, globals_of
+from tracer.recording.captures.guards import GuardSet, TypeGuard, ValueGuard
 from tracer.recording.captures.identity import Identities
+from tracer.recording.captures.interface import CapturingRecorder
 from tracer.recording.captures.paths import MISSING, MONITOR, Path
 from tracer.recording.captures.state import State
 from tracer.recording.random.streams import STREAMS
 from tracer.recording.tensor.active import leak
 from tracer.recording.tensor.leaks import contains_tensor
 from tracer.recording.tensor.tensor import TracedTensor
-
-if TYPE_CHECKING:
-    from tracer.recording.recorder.recorder import Recorder
-
 
 PARTED = (list, dict, OrderedDict, defaultdict, deque)  # their items have paths of their own
 BOUND = 2**63
@@ -60,22 +50,22 @@ def holds_arrays(value: Any, depth: int = 8) -> bool:
 class Captures:
     """The captures of one trace, in the order in which they were read."""
 
-    def __init__(self, recorder: Recorder):
+    def __init__(self, recorder: CapturingRecorder):
         self.recorder = recorder
         self.lifted: dict[tuple, tuple[Path, TracedTensor, Node]] = {}
-        self.conditions: dict[tuple, Any] = {}
         self.paths: dict[int, tuple[Any, Path]] = {}
-        self.state = State(self)
+        self.state = State()
+        self.guards = GuardSet(recorder, self.state)
         self.classes: set[Any] = set()  # that were defined during the trace
         self.classes_counted: set[Any] = set()  # whose special methods were called unseen
         self.rebuilt: dict[int, tuple[Any, Any]] = {}  # by id: callables made anew for the trace
         self.copies: list[tuple[Any, list[Any], Path]] = []  # containers with lifted numbers
-        self.identities = Identities(self)
+        self.identities = Identities(self.guards)
 
     def forget(self) -> None:
         """Let go of the caller's objects: until the garbage is collected, nothing else does."""
         self.paths, self.lifted, self.rebuilt, self.copies = {}, {}, {}, []
-        self.identities = Identities(self)
+        self.identities = Identities(self.guards)
         self.state.forget()
 
     def path_of(self, value: Any) -> Path | None:
@@ -101,7 +91,7 @@ class Captures:
         ``deep`` says that a container is used as it is, not item by item; ``part`` that only a
         part of it will be read, or that something is put into it.
         """
-        if path is None or isinstance(value, TracedTensor) or not self._is_open():
+        if path is None or isinstance(value, TracedTensor) or self.recorder.closed:
             return value
         key = path.key()
         if isinstance(value, (*NUMERIC, *STREAMS)):
@@ -109,49 +99,41 @@ class Captures:
         if type(value) is int and self.state.counts(path) and not self._is_static(path, value):
             return self.counted(value, path)
         deep = deep and isinstance(value, CONTAINERS)
-        known = self.conditions.get(key)
+        known = self.guards.get(key)
         part = part and type(value) in PARTED
         if part and known is None:
-            self.conditions[key] = TypeGuard(path, type(value))
+            self.guards[key] = TypeGuard(path, type(value))
         elif not part and (known is None or type(known) is TypeGuard or (deep and not known.deep)):
-            self.conditions[key] = self._as_it_was(value, path, deep)
+            self.guards[key] = self.guards.initial(path, value, deep)
         if known is None or id(value) not in self.paths:
             self.know(value, path)
         return value
 
-    def _as_it_was(self, value: Any, path: Path, deep: bool) -> ValueGuard:
-        """The condition that a value is what it was before the function wrote to it."""
-        with self.state.undone():
-            return ValueGuard(path, contents(value) if deep else fingerprint(value), deep)
-
     def exactly(self, path: Path, value: Any) -> None:
         """The program holds while what is at ``path`` is as it was before the function ran."""
         key = path.key()
-        known = self.conditions.get(key)
+        known = self.guards.get(key)
         deep = not isinstance(value, CONTAINERS)
         if key not in self.lifted and (known is None or type(known) is TypeGuard):
-            self.conditions[key] = self._as_it_was(value, path, deep)
+            self.guards[key] = self.guards.initial(path, value, deep)
 
     def _is_static(self, path: Path, value: int) -> bool:
         """Whether an int is a part of the program: it was read before, or is too large."""
         small = -BOUND <= value < BOUND
-        return path.key() in self.conditions or not small or not self.state.may_count()
+        return path.key() in self.guards or not small or not self.state.may_count()
 
     def counted(self, value: int, path: Path) -> Any:
         """An int that the function reads in order to write it: an input of the program."""
-        if not self._is_open() or self._is_static(path, value):
+        if self.recorder.closed or self._is_static(path, value):
             return self.take(value, path)
         self.recorder.weak_ints = True
         return self._lift(value, path)
-
-    def _is_open(self) -> bool:
-        return not self.recorder.closed
 
     def _lift(self, value: Any, path: Path) -> Any:
         if isinstance(value, np.ndarray) and (
             type(value) is not np.ndarray or value.dtype.kind not in "biufc"
         ):
-            self.conditions.setdefault(path.key(), ValueGuard(path, contents(value), True))
+            self.guards.setdefault(path.key(), ValueGuard(path, contents(value), True))
             return value
         key = path.key()
         found = self.lifted.get(key)
@@ -247,16 +229,6 @@ class Captures:
             return self.take(value, path, True)
         return self.unpack(self.take(value, path))
 
-    def add(self, key: tuple, condition: Any) -> None:
-        """The program holds while ``condition`` does; ``key`` says which one it is."""
-        if self._is_open():
-            self.conditions.setdefault(key, condition)
-
-    def condition(self, path: Path, expected: Any) -> None:
-        """The program holds while what is read at ``path`` has this value."""
-        if self._is_open():
-            self.conditions.setdefault(path.key(), ValueGuard(path, fingerprint(expected)))
-
     def scanned(self, function: FunctionType) -> None:
         """A user's function runs where its loads can't be seen: all that it names counts."""
         if MONITOR in function.__code__.co_freevars:
@@ -271,17 +243,15 @@ class Captures:
     def all_of(self, path: Path) -> None:
         """Everything that is found at a path counts."""
         value = path.read(None, [])
-        known = isinstance(value, ModuleType) or value is MISSING
-        if not known and not contains_tensor(value) and self._is_open():
-            key = (*path.key(), "all")
-            self.conditions.setdefault(key, self._as_it_was(value, path, True))
+        fixed = isinstance(value, ModuleType) or value is MISSING
+        if not fixed and not contains_tensor(value):
+            self.guards.add_contents((*path.key(), "all"), path, value)
 
     def whole(self, value: Any) -> None:
         """An object is used by code that is not seen: everything in it counts."""
         path = self.path_of(value)
-        if path is not None and self._is_open():
-            key = Path("whole", None, (("whole", id(value)),)).key()
-            self.conditions.setdefault(key, self._as_it_was(value, path, True))
+        if path is not None:
+            self.guards.add_contents(("contents", id(value)), path, value)
 
 
 def _rows(container: Any) -> list[Any]:

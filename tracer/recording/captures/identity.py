@@ -1,7 +1,7 @@
 """Which things are one object: ``x is y``, ``id(x)``, ``x in [y]``, ``np.shares_memory(x, y)``.
 
 A Tensor of a trace is never the object that it stands for, and an array passed twice arrives as two
-Tensors. Such questions are answered for what the caller has passed, and the answer is a condition
+Tensors. Such questions are answered for what the caller has passed, and the answer is a guard
 of the program.
 
 >>> identities.same(x, y)  # f(a, a): True, as long as both arguments are one array
@@ -12,20 +12,17 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from tracer import trees
 from tracer.ops.stand_ins import original_of
-from tracer.recording.captures.guards import IdentityGuard, RelationGuard, view_of
+from tracer.recording.captures.guards import GuardSet, IdentityGuard, RelationGuard, view_of
 from tracer.recording.captures.paths import Path
 from tracer.recording.tensor.active import leak
 from tracer.recording.tensor.tensor import TracedTensor
 from tracer.recording.tensor.views import ViewStep
-
-if TYPE_CHECKING:
-    from tracer.recording.captures.captures import Captures
 
 # Objects of these types are known by their value: no program asks which one it is.
 BY_VALUE = frozenset({int, bool, str, bytes, float, complex, type(None), type(...), range})
@@ -55,8 +52,8 @@ class External:
 class Identities:
     """What the Tensors of one trace, and of the traces inside it, stand for."""
 
-    def __init__(self, captures: Captures):
-        self.captures = captures
+    def __init__(self, guards: GuardSet):
+        self.guards = guards
         self.arrivals: dict[int, Arrival] = {}
         self.ways: dict[int, tuple[Any, list[Path]]] = {}  # all that lead to an object
         self.given: list[Any] = []  # the arguments of the traces, built anew from their leaves
@@ -77,9 +74,7 @@ class Identities:
     def meet(self, value: Any, one: Path, other: Path) -> None:
         """Two ways lead to one object, whose parts are found on the first of them."""
         if type(value) not in BY_VALUE and (first := one.key()) != (second := other.key()):
-            self.captures.add(
-                ("meet", first, second), RelationGuard(one, other, operator.is_, True)
-            )
+            self.guards.add(("meet", first, second), RelationGuard(one, other, operator.is_, True))
 
     def origin(self, value: Any) -> External:
         """What a stand-in stands for outside of all traces; other things are their own."""
@@ -182,16 +177,16 @@ class Identities:
                 "np.shares_memory(x, y) tells whether two arrays share memory",
             )
         if origin.path is not None:
-            self.captures.condition(origin.path.then("attr", "base"), None)
+            self.guards.add_value(origin.path.then("attr", "base"), None)
 
     def owns(self, tensor: TracedTensor) -> None:
         """``tensor.flags`` are read: an argument's memory is its own, or not, as now."""
         origin = self.origin(tensor)
         if origin.path is not None:
             way = origin.path.then("attr", "flags").then("attr", "owndata")
-            self.captures.condition(way, np.asarray(origin.thing).flags.owndata)
+            self.guards.add_value(way, np.asarray(origin.thing).flags.owndata)
 
-    # -- how the answers become conditions ---------------------------------------------------
+    # -- how the answers become guards ---------------------------------------------------
     def _outwards(self, array: Any) -> list[External]:
         """A Tensor, then what its memory came from, and so on."""
         chain = [External(array, self._first(array))]
@@ -210,7 +205,7 @@ class Identities:
             self._note(path, thing)
 
     def _note(self, path: Path, thing: Any) -> None:
-        self.captures.add(("itself", *path.key()), IdentityGuard(path, thing))
+        self.guards.add(("itself", *path.key()), IdentityGuard(path, thing))
 
     def _relate(self, one: External, other: External, test: Callable[..., bool]) -> bool:
         things = one.thing, other.thing
@@ -221,7 +216,7 @@ class Identities:
         path, way = [self._way(origin) for origin in (one, other)]
         if path is not None and way is not None:
             key = (test.__name__, path.key(), way.key(), one.steps, other.steps)
-            self.captures.add(key, RelationGuard(path, way, test, outcome, one.steps, other.steps))
+            self.guards.add(key, RelationGuard(path, way, test, outcome, one.steps, other.steps))
         return outcome
 
     def _refuse_given(self, *things: Any) -> None:

@@ -14,15 +14,12 @@ from __future__ import annotations
 import dis
 import functools
 import types
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from weakref import WeakKeyDictionary
 
-import numpy as np
-
 from tracer import errors
-from tracer.recording.captures.containers import ABSENT
 from tracer.recording.captures.paths import Path
 from tracer.recording.captures.snapshots import (
     Snapshot,
@@ -32,13 +29,6 @@ from tracer.recording.captures.snapshots import (
     set_variable,
 )
 from tracer.recording.tensor.active import leak
-from tracer.recording.tensor.tensor import TracedTensor
-from tracer.recording.writeback.places import Mutation
-from tracer.recording.writeback.writer import assigned_change, written_change
-
-if TYPE_CHECKING:
-    from tracer.recording.captures.captures import Captures
-    from tracer.recording.writeback.writer import Writer
 
 
 class Counters:
@@ -58,8 +48,7 @@ STORES = frozenset({"STORE_GLOBAL", "DELETE_GLOBAL", "STORE_DEREF", "DELETE_DERE
 class State:
     """What one trace has met outside of its function, with what was in it."""
 
-    def __init__(self, captures: Captures):
-        self.captures = captures
+    def __init__(self) -> None:
         self.held: dict[int, Snapshot] = {}
         self.variables: dict[tuple[int, str], VariableSnapshot] = {}
         self.counters = Counters()
@@ -87,10 +76,6 @@ class State:
         """The trace has failed: whether it may do without counters among its inputs."""
         self.counters.rigid = self.counters.rigid or self.lifted
         return self.lifted
-
-    def _remember(self, path: Path, before: Any) -> None:
-        if type(before) is int and path.key() in self.captures.conditions:
-            self.counters.places.add((path.root, path.steps))
 
     # -- what is met ---------------------------------------------------------------------------
     def meet(self, thing: Any, path: Path) -> None:
@@ -158,84 +143,6 @@ class State:
         for thing in self.changed():
             thing.put_back()
 
-    def settle(self) -> None:
-        """The function has raised: what it has written stays, as plain values."""
-        seen: dict[int, Any] = {}
-        for thing in self.changed():
-            if isinstance(thing, VariableSnapshot):
-                now = thing.now()
-                if now is not ABSENT:
-                    set_variable(thing.place, thing.name, self._plain(now, seen))
-            elif thing.kind == "own":
-                thing.put_back()
-            else:
-                self._settle(thing, seen)
-
-    def _settle(self, held: Snapshot, seen: dict[int, Any]) -> None:
-        now = held.now()
-        if isinstance(now, dict):
-            held.fill({key: self._plain(value, seen) for key, value in now.items()})
-        else:
-            held.fill([self._plain(value, seen) for value in now])
-
-    def _plain(self, value: Any, seen: dict[int, Any]) -> Any:
-        """A traced value as the number that it stands for."""
-        if id(value) in seen:
-            return seen[id(value)]
-        found = value
-        if isinstance(value, TracedTensor):
-            origin = self.captures.identities.origin(value)
-            own = origin.thing if not origin.steps else value
-            buffer = value._buffer
-            known = own is not value and (buffer is None or not buffer.version)
-            found = own if known else np.copy(value._value) if _is_array(value) else value._value
-        elif type(value) in (list, dict, tuple) and self.of(value) is None:
-            rows = value.items() if type(value) is dict else enumerate(value)
-            made = {key: self._plain(item, seen) for key, item in rows}
-            if any([made[key] is not item for key, item in rows]):
-                found = made if type(value) is dict else type(value)(made.values())
-        seen[id(value)] = found
-        return found
-
-    def edits(self, writer: Writer) -> tuple[Mutation, ...]:
-        """How to write it all again."""
-        changed = self.changed()
-        for thing in self.variables.values():
-            if not thing.changed() and thing.before is not ABSENT:
-                # it may have been given what it had before
-                self.captures.exactly(thing.path, thing.before)
-        for thing in changed:
-            if isinstance(thing, VariableSnapshot):
-                self._remember(thing.path, thing.before)
-            elif isinstance(thing.before, dict):
-                for key, value in thing.before.items():
-                    if thing.is_new(key, value):
-                        step = "attr" if thing.kind == "attr" else "item"
-                        self._remember(thing.path.then(step, key), value)
-        places = [
-            assigned_change(thing, writer)
-            for thing in changed
-            if isinstance(thing, VariableSnapshot)
-        ]
-        for held in changed:
-            if isinstance(held, Snapshot):
-                places.append(written_change(held, writer, self.captures))
-        return tuple(places)
-
-    def apart(self, places: Sequence[Mutation]) -> tuple[Path, ...]:
-        """The ways to other objects of the classes that were written to."""
-        written = {place.path.key() for place in places}
-        kinds = {type(held.thing) for held in self.held.values() if held.path.key() in written}
-        return tuple(
-            [
-                held.path
-                for held in self.held.values()
-                if type(held.thing) in kinds
-                and held.path.key() not in written
-                and not isinstance(held.thing, (type, types.FunctionType))
-            ]
-        )
-
     def forget(self) -> None:
         """Let go of the caller's objects."""
         self.held, self.variables = {}, {}
@@ -290,10 +197,6 @@ class Since:
             )
 
 
-def _is_array(tensor: TracedTensor) -> bool:
-    return isinstance(tensor._value, np.ndarray)
-
-
 @functools.lru_cache(maxsize=4096)
 def assigned(code: types.CodeType) -> frozenset[str]:
     """The names that a function, or one inside it, assigns to as globals or outer variables."""
@@ -311,6 +214,3 @@ def _global_names(code: types.CodeType) -> set[str]:
         if isinstance(constant, types.CodeType):
             found |= _global_names(constant)
     return found
-
-
-# -- what a call does ------------------------------------------------------------------------------

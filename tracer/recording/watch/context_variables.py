@@ -69,7 +69,7 @@ def asked(monitor: Monitor, function: Callable[..., Any], *args: Any) -> Any:
     given = function(*args)
     path = _root(function).then("call", (args, ()))
     for name in ("prec", "rounding") if isinstance(given, decimal.Context) else ():
-        monitor.captures.condition(path.then("attr", name), getattr(given, name))
+        monitor.captures.guards.add_value(path.then("attr", name), getattr(given, name))
     return monitor.captures.take(given, path, isinstance(given, (dict, tuple)))
 
 
@@ -95,7 +95,7 @@ def variable(monitor: Monitor, owner: ContextVar[Any], method: Any) -> Callable[
         try:
             return monitor.captures.take(method(*default), path)
         except LookupError:
-            monitor.captures.condition(path, MISSING)
+            monitor.captures.guards.add_value(path, MISSING)
             raise
 
     def put(value: Any) -> Any:

@@ -61,5 +61,5 @@ def contains(monitor: Monitor, item: Any, container: Any) -> Any:
         methods_count(monitor.captures, (item, container))
         return item in monitor.iterated(container)
     found = item in container
-    monitor.captures.condition(path.then("contains", item), found)
+    monitor.captures.guards.add_value(path.then("contains", item), found)
     return found

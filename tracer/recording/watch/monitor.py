@@ -137,7 +137,7 @@ class Monitor:
             if isinstance(owner, types.ModuleType):
                 imports.importing(self, owner.__name__, 0, (name,))
             elif known is not None and not hasattr(owner, name):
-                self.captures.condition(known.then("has", name), False)
+                self.captures.guards.add_value(known.then("has", name), False)
             raise
         if isinstance(owner, TracedTensor) or (is_library_module(owner) and not standard):
             return loaded(value)
@@ -201,7 +201,7 @@ class Monitor:
         except (KeyError, IndexError):
             known = self.captures.path_of(owner)
             if known is not None:
-                self.captures.condition(known.then("has item", key), False)
+                self.captures.guards.add_value(known.then("has item", key), False)
             raise
         if not isinstance(owner, np.ndarray) and is_key(key):
             path = self.captures.path_of(owner)

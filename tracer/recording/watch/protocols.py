@@ -56,8 +56,8 @@ def _count(kind: Any, name: str) -> None:
     if recorder is None or root in OURS or kind in recorder.captures.classes:
         return
     path = Path("globals", kind, (("static", name),))
-    if path.key() not in recorder.captures.conditions:
-        recorder.captures.condition(path, inspect.getattr_static(kind, name, MISSING))
+    if path.key() not in recorder.captures.guards:
+        recorder.captures.guards.add_value(path, inspect.getattr_static(kind, name, MISSING))
 
 
 def ask(captures: Captures, owner: Any, name: str, *args: Any) -> Any:

@@ -73,9 +73,9 @@ def _hasattr(monitor: Monitor, owner: Any, name: str) -> bool:
     path = monitor.captures.path_of(owner)
     if isinstance(owner, types.ModuleType):
         way = Path("globals", vars(owner), (("has item", name),))
-        monitor.captures.condition(way, name in vars(owner))
+        monitor.captures.guards.add_value(way, name in vars(owner))
     elif path is not None:
-        monitor.captures.condition(path.then("has", name), found)
+        monitor.captures.guards.add_value(path.then("has", name), found)
     return found
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import types
 from collections.abc import Sequence
 from dataclasses import is_dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from tracer import errors, trees
 from tracer.ops.stand_ins import original_of
 from tracer.python.attributes import own
+from tracer.recording.captures.captures import Captures
 from tracer.recording.captures.containers import ABSENT, Containers, field_names, items_of
 from tracer.recording.captures.paths import Path
 from tracer.recording.captures.snapshots import Snapshot, VariableSnapshot
@@ -21,10 +22,6 @@ from tracer.recording.tensor.tensor import TracedTensor
 from tracer.recording.tensor.text import TracedText
 from tracer.recording.writeback.changes import Edit, Made
 from tracer.recording.writeback.places import Mutation, ValueSource
-
-if TYPE_CHECKING:
-    from tracer.recording.captures.captures import Captures
-
 
 FIXED_VALUES = (bool, int, float, complex, str, bytes, type(None))  # the same in each call
 # What is the same thing in every call, if it was made in the trace.
@@ -80,7 +77,9 @@ def written_change(held: Snapshot, writer: Writer, captures: Captures) -> Mutati
         if key in held.written or held.before.get(key, ABSENT) is not value
     ]
     for key in gone:
-        captures.condition(path.then("has" if held.kind == "attr" else "contains", key), True)
+        captures.guards.add_value(
+            path.then("has" if held.kind == "attr" else "contains", key), True
+        )
     kept = [key for key in held.before if key in now]
     if held.kind == "table" and list(now)[: len(kept)] != kept:
         captures.exactly(path, held.thing)  # the order of its keys is another
@@ -88,6 +87,49 @@ def written_change(held: Snapshot, writer: Writer, captures: Captures) -> Mutati
         sets = [(key, writer.recipe(value)) for key, value in now.items()]
     writer.refuse_keys([key for key, _ in sets])
     return Mutation(path, held.kind, tuple(sets), gone)
+
+
+def mutations(captures: Captures, writer: Writer) -> tuple[Mutation, ...]:
+    """How to write again all that was written outside of the function."""
+    state = captures.state
+    changed = state.changed()
+    for variable in state.variables.values():
+        if not variable.changed() and variable.before is not ABSENT:
+            # it may have been given what it had before
+            captures.exactly(variable.path, variable.before)
+    variables = [held for held in changed if isinstance(held, VariableSnapshot)]
+    objects = [held for held in changed if isinstance(held, Snapshot)]
+    for variable in variables:
+        _note_counter(captures, variable.path, variable.before)
+    for held in objects:
+        for key, value in held.before.items() if isinstance(held.before, dict) else ():
+            if held.is_new(key, value):
+                step = "attr" if held.kind == "attr" else "item"
+                _note_counter(captures, held.path.then(step, key), value)
+    places = [assigned_change(variable, writer) for variable in variables]
+    return (*places, *[written_change(held, writer, captures) for held in objects])
+
+
+def _note_counter(captures: Captures, path: Path, before: Any) -> None:
+    """An int that was read and then written: the next trace takes it as an input."""
+    if type(before) is int and path.key() in captures.guards:
+        captures.state.counters.places.add((path.root, path.steps))
+
+
+def unaliased(captures: Captures, places: Sequence[Mutation]) -> tuple[Path, ...]:
+    """The ways to other objects of the classes that were written to."""
+    written = {place.path.key() for place in places}
+    snapshots = captures.state.held.values()
+    kinds = {type(held.thing) for held in snapshots if held.path.key() in written}
+    return tuple(
+        [
+            held.path
+            for held in snapshots
+            if type(held.thing) in kinds
+            and held.path.key() not in written
+            and not isinstance(held.thing, (type, types.FunctionType))
+        ]
+    )
 
 
 def _row(held: Snapshot, place: int, value: Any, writer: Writer) -> tuple[Any, ValueSource | None]:
@@ -124,12 +166,12 @@ def written_down(
         )
     changed = given.changed()
     writer = Writer(given, everything, captures)
-    places = captures.state.edits(writer) if captures.recorder.enclosing is None else ()
+    places = mutations(captures, writer)
     if not changed and not places:
         return everything, None
     edits = tuple([writer.edit(number) for number in changed])
     found = writer.recipe(result) if changed else writer.attempt(result)
-    apart = captures.state.apart(places)
+    apart = unaliased(captures, places)
     return everything, (edits, tuple(writer.made), found, places, apart)
 
 
