@@ -32,6 +32,7 @@ from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.evaluate import GuardMiss, evaluate
 from tracer.graph.reach import needed
 from tracer.python.attributes import plain_array
+from tracer.recording.arguments import FlatArguments
 from tracer.recording.recorder.recorder import Recorder
 from tracer.recording.regions.replay import replay
 from tracer.recording.tensor.active import ACTIVE
@@ -141,7 +142,7 @@ def _trace_of_one(function: TracedFunction, examples: Examples) -> Trace:
     static = examples.static(function) if function.static else frozenset()
     name = getattr(function, "__name__", "f")
     plain = function.__tracer_function__
-    return trace_function(plain, leaves, examples.structure, labels, name, static)
+    return trace_function(plain, FlatArguments(leaves, examples.structure, labels, static), name)
 
 
 # -- all at once --------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.node import Node, Params, hole
 from tracer.ops import registry
 from tracer.python.attributes import own
+from tracer.recording.arguments import FlatArguments
 from tracer.recording.recorder.recorder import Recorder
 from tracer.recording.regions.body import NoRegion
 from tracer.recording.regions.emit import emit
@@ -67,7 +68,8 @@ def _record(recorder: Recorder, fn: Any, args: tuple, kwargs: dict[str, Any]) ->
     """One ``call`` node for the whole function; its lines as they are where that can't be."""
     leaves, structure = trees.flatten((args, kwargs))
     names = [_name_of(leaf) for leaf in leaves]
-    trace = trace_function(fn, leaves, structure, names, own(fn, "__name__", "f"))
+    arguments = FlatArguments(leaves, structure, names)
+    trace = trace_function(fn, arguments, own(fn, "__name__", "f"))
     try:
         if trace.changes is not None or not _is_closed(trace.graph):
             raise NoRegion

@@ -14,7 +14,7 @@ from tracer.recording.captures.state import State
 from tracer.recording.tensor.views import ViewStep
 
 
-class Guard(Protocol):
+class CaptureGuard(Protocol):
     """A test of what is found at a path before each call."""
 
     @property
@@ -100,7 +100,7 @@ class GuardSet(dict[tuple, Any]):
         self.recorder = recorder
         self.state = state
 
-    def add(self, key: tuple, guard: Guard) -> None:
+    def add(self, key: tuple, guard: CaptureGuard) -> None:
         """The program holds while ``guard`` does."""
         if not self.recorder.closed:
             self.setdefault(key, guard)
