@@ -151,10 +151,10 @@ def _scatter(old: Node, positions: np.ndarray, value: Any) -> Node:
     flat = _node(reshape, (old,), Params((HOLES[0], (-1,))), old, (size,))
     index = constant(positions)
     if isinstance(value, Node):
-        inputs, params = (flat, value, index), Params((HOLES[0], HOLES[1], HOLES[2]))
+        params, inputs = Params((HOLES[0], HOLES[1], HOLES[2])), [flat, value, index]
     else:
-        inputs, params = (flat, index), Params((HOLES[0], value, HOLES[1]))
-    flat = _node(registry.SETITEM, inputs, params, old, (size,))
+        params, inputs = Params((HOLES[0], value, HOLES[1])), [flat, index]
+    flat = _node(registry.SETITEM, tuple(inputs), params, old, (size,))
     return _node(reshape, (flat,), Params((HOLES[0], old.shape)), old)
 
 

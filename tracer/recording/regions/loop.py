@@ -26,16 +26,16 @@ from tracer.recording.regions.body import (
     NUMBERS,
     Body,
     NoRegion,
-    as_kind,
+    cast,
+    common_spec,
     conversion,
     converted,
-    joined,
     leaf_names,
     parameter_names,
     trace_body,
     with_inputs,
 )
-from tracer.recording.regions.emit import Given, emit, on_common_inputs
+from tracer.recording.regions.emit import Operand, emit, on_common_inputs
 from tracer.recording.regions.hoist import hoist
 from tracer.recording.tensor.tensor import TracedTensor
 
@@ -105,12 +105,12 @@ def record_while(recorder: Recorder, cond_fn: Any, body_fn: Any, init: Any) -> t
 
 def _record(recorder: Recorder, call: LoopCall) -> tuple | None:
     try:
-        return (_results(recorder, call),)
+        return (_recorded(recorder, call),)
     except NoRegion:
         return None
 
 
-def _results(recorder: Recorder, call: LoopCall) -> Any:
+def _recorded(recorder: Recorder, call: LoopCall) -> Any:
     leaves, structure = trees.flatten(call.init)
     if not all(isinstance(leaf, NUMBERS) for leaf in (*leaves, *call.xs)):
         raise NoRegion
@@ -124,20 +124,20 @@ def _results(recorder: Recorder, call: LoopCall) -> Any:
     if call.condition is not None:
         bodies.append(_condition(recorder, call, structure, values))
     nodes = [
-        _carried(recorder, tensor, spec_of(value))
+        _initial_node(recorder, tensor, spec_of(value))
         for tensor, value in zip(carry, values, strict=True)
     ]
-    pairs = [(node, Given(value, t)) for node, value, t in zip(nodes, values, carry, strict=True)]
-    same = _unchanged(bodies, carry)
-    pairs = [pair for k, pair in enumerate(pairs) if k not in same]
+    pairs = [(node, Operand(value, t)) for node, value, t in zip(nodes, values, carry, strict=True)]
+    invariant = _invariant_carries(bodies, carry)
+    pairs = [pair for k, pair in enumerate(pairs) if k not in invariant]
     if type(call.start) is int and type(stop) is int and call.start < stop:
         hoist(recorder, body, 1 + len(pairs) + len(sequences))
-    places = [k for k in range(made.leaves) if k not in same]
+    places = [k for k in range(made.leaves) if k not in invariant]
     results = {}
     if places:
-        emitted = _emit_loop(recorder, call, bodies, pairs, sequences, made, places)
+        emitted = _emit(recorder, call, bodies, pairs, sequences, made, places)
         results = dict(zip(places, emitted, strict=True))
-    results |= {k: _own(recorder, carry[k]) for k in same}
+    results |= {k: _copied(recorder, carry[k]) for k in invariant}
     return trees.unflatten(made, [results[k] for k in range(made.leaves)])
 
 
@@ -145,47 +145,49 @@ def _body(
     recorder: Recorder, call: LoopCall, values: list[Any], sequences: list[TracedTensor]
 ) -> tuple[Body, list[Any]]:
     """The body, and the first carry as the kinds of number that it keeps."""
-    structure, held = trees.flatten(call.init)[1], 1 + len(values)
+    structure, first = trees.flatten(call.init)[1], 1 + len(values)
     labels = leaf_names(call.init, call.names[1])
     elements = [_element(tensor, call.reverse) for tensor in sequences]
     names = [call.names[0], *labels, *call.element_names]
     root = labels[0] if len(labels) == 1 else ""
 
     def arguments(fresh: list[Any]) -> tuple:
-        carry = trees.unflatten(structure, fresh[1:held])
-        return call.arguments(fresh[0], carry, fresh[held:])
+        carry = trees.unflatten(structure, fresh[1:first])
+        return call.arguments(fresh[0], carry, fresh[first:])
 
     for _ in range(ROUNDS):
         examples = [int(getattr(call.start, "_value", call.start)), *values, *elements]
-        body = trace_body(recorder, call.function, arguments, examples, names, range(1, held), root)
+        body = trace_body(
+            recorder, call.function, arguments, examples, names, range(1, first), root
+        )
         _check_structure(call.name, body.structure, structure, recorder)
         after = body.specs()
-        wanted = _fitted(call, values, after[: len(values)], recorder)
+        wanted = _carry_specs(call, values, after[: len(values)], recorder)
         if [spec_of(v) for v in values] == wanted:
             body.graph = converted(body.graph, [*wanted, *after[len(values) :]])
             return body, values
-        values = [as_kind(v, spec) for v, spec in zip(values, wanted, strict=True)]
+        values = [cast(v, spec) for v, spec in zip(values, wanted, strict=True)]
     raise NoRegion
 
 
-def _unchanged(bodies: list[Body], carry: list[TracedTensor]) -> list[int]:
+def _invariant_carries(bodies: list[Body], carry: list[TracedTensor]) -> list[int]:
     """Which carries every iteration hands on as they are: they are taken for captured values."""
     graph = bodies[0].graph
     inputs = graph.inputs[1 : 1 + len(carry)]
-    same = [k for k, node in enumerate(inputs) if graph.outputs[k] is node]
-    if len(same) == len(carry) and len(bodies) > 1:
+    invariant = [k for k, node in enumerate(inputs) if graph.outputs[k] is node]
+    if len(invariant) == len(carry) and len(bodies) > 1:
         return []
     for body in bodies:
         index, *given = body.graph.inputs
-        kept = [n for k, n in enumerate(given) if k not in same]
-        body.graph = with_inputs(body.graph, [index, *kept, *[given[k] for k in same]])
-        body.captured = [*body.captured, *[carry[k] for k in same]]
-    outputs = [n for k, n in enumerate(graph.outputs) if k not in same]
+        changing = [n for k, n in enumerate(given) if k not in invariant]
+        body.graph = with_inputs(body.graph, [index, *changing, *[given[k] for k in invariant]])
+        body.captured = [*body.captured, *[carry[k] for k in invariant]]
+    outputs = [n for k, n in enumerate(graph.outputs) if k not in invariant]
     bodies[0].graph = bodies[0].graph.replace(outputs=outputs, roles={"value": len(outputs)})
-    return same
+    return invariant
 
 
-def _own(recorder: Recorder, tensor: TracedTensor) -> TracedTensor:
+def _copied(recorder: Recorder, tensor: TracedTensor) -> TracedTensor:
     """A value that went through a loop unchanged; its memory is the caller's own."""
     if not isinstance(tensor._value, np.ndarray):
         return tensor
@@ -230,7 +232,7 @@ def _check_structure(name: str, made: Any, structure: Any, recorder: Recorder) -
         )
 
 
-def _fitted(
+def _carry_specs(
     call: LoopCall, values: list[Any], after: list[ArraySpec], recorder: Recorder
 ) -> list[ArraySpec]:
     """What the carry is from the first iteration on.
@@ -241,7 +243,7 @@ def _fitted(
     """
     wanted = []
     for value, spec, path in zip(values, after, trees.paths(call.init, "carry"), strict=True):
-        found = joined(spec_of(value), spec)
+        found = common_spec(spec_of(value), spec)
         if found is None:
             raise CarryMismatch(
                 f"{call.name}: {path} is {spec_of(value)!r} before an iteration and {spec!r} "
@@ -266,7 +268,7 @@ def _condition(recorder: Recorder, call: LoopCall, structure: Any, values: list[
     return body
 
 
-def _emit_loop(
+def _emit(
     recorder: Recorder,
     call: LoopCall,
     bodies: list[Body],
@@ -283,7 +285,7 @@ def _emit_loop(
         for bound in (call.start, call.stop)
     ]
     initial, elements = [node for node, _ in carry], [recorder.node_of(t) for t in sequences]
-    inputs, params = loop_parts(list(captured), initial, elements, *ends, call.reverse)
+    inputs, params = loop_parts(list(captured), initial, elements, ends[0], ends[1], call.reverse)
     length = _length(call.start, call.stop, sequences)
     made = bodies[0].specs()
     rows = [stacked_spec(spec, length) for spec in made[len(carry) :]]
@@ -301,7 +303,7 @@ def _length(start: Any, stop: Any, sequences: list[TracedTensor]) -> Size:
     return Dim("iterations", 0)
 
 
-def _carried(recorder: Recorder, tensor: TracedTensor, spec: ArraySpec) -> Node:
+def _initial_node(recorder: Recorder, tensor: TracedTensor, spec: ArraySpec) -> Node:
     """The node of a first carry, as the kind that it has from then on."""
     node = recorder.node_of(tensor)
     if node.specs[0] == spec:
