@@ -57,7 +57,7 @@ def call_traced(function: Callable[..., Any], args: tuple, name: str) -> Any:
         else Params([hole(k) for k in range(len(nodes))])
     )
     node = Node(registry.CALL, nodes, holes, specs, origin, regions=(graph,))
-    every = joined([t._leaves for t in tensors])
+    every = joined([t._inputs for t in tensors])
     made = []
     for k, value in enumerate(found):
         own = node
@@ -72,7 +72,7 @@ def stop(tensor: EagerArray) -> Any:
     old = node_of(tensor)
     origin = getattr(place(), "origin", None)
     node = Node(registry.STOP_GRADIENT, (old,), POSITIONAL[1], old.specs, origin)
-    return wrap(type(tensor), tensor._plain.copy(), node, tensor._leaves)
+    return wrap(type(tensor), tensor._plain.copy(), node, tensor._inputs)
 
 
 def has_tensor(leaves: list[Any]) -> bool:

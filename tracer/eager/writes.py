@@ -43,7 +43,7 @@ def set_item(target: EagerArray, index: Any, value: Any) -> None:
     old = node_of(target)
     params = Params((HOLES[0], *shifted(split.params.args, 1)))
     node = _node(registry.SETITEM, (old, *split.inputs), params, old)
-    change(target, write, node, split.leaves())
+    change(target, write, node, split.graph_inputs())
 
 
 def _is_itself(target: EagerArray, index: Any, value: Any) -> bool:
@@ -70,7 +70,7 @@ def assign(target: EagerArray, value: Any, casting: Any = "same_kind") -> None:
         node = _node(registry.SETITEM, (old, *split.inputs), params, old)
     elif node.specs[0] != spec:
         node = _node(registry.ASTYPE, (node,), Params((HOLES[0], spec.dtype)), old)
-    change(target, write, node, split.leaves())
+    change(target, write, node, split.graph_inputs())
 
 
 def _node(op: Op, inputs: tuple[Node, ...], params: Params, like: Node, shape: Any = None) -> Node:
@@ -82,7 +82,7 @@ def _node(op: Op, inputs: tuple[Node, ...], params: Params, like: Node, shape: A
 
 # -- versions ------------------------------------------------------------------------------------
 def change(
-    target: EagerArray, write: Callable[[np.ndarray], None], node: Node, leaves: dict
+    target: EagerArray, write: Callable[[np.ndarray], None], node: Node, inputs: dict
 ) -> None:
     """Run a write on the memory of ``target``, which is ``node`` from then on."""
     if node_of(target).specs[0].kind != "array":
@@ -95,15 +95,15 @@ def change(
         nodes.append(_put_back(view, node_of(view.parent), nodes[-1]))
         chain.append(view.parent)
     memory = target._memory
-    if memory.leaf is not None:  # graphs made so far go on with the values before the write
-        memory.leaf.value = memory.leaf.value.copy(order="K")
-        memory.leaf = None
+    if memory.input is not None:  # graphs made so far go on with the values before the write
+        memory.input.value = memory.input.value.copy(order="K")
+        memory.input = None
     run(write, (written,), {})
     memory.version += 1
-    every = joined([leaves, *[tensor._leaves for tensor in chain]])
+    every = joined([inputs, *[tensor._inputs for tensor in chain]])
     for tensor, made in zip(chain, nodes, strict=True):
         tensor._node = made
-        tensor._leaves = every
+        tensor._inputs = every
         tensor._version = memory.version
 
 
@@ -271,7 +271,7 @@ def scatter(written: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
         target,
         lambda memory: run(written, *_call(written, memory, concrete)),
         _scatter(old, changed, moved),
-        split.leaves(),
+        split.graph_inputs(),
     )
     return None
 
