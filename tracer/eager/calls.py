@@ -18,7 +18,7 @@ from tracer.eager.state import (
     EagerArray,
     View,
     constant,
-    joined,
+    merged,
     node_of,
     operand,
     place,
@@ -69,7 +69,7 @@ class CallTemplate:
         return next(type(t) for t in self.tensors if t is not None)
 
     def graph_inputs(self) -> dict:
-        return joined([t._inputs for t in self.tensors if t is not None])
+        return merged([t._inputs for t in self.tensors if t is not None])
 
 
 def run(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
@@ -213,7 +213,7 @@ def has_gradient(tree: Any) -> bool:
     return bool(found)
 
 
-def lost(what: str, fix: str) -> errors.LeakError:
+def leak_error(what: str, fix: str) -> errors.LeakError:
     """A LeakError at the user's line."""
     found = place()
     return errors.LeakError(what, found.origin if found is not None else None, fix)

@@ -185,7 +185,7 @@ def node_of(tensor: EagerArray) -> Node:
         parent = one._view.parent
         assert parent._node is not None
         one._node = one._view.node(parent._node, one._node)
-        one._inputs = joined([one._inputs, parent._inputs])
+        one._inputs = merged([one._inputs, parent._inputs])
         one._version = one._memory.version
     assert tensor._node is not None
     return tensor._node
@@ -213,7 +213,7 @@ def shifted(tree: Any, by: int) -> Any:
     return map_structure(lambda leaf: hole(leaf.slot + by) if type(leaf) is Hole else leaf, tree)
 
 
-def joined(several: Iterable[dict[Node, GraphInput]]) -> dict[Node, GraphInput]:
+def merged(several: Iterable[dict[Node, GraphInput]]) -> dict[Node, GraphInput]:
     """The inputs of all operands; one of the given dicts if it has them all."""
     found: dict[Node, GraphInput] = {}
     for inputs in several:

@@ -21,7 +21,7 @@ import numpy as np
 from tracer import errors
 from tracer.eager import calls, writes
 from tracer.eager.methods import METHODS
-from tracer.eager.state import EagerArray, make_input, node_of, operand, place, wrap
+from tracer.eager.state import EagerArray, make_input, node_of, place
 from tracer.graph.node import Node
 from tracer.ops import registry
 from tracer.recording.tensor.active import ACTIVE
@@ -171,7 +171,7 @@ class Tensor(EagerArray):
         if any(calls.is_foreign(one) for one in (*args, *kwargs.get("out", ()))):
             return NotImplemented
         if method == "at":
-            return writes.at(ufunc, *args)
+            return writes.ufunc_at(ufunc, *args)
         function = ufunc if method == "__call__" else getattr(ufunc, method)
         return writes.function(function, args, kwargs)
 
@@ -322,5 +322,3 @@ for _dunder, _op in {
     setattr(Tensor, f"__{_dunder}__", _unary(_op))
 for _dunder, _function in METHODS.items():
     setattr(Tensor, _dunder, _function)
-
-__all__ = ["Tensor", "operand", "wrap"]

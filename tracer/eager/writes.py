@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from tracer.eager.calls import CallTemplate, as_array, call, has_gradient, lost, operate, run
-from tracer.eager.state import EagerArray, View, constant, joined, node_of, operand, place, shifted
+from tracer.eager.calls import CallTemplate, as_array, call, has_gradient, leak_error, operate, run
+from tracer.eager.state import EagerArray, View, constant, merged, node_of, operand, place, shifted
 from tracer.graph.node import HOLES, Node, Params, map_structure
 from tracer.graph.op import Op
 from tracer.graph.spec import array_spec
@@ -100,7 +100,7 @@ def change(
         memory.input = None
     run(write, (written,), {})
     memory.version += 1
-    every = joined([inputs, *[tensor._inputs for tensor in chain]])
+    every = merged([inputs, *[tensor._inputs for tensor in chain]])
     for tensor, made in zip(chain, nodes, strict=True):
         tensor._node = made
         tensor._inputs = every
@@ -120,7 +120,7 @@ def _writable(plain: np.ndarray) -> np.ndarray:
 def _put_back(view: View, parent: Node, node: Node) -> Node:
     """The parent's next version after a view of it became ``node``."""
     if node.dtype != parent.dtype:
-        raise lost(
+        raise leak_error(
             "The real or imaginary part of a complex Tensor was written through a view.",
             "write the whole: z[...] = re + 1j * im",
         )
@@ -133,7 +133,7 @@ def _put_back(view: View, parent: Node, node: Node) -> Node:
     positions = run(view.op.evaluate, args, kwargs)
     positions = np.array(positions if view.item < 0 else positions[view.item])
     if np.unique(positions).size != positions.size:
-        raise lost(
+        raise leak_error(
             "A view in which elements occur more than once was written to.", "write to its base"
         )
     return _scatter(parent, positions, node)
@@ -179,11 +179,11 @@ def _check_shape(out: Any, result: Any) -> None:
         )
 
 
-def into(op: Op, args: Sequence[Any], kwargs: dict[str, Any], outs: Sequence[Any]) -> Any:
+def write_out(op: Op, args: Sequence[Any], kwargs: dict[str, Any], outs: Sequence[Any]) -> Any:
     """An op with ``out=``."""
     if any(one is not None and not isinstance(one, EagerArray) for one in outs):
         if has_gradient((tuple(args), kwargs)):
-            raise lost(
+            raise leak_error(
                 "A Tensor's result was written into a plain array, where its graph would be lost.",
                 f"leave out= away (a = a + t for a += t); {IDENTITY}",
             )
@@ -203,7 +203,7 @@ def into(op: Op, args: Sequence[Any], kwargs: dict[str, Any], outs: Sequence[Any
     return tuple(made) if isinstance(result, tuple) else made[0]
 
 
-def at(ufunc: Any, target: Any, index: Any, *values: Any) -> None:
+def ufunc_at(ufunc: Any, target: Any, index: Any, *values: Any) -> None:
     """``np.add.at(target, index, value)``.
 
     Raises
@@ -213,11 +213,13 @@ def at(ufunc: Any, target: Any, index: Any, *values: Any) -> None:
     """
     if not isinstance(target, EagerArray):
         if has_gradient((index, values)):
-            raise lost(f"np.{ufunc.__name__}.at wrote a Tensor into a plain array.", IDENTITY)
+            raise leak_error(f"np.{ufunc.__name__}.at wrote a Tensor into a plain array.", IDENTITY)
         ufunc.at(target, *plain((index, *values)))
         return
     if ufunc not in (np.add, np.subtract):
-        raise lost(f"np.{ufunc.__name__}.at on a Tensor is not recorded.", "loop over the indices")
+        raise leak_error(
+            f"np.{ufunc.__name__}.at on a Tensor is not recorded.", "loop over the indices"
+        )
     value = values[0] if ufunc is np.add else np.negative(values[0])
     assign(target, call(registry.SCATTER_ADD, (target, value, index), {}))
 
@@ -251,7 +253,7 @@ def scatter(written: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
     target, value = bound.pop(known[0]), bound[VALUES[written]]
     if not isinstance(target, EagerArray):
         if has_gradient(value):
-            raise lost(f"np.{written.__name__} wrote a Tensor into a plain array.", IDENTITY)
+            raise leak_error(f"np.{written.__name__} wrote a Tensor into a plain array.", IDENTITY)
         return run(written, *_call(written, target, plain(bound)))
     if written is np.copyto and bound.get("where", True) is True:
         return assign(target, as_array(value), bound.get("casting", "same_kind"))
@@ -314,8 +316,6 @@ IN_PLACE: dict[Any, Callable[..., Any]] = {
     np.histogramdd: nested,
 }
 
-__all__ = ["IN_PLACE", "assign", "at", "change", "in_place", "into", "set_item"]
-
 
 def function(function: Any, args: Sequence[Any], kwargs: dict[str, Any], spelling: str = "") -> Any:
     """A NumPy function or ufunc method on Tensors, by name."""
@@ -334,7 +334,7 @@ def function(function: Any, args: Sequence[Any], kwargs: dict[str, Any], spellin
     outs = out if isinstance(out, tuple) else (out,)
     if all(one is None for one in outs):
         return call(op, args, kwargs, spelling)
-    return into(op, args, kwargs, outs)
+    return write_out(op, args, kwargs, outs)
 
 
 def layout(tensor: Any, order: str) -> str:
@@ -351,4 +351,4 @@ def layout(tensor: Any, order: str) -> str:
         return "C"
     if tensor.flags.f_contiguous:
         return "F"
-    raise lost("The order of this Tensor's memory has no name.", "use order='C' or order='F'")
+    raise leak_error("The order of this Tensor's memory has no name.", "use order='C' or order='F'")

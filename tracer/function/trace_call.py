@@ -54,7 +54,7 @@ def make_leaf(
     else:
         trace = trace_call(function, call, names, title, sized, keeps=not keep)
     if not runs_now:
-        trace.seen.clear()
+        trace.traced_values.clear()
     leaf = Specialization(trace, settings.current().numerics, interpreted=not keep)
     if keep:
         function.cache.add(call.key, leaf, f"{title}: {reason}")

@@ -155,7 +155,7 @@ def _at_once(
     mapped = [examples.axes[number] is not None for number in trace.dynamic]
     mapped += [False] * len(trace.outer)
     inputs = [*[examples.stacks[number] for number in trace.dynamic], *trace.outer]
-    fixed = dict(trace.fixed)
+    fixed = dict(trace.static_results)
     every = _axes_of_results(trace.structure, out_axes)
     wanted = [axis is not None for k, axis in enumerate(every) if k not in fixed]
     try:
@@ -212,7 +212,7 @@ def _in_turn(
         return _columns(rows, trace.structure, out_axes)
     specs = [output.specs[0] for output in trace.graph.outputs]
     empty = iter([np.zeros((0, *spec.seen_shape), spec.dtype) for spec in specs])
-    fixed = dict(trace.fixed)
+    fixed = dict(trace.static_results)
     return [Shared(fixed[k]) if k in fixed else next(empty) for k in range(trace.structure.leaves)]
 
 

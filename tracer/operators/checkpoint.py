@@ -73,7 +73,7 @@ def _record(recorder: Recorder, fn: Any, args: tuple, kwargs: dict[str, Any]) ->
     try:
         if trace.changes is not None or not _is_closed(trace.graph):
             raise NoRegion
-        results = _called(recorder, trace, leaves)
+        results = _emit_call(recorder, trace, leaves)
     except NoRegion:
         return instrumented(fn, recorder.captures)(*args, **kwargs)
     count = len(trace.graph.outputs)
@@ -85,7 +85,7 @@ def _record(recorder: Recorder, fn: Any, args: tuple, kwargs: dict[str, Any]) ->
     return trace.outputs(results[:count])
 
 
-def _called(recorder: Recorder, trace: Trace, leaves: Sequence[Any]) -> list[Any]:
+def _emit_call(recorder: Recorder, trace: Trace, leaves: Sequence[Any]) -> list[Any]:
     """The call's results: the function's, then what its branches were decided by."""
     graph = trace.graph
     outputs = (*graph.outputs, *[guard.node for guard in graph.guards])

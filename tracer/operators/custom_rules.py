@@ -1,7 +1,7 @@
 """The regions of custom derivatives: a rule recorded by itself, and the node that carries it.
 
 >>> region, extras = rule_region(recorder, "log1pexp", backward, examples, names)
->>> results = mark(recorder, "vjp", call, results, residuals, extras, region)
+>>> results = emit_custom(recorder, "vjp", call, results, residuals, extras, region)
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ class StaticNumbers(Captures):
     def __init__(self, captures: Captures):
         self.__dict__ = captures.__dict__
 
-    def take(self, value: Any, path: Path | None, deep: bool = False, part: bool = False) -> Any:
+    def capture(self, value: Any, path: Path | None, deep: bool = False, part: bool = False) -> Any:
         if path is not None and isinstance(value, (float, complex, np.generic)):
             self.guards.add_value(path, value)
             return value
-        return super().take(value, path, deep, part)
+        return super().capture(value, path, deep, part)
 
 
 class CustomCall:
@@ -100,7 +100,11 @@ class CustomCall:
                 )
             flat += parts
         pairs = zip(self.places, self.operands, strict=True)
-        return [fitted(inner, flat[place], tensor) for place, tensor in pairs if is_inexact(tensor)]
+        return [
+            broadcast_like(inner, flat[place], tensor)
+            for place, tensor in pairs
+            if is_inexact(tensor)
+        ]
 
 
 def is_array(leaf: Any) -> bool:
@@ -117,7 +121,7 @@ def ones_like(tensor: TracedTensor) -> Any:
     return ones if isinstance(tensor._value, np.ndarray) else ones[()]
 
 
-def fitted(inner: Recorder, value: Any, like: TracedTensor) -> Any:
+def broadcast_like(inner: Recorder, value: Any, like: TracedTensor) -> Any:
     """A derivative as a Tensor of the inner trace, in the shape of what it belongs to."""
     shape = np.shape(like._value)
     if value is None:
@@ -174,7 +178,7 @@ def _region(
     return graph, [entry[0] for entry in inner.outer.values()]
 
 
-def mark(
+def emit_custom(
     recorder: Recorder,
     rule: str,
     call: CustomCall,
@@ -186,26 +190,26 @@ def mark(
     """Append the ``custom`` node; the results that carry the rule."""
     inputs = tuple([recorder.node_of(t) for t in (*call.operands, *results, *residuals, *extras)])
     specs = tuple([recorder.node_of(t).specs[0] for t in results])
-    told = {
+    static = {
         "rule": rule,
         "name": call.name,
         "operands": len(call.operands),
         "outputs": len(results),
         "extras": len(extras),
     }
-    params = Params([hole(slot) for slot in range(len(inputs))], told)
+    params = Params([hole(slot) for slot in range(len(inputs))], static)
     node = recorder.add(registry.CUSTOM, inputs, params, specs)
     node.regions = (region,)
     if len(results) == 1:
-        return [wrapped(recorder, node, results[0]._value)]
-    marked = []
+        return [tensor_of(recorder, node, results[0]._value)]
+    outputs = []
     for number, (result, spec) in enumerate(zip(results, specs, strict=True)):
         item = recorder.add(registry.ITEM, (node,), Params((HOLES[0], number)), (spec,))
-        marked.append(wrapped(recorder, item, result._value))
-    return marked
+        outputs.append(tensor_of(recorder, item, result._value))
+    return outputs
 
 
-def wrapped(recorder: Recorder, node: Node, value: Any) -> TracedTensor:
+def tensor_of(recorder: Recorder, node: Node, value: Any) -> TracedTensor:
     if isinstance(value, np.ndarray):
         return recorder.array(node, np.copy(value))
     return recorder.scalar(node, value)

@@ -1,4 +1,8 @@
-"""The arguments of a trace: what is an input, private copies, what is refused."""
+"""The arguments of a trace: what is an input, private copies, what is refused.
+
+>>> input_tensors(recorder, FlatArguments([np.ones(2), "mean"], structure, ["x", "kind"]))
+([Traced(array([1., 1.])), 'mean'], (0,))
+"""
 
 from __future__ import annotations
 
@@ -56,7 +60,7 @@ def input_tensors(
     for number, leaf in enumerate(arguments.leaves):
         if number in arguments.static or not (number in arguments.weak or is_dynamic(leaf)):
             if outermost:
-                captures.know(leaf, Path("leaf", number))
+                captures.add_path(leaf, Path("leaf", number))
             placed.append(leaf)
             continue
         dynamic.append(number)
@@ -66,7 +70,7 @@ def input_tensors(
             value = leaf._value
         tensor = recorder.argument(private_copy(value), arguments.names[number])
         path = Path("leaf", number) if outermost else None
-        placed.append(captures.identities.arrive(tensor, leaf, path))
+        placed.append(captures.identities.bind(tensor, leaf, path))
     return placed, tuple(dynamic)
 
 

@@ -30,9 +30,9 @@ from tracer.recording.captures.captures import Captures
 from tracer.recording.captures.containers import Containers
 from tracer.recording.captures.guards import CaptureGuard
 from tracer.recording.captures.paths import Path
-from tracer.recording.captures.state import Since
+from tracer.recording.captures.state import Savepoint
 from tracer.recording.hooks.call_sites import substitute
-from tracer.recording.kept_values import KeptValues, can_be_kept
+from tracer.recording.kept_values import KeptValues, can_keep_values
 from tracer.recording.recorder.errstate import report
 from tracer.recording.recorder.recorder import Recorder, run_user_function
 from tracer.recording.session import contained, recording
@@ -42,10 +42,10 @@ from tracer.recording.tensor.leaks import refuse_untraced
 from tracer.recording.tensor.tensor import TracedTensor
 from tracer.recording.tensor.views import overlap
 from tracer.recording.watch.instrument import instrumented
-from tracer.recording.writeback.aliases import Alias, aliases_of, with_places
+from tracer.recording.writeback.aliases import Alias, aliases_of, with_operands
 from tracer.recording.writeback.changes import Changes
 from tracer.recording.writeback.settle import settle
-from tracer.recording.writeback.writer import Parts, Writer, written_down
+from tracer.recording.writeback.writer import Parts, Writer, record_changes
 
 Static = tuple[int, Any]
 
@@ -62,66 +62,66 @@ class Trace:
         Which leaves of the arguments are inputs.
     captures : tuple of Path
         Where to read the other inputs.
-    conditions : tuple of CaptureGuard
+    capture_guards : tuple of CaptureGuard
         What must hold of static captures.
     outer : tuple of TracedTensor
         Tensors of an enclosing trace that the function used, the last inputs.
     structure : TreeDef
         Of the result.
-    fixed : tuple of (position, value)
+    static_results : tuple of (position, value)
         Leaves of the result that are no arrays.
-    seen : list
+    traced_values : list
         The values of the outputs while tracing, until the first call is over.
-    kept : list of KeptValues
+    kept_values : list of KeptValues
         What the nodes' values were while tracing, for a call that no program will serve again.
     aliases : tuple of Alias
         Outputs that are a written argument, or views of one.
-    whole : CalcGraph or None
+    alias_graph : CalcGraph or None
         The graph whose outputs end with the traced indices of such views, if there are any.
     changes : Changes or None
         What becomes of dicts, lists and objects among the arguments.
     formatted : bool
         Whether text was made of a traced value: such calls are checked now and then.
-    locked : tuple of int
+    readonly : tuple of int
         Outputs that the function has made read-only.
     """
 
     graph: CalcGraph
     dynamic: tuple[int, ...]
     captures: tuple[Path, ...]
-    conditions: tuple[CaptureGuard, ...]
+    capture_guards: tuple[CaptureGuard, ...]
     outer: tuple[TracedTensor, ...]
     structure: Any
-    fixed: tuple[Static, ...]
+    static_results: tuple[Static, ...]
     formatted: bool = False
-    seen: list[Any] = field(default_factory=list)
-    kept: list[KeptValues] = field(default_factory=list)
+    traced_values: list[Any] = field(default_factory=list)
+    kept_values: list[KeptValues] = field(default_factory=list)
     aliases: tuple[Alias, ...] = ()
-    whole: CalcGraph | None = None
+    alias_graph: CalcGraph | None = None
     changes: Changes | None = None
     layouts: tuple[Any, ...] = ()
-    locked: tuple[int, ...] = ()
+    readonly: tuple[int, ...] = ()
 
     def outputs(self, values: Sequence[Any]) -> Any:
         """The user's result from the values of the graph's outputs."""
         leaves = list(values)
-        for number in self.locked:
+        for number in self.readonly:
             if type(leaves[number]) is np.ndarray:
                 leaves[number].flags.writeable = False
-        for position, value in self.fixed:
+        for position, value in self.static_results:
             leaves.insert(position, value)
         return trees.unflatten(self.structure, leaves)
 
-    def aliased(self, values: Sequence[Any], inputs: Sequence[Any]) -> Sequence[Any]:
+    def with_aliases(self, values: Sequence[Any], inputs: Sequence[Any]) -> Sequence[Any]:
         """Written arguments among the outputs become the caller's own arrays again.
 
-        ``values`` are the outputs of ``whole`` where there is one.
+        ``values`` are the outputs of ``alias_graph`` where there is one.
         """
         if not self.aliases:
             return values
         found = list(values)
-        if self.whole is not None:
-            del found[self.whole.roles["value"] :]
+        if self.alias_graph is not None:
+            del found[self.alias_graph.roles["value"] :]
         for alias in self.aliases:
             if alias.output < len(found):  # else it is put into an argument
                 found[alias.output] = alias.view(inputs, values)
@@ -180,7 +180,7 @@ def _attempt(
     recorder.weak_ints = bool(arguments.weak)
     placed, dynamic = input_tensors(recorder, arguments)
     args, kwargs = trees.unflatten(arguments.structure, placed)
-    recorder.captures.identities.given.append((args, kwargs))
+    recorder.captures.identities.arguments.append((args, kwargs))
     given = Containers((args, kwargs), placed)
     try:
         run = _run(recorder, function, args, kwargs, given)
@@ -188,11 +188,11 @@ def _attempt(
         _translate(error, recorder, arguments, dynamic)
         raise
     finally:
-        given.put_back()
+        given.restore()
         if recorder.enclosing is None:
-            recorder.captures.state.put_back()
-    locked = readonly_outputs(recorder, run.outputs, arguments.leaves, dynamic)
-    trace = _trace_of(recorder, run, dynamic, locked)
+            recorder.captures.state.roll_back()
+    readonly = readonly_outputs(recorder, run.outputs, arguments.leaves, dynamic)
+    trace = _trace_of(recorder, run, dynamic, readonly)
     recorder.forget()
     return trace
 
@@ -206,7 +206,7 @@ class Run:
 
     graph: CalcGraph
     outputs: list[TracedTensor]
-    fixed: tuple[Static, ...]
+    static_results: tuple[Static, ...]
     structure: Any
     values: list[TracedTensor]
     parts: Parts | None
@@ -216,18 +216,18 @@ def _run(
     recorder: Recorder, function: Callable[..., Any], args: Any, kwargs: Any, given: Containers
 ) -> Run:
     captures = recorder.captures
-    since = Since(captures.state) if recorder.enclosing is not None else None
+    savepoint = Savepoint(captures.state) if recorder.enclosing is not None else None
     with recording(recorder):
         result = run_user_function(substitute(instrumented(function, captures)), args, kwargs)
         refuse_coroutine(result)
         flat, structure = trees.flatten(result)
         refuse_untraced(flat)
         Writer.refuse_keys(keys_of(structure))
-        captures.refuse_written()
-        if since is not None:
-            since.refuse()
+        captures.refuse_writes()
+        if savepoint is not None:
+            savepoint.refuse_changes()
         outputs, fixed = _outputs(recorder, flat)
-        values, parts = written_down(given, result, outputs, captures)
+        values, parts = record_changes(given, result, outputs, captures)
         graph = recorder.graph(values)
         recorder.streams.refuse_unseen()
     return Run(graph, outputs, fixed, structure, values, parts)
@@ -252,14 +252,14 @@ def _translate(
             "pass a copy of one of them",
         ) from error
     failed = ours or isinstance(error, (AttributeError, TypeError))
-    if failed and outermost and recorder.captures.state.gives_up():
+    if failed and outermost and recorder.captures.state.fix_counters():
         raise CounterFailed from error
     if ours:
         return
-    _give_up(recorder)
+    _commit_effects(recorder)
     if outermost and not arguments.weak:  # it happened, as in plain code
         settle(recorder.captures)
-        recorder.captures.state.forget()
+        recorder.captures.state.release()
 
 
 def keys_of(structure: Any) -> list[Any]:
@@ -285,9 +285,9 @@ def _opened(function: Callable[..., Any], plain: Any, title: str) -> Recorder:
         return recorder
     rewind()
     recorder.captures = captures = Captures(recorder)
-    captures.state.of_function(plain)
-    captures.know(function, Path("function", None))
-    captures.know(plain, Path("function", None))
+    captures.state.load_counters(plain)
+    captures.add_path(function, Path("function", None))
+    captures.add_path(plain, Path("function", None))
     return recorder
 
 
@@ -305,7 +305,7 @@ def _outputs(
     return outputs, tuple(fixed)
 
 
-def _give_up(recorder: Recorder) -> None:
+def _commit_effects(recorder: Recorder) -> None:
     """The user's function has raised: its draws and warnings happened."""
     if recorder.enclosing is not None:
         recorder.enclosing.streams.lost |= recorder.streams.drew()
@@ -314,7 +314,7 @@ def _give_up(recorder: Recorder) -> None:
 
 
 def _trace_of(
-    recorder: Recorder, run: Run, dynamic: tuple[int, ...], locked: tuple[int, ...]
+    recorder: Recorder, run: Run, dynamic: tuple[int, ...], readonly: tuple[int, ...]
 ) -> Trace:
     """Captures and outer Tensors were met in any order; the inputs list them in turn."""
     outermost, captures = recorder.enclosing is None, recorder.captures
@@ -326,26 +326,26 @@ def _trace_of(
     rest = [node for node in run.graph.order if node not in known]
     graph = run.graph.replace(inputs=inputs, order=[*inputs, *rest])
     aliases, places = aliases_of(run.values, recorder.inputs[: len(dynamic)], graph)
-    whole, changes = with_places(graph, places), None
+    extended, changes = with_operands(graph, places), None
     if run.parts is not None:
         count = len(run.outputs)
-        changes = Changes(*run.parts, whole or graph)
+        changes = Changes(*run.parts, extended or graph)
         graph = graph.replace(outputs=graph.outputs[:count], roles={"value": count})
-    kept = recorder.kept if recorder.kept is not None and can_be_kept(recorder, graph) else None
+    kept = recorder.kept if recorder.kept is not None and can_keep_values(recorder, graph) else None
     return Trace(
         graph,
         dynamic,
-        tuple([path for path, _, _ in lifted]),
-        tuple(captures.guards.values()) if outermost else (),
-        tuple([tensor for tensor, _, _ in outer]),
-        run.structure,
-        run.fixed,
-        recorder.formatted,
-        [tensor._value for tensor in run.outputs],
-        [] if kept is None else [KeptValues(recorder, kept)],
-        aliases,
-        whole,
-        changes,
-        tuple([layout_of(tensor._value) for _, tensor, _ in lifted]),
-        locked,
+        captures=tuple([path for path, _, _ in lifted]),
+        capture_guards=tuple(captures.guards.values()) if outermost else (),
+        outer=tuple([tensor for tensor, _, _ in outer]),
+        structure=run.structure,
+        static_results=run.static_results,
+        formatted=recorder.formatted,
+        traced_values=[tensor._value for tensor in run.outputs],
+        kept_values=[] if kept is None else [KeptValues(recorder, kept)],
+        aliases=aliases,
+        alias_graph=extended,
+        changes=changes,
+        layouts=tuple([layout_of(tensor._value) for _, tensor, _ in lifted]),
+        readonly=readonly,
     )

@@ -1,4 +1,10 @@
-"""What must hold for a program to serve a call: guards on values, types and identity."""
+"""What must hold for a program to serve a call: guards on values, types and identity.
+
+>>> guards = GuardSet(recorder, state)
+>>> guards.add_value(Path("globals", table, (("name", "DEGREE"),)), 3)
+>>> all(guard.holds(function, leaves) for guard in guards.values())
+True
+"""
 
 from __future__ import annotations
 
@@ -117,7 +123,7 @@ class GuardSet(dict[tuple, Any]):
 
     def initial(self, path: Path, value: Any, deep: bool) -> ValueGuard:
         """A guard on what a value was before the function wrote to it."""
-        with self.state.undone():
+        with self.state.rolled_back():
             return ValueGuard(path, contents(value) if deep else fingerprint(value), deep)
 
 

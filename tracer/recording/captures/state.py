@@ -32,13 +32,13 @@ from tracer.recording.tensor.active import leak
 
 
 class Counters:
-    """The ints that a function reads and writes; ``rigid`` if they must be parts of programs."""
+    """The ints that a function reads and writes; ``static`` if they must be parts of programs."""
 
-    __slots__ = ("places", "rigid")
+    __slots__ = ("places", "static")
 
     def __init__(self) -> None:
         self.places: set[tuple] = set()
-        self.rigid = False
+        self.static = False
 
 
 COUNTERS: WeakKeyDictionary[Any, Counters] = WeakKeyDictionary()  # by the traced function
@@ -49,41 +49,41 @@ class State:
     """What one trace has met outside of its function, with what was in it."""
 
     def __init__(self) -> None:
-        self.held: dict[int, Snapshot] = {}
+        self.objects: dict[int, Snapshot] = {}
         self.variables: dict[tuple[int, str], VariableSnapshot] = {}
         self.counters = Counters()
         self.lifted = False  # whether a counter is an input of this trace
 
     # -- ints that are read and written --------------------------------------------------------
-    def of_function(self, function: Any) -> None:
+    def load_counters(self, function: Any) -> None:
         """The function that is traced: what earlier traces have seen to count is known."""
         try:
             self.counters = COUNTERS.setdefault(function, Counters())
         except TypeError:  # it can't be remembered
             self.counters = Counters()
 
-    def counts(self, path: Path) -> bool:
+    def is_counter(self, path: Path) -> bool:
         """Whether an earlier trace has read an int there, and written another one."""
         places = self.counters.places
-        return bool(places) and not self.counters.rigid and (path.root, path.steps) in places
+        return bool(places) and not self.counters.static and (path.root, path.steps) in places
 
-    def may_count(self) -> bool:
+    def may_lift_counters(self) -> bool:
         """Whether ints that count may be inputs; the trace is one that has such."""
-        self.lifted = self.lifted or not self.counters.rigid
-        return not self.counters.rigid
+        self.lifted = self.lifted or not self.counters.static
+        return not self.counters.static
 
-    def gives_up(self) -> bool:
+    def fix_counters(self) -> bool:
         """The trace has failed: whether it may do without counters among its inputs."""
-        self.counters.rigid = self.counters.rigid or self.lifted
+        self.counters.static = self.counters.static or self.lifted
         return self.lifted
 
     # -- what is met ---------------------------------------------------------------------------
-    def meet(self, thing: Any, path: Path) -> None:
+    def add(self, thing: Any, path: Path) -> None:
         """Here is an object: remember what is in it."""
-        if id(thing) not in self.held and kind_of(thing):
-            self.held[id(thing)] = Snapshot(thing, path)
+        if id(thing) not in self.objects and kind_of(thing):
+            self.objects[id(thing)] = Snapshot(thing, path)
 
-    def assigns(self, function: types.FunctionType, path: Callable[[str], Path]) -> None:
+    def snapshot_variables(self, function: types.FunctionType, path: Callable[[str], Path]) -> None:
         """A function is about to run: the variables that it assigns to are remembered."""
         cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=False))
         for name in assigned(function.__code__):
@@ -96,14 +96,14 @@ class State:
         """A global, an attribute of a module, or a closure variable that is assigned to."""
         return self.variables.setdefault((id(place), name), VariableSnapshot(place, name, path))
 
-    def of(self, thing: Any) -> Snapshot | None:
+    def snapshot(self, thing: Any) -> Snapshot | None:
         """What is known of this very object."""
-        found = self.held.get(id(thing))
+        found = self.objects.get(id(thing))
         return found if found is not None and found.thing is thing else None
 
     def is_new(self, owner: Any, key: Any, value: Any) -> bool:
         """Whether what is read at an object's key was put there during the trace."""
-        held = self.of(owner)
+        held = self.snapshot(owner)
         if held is None or held.kind == "own":
             return False
         try:
@@ -119,17 +119,20 @@ class State:
     # -- what was written ----------------------------------------------------------------------
     def changed(self) -> list[Snapshot | VariableSnapshot]:
         """All that was written to."""
-        things: list[Snapshot | VariableSnapshot] = [*self.held.values(), *self.variables.values()]
+        things: list[Snapshot | VariableSnapshot] = [
+            *self.objects.values(),
+            *self.variables.values(),
+        ]
         return [thing for thing in things if thing.changed()]
 
     @contextmanager
-    def undone(self) -> Iterator[None]:
+    def rolled_back(self) -> Iterator[None]:
         """For a while, all objects hold what they held before."""
         changed = self.changed()
         now = [thing.now() for thing in changed]
         try:
             for thing in changed:
-                thing.put_back()
+                thing.roll_back()
             yield
         finally:
             for thing, rows in zip(changed, now, strict=True):
@@ -138,28 +141,28 @@ class State:
                 else:
                     thing.fill(rows)
 
-    def put_back(self) -> None:
+    def roll_back(self) -> None:
         """Undo all that was written."""
         for thing in self.changed():
-            thing.put_back()
+            thing.roll_back()
 
-    def forget(self) -> None:
+    def release(self) -> None:
         """Let go of the caller's objects."""
-        self.held, self.variables = {}, {}
+        self.objects, self.variables = {}, {}
 
 
-class Since:
+class Savepoint:
     """What was in all objects when an inner trace began."""
 
     def __init__(self, state: State):
         self.state = state
-        self.rows = {key: (held.now(), set(held.written)) for key, held in state.held.items()}
+        self.rows = {key: (held.now(), set(held.written)) for key, held in state.objects.items()}
         self.values = {key: variable.now() for key, variable in state.variables.items()}
 
     def changed(self) -> list[Snapshot | VariableSnapshot]:
         """What the inner trace has written to."""
         found: list[Snapshot | VariableSnapshot] = []
-        for key, held in self.state.held.items():
+        for key, held in self.state.objects.items():
             rows, written = self.rows.get(key, (held.before, set()))
             if held.written != written or not same_rows(rows, held.now()):
                 found.append(held)
@@ -168,7 +171,7 @@ class Since:
                 found.append(variable)
         return found
 
-    def undo(self) -> None:
+    def roll_back(self) -> None:
         """Put back what the inner trace has written."""
         for thing in self.changed():
             if isinstance(thing, VariableSnapshot):
@@ -179,7 +182,7 @@ class Since:
                 thing.fill(rows)
                 thing.grown = []
 
-    def refuse(self) -> None:
+    def refuse_changes(self) -> None:
         """Raise if the inner trace has written to something.
 
         Raises
@@ -188,7 +191,7 @@ class Since:
         """
         changed = self.changed()
         if changed:
-            self.undo()
+            self.roll_back()
             raise leak(
                 f"The function changes {changed[0].path or 'what is'} outside of it, inside of "
                 "another traced function.",

@@ -19,7 +19,7 @@ from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.node import HOLES, Node, Params
 from tracer.graph.spec import ArraySpec, scalar_spec
 from tracer.ops import registry
-from tracer.recording.captures.state import Since
+from tracer.recording.captures.state import Savepoint
 from tracer.recording.recorder.recorder import Recorder, run_user_function
 from tracer.recording.session import recording
 from tracer.recording.tensor.tensor import TracedTensor
@@ -93,7 +93,7 @@ def trace_body(
         inner.argument(v.copy() if isinstance(v, np.ndarray) else v, name)
         for v, name in zip(examples, names, strict=True)
     ]
-    since = Since(inner.captures.state) if inner.captures is not None else None
+    savepoint = Savepoint(inner.captures.state) if inner.captures is not None else None
     try:
         with recording(inner):
             if inner.captures is not None:
@@ -106,13 +106,13 @@ def trace_body(
             count = len(carry) or len(leaves)
             outputs = _unaliased(inner, [inner.tensor(leaf) for leaf in leaves], carried, count)
             graph = inner.graph(outputs)
-        if since is not None and since.changed():
+        if savepoint is not None and savepoint.changed():
             raise NoRegion
     except (CarryMismatch, BranchMismatch):
         raise
     except Exception as error:
-        if since is not None:
-            since.undo()
+        if savepoint is not None:
+            savepoint.roll_back()
         raise NoRegion from error
     draws = not all(map(is_pure, graph.order))
     if draws or graph.guards or not all(spec.is_static for o in graph.outputs for spec in o.specs):

@@ -21,7 +21,7 @@ def global_table(monitor: Monitor) -> dict[str, Any]:
 
 def known_table(monitor: Monitor, table: dict[str, Any]) -> dict[str, Any]:
     """A module's ``__dict__``, with a way to each of its names."""
-    monitor.captures.know(table, Path("globals", table))
+    monitor.captures.add_path(table, Path("globals", table))
     return table
 
 

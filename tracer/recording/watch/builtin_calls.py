@@ -283,7 +283,7 @@ def cached(captures: Captures, function: Any) -> Callable[..., Any]:
         finally:
             ACTIVE.reset(token)
         given = path.then("call", (args, tuple(kwargs.items())))
-        return captures.take(result, given, True)
+        return captures.capture(result, given, True)
 
     return call
 
@@ -304,7 +304,7 @@ def with_seen_parts(captures: Captures, function: FunctionType) -> FunctionType:
     if seen == list(parts):
         wrapped = own(function, "__wrapped__")
         if isinstance(wrapped, FunctionType) and _has_source(wrapped):
-            captures.scanned(wrapped)
+            captures.guard_free_variables(wrapped)
         return function
     made = FunctionType(
         function.__code__,

@@ -70,14 +70,14 @@ def asked(monitor: Monitor, function: Callable[..., Any], *args: Any) -> Any:
     path = _root(function).then("call", (args, ()))
     for name in ("prec", "rounding") if isinstance(given, decimal.Context) else ():
         monitor.captures.guards.add_value(path.then("attr", name), getattr(given, name))
-    return monitor.captures.take(given, path, isinstance(given, (dict, tuple)))
+    return monitor.captures.capture(given, path, isinstance(given, (dict, tuple)))
 
 
 def referent(monitor: Monitor, reference: weakref.ref[Any]) -> Any:
     """What a weak reference leads to."""
     path = monitor.captures.path_of(reference)
     thing = reference()
-    return thing if path is None else monitor.captures.take(thing, path.then("call", ((), ())))
+    return thing if path is None else monitor.captures.capture(thing, path.then("call", ((), ())))
 
 
 def path_of(owner: ContextVar[Any], *default: Any) -> Path:
@@ -93,7 +93,7 @@ def variable(monitor: Monitor, owner: ContextVar[Any], method: Any) -> Callable[
             return method(*default)
         path = path_of(owner, *default)
         try:
-            return monitor.captures.take(method(*default), path)
+            return monitor.captures.capture(method(*default), path)
         except LookupError:
             monitor.captures.guards.add_value(path, MISSING)
             raise

@@ -97,7 +97,7 @@ def imported(monitor: Monitor, value: Any, module: str, level: int, name: str) -
 def going_through(monitor: Monitor, function: Any, *args: Any, **keywords: Any) -> Any:
     """``dict(globals())``: a table of globals is not gone through."""
     for value in args:
-        monitor.captures.part_by_part(value)
+        monitor.captures.iterated(value)
     return function(*args, **keywords)
 
 

@@ -52,12 +52,12 @@ def contains(monitor: Monitor, item: Any, container: Any) -> Any:
     if answer is not NotImplemented:
         return bool(answer)
     if isinstance(item, TracedTensor) and isinstance(container, (list, tuple, deque)):
-        return monitor.captures.identities.among(item, monitor.iterated(container))
+        return monitor.captures.identities.contains(item, monitor.iterated(container))
     monitor.hashed(item)
     path = monitor.captures.path_of(container)
     if path is None or not is_key(item):
         if path is not None:
-            monitor.captures.whole(container)
+            monitor.captures.guard_contents(container)
         methods_count(monitor.captures, (item, container))
         return item in monitor.iterated(container)
     found = item in container

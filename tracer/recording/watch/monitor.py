@@ -79,7 +79,7 @@ class Monitor:
             zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
         )
         self.path = path
-        captures.state.assigns(function, self.variable)
+        captures.state.snapshot_variables(function, self.variable)
         self.callees: dict[int, tuple[Any, Any]] = {}  # of NumPy's own functions
         self.named: dict[str, tuple[Any, Any]] = {}  # builtins, and what to use
         self.loads: dict[str, tuple[Any, Any, Any]] = {}  # of modules: module, value, what to use
@@ -91,7 +91,7 @@ class Monitor:
             rows = held.items() if isinstance(held, dict) else enumerate(held)
             for key, value in rows if self.path is not None else ():
                 path = self.path.then("attr", place).then("item", key)
-                self.captures.know(value, path)
+                self.captures.add_path(value, path)
 
     def name(self, value: Any, name: str, deep: bool = True) -> Any:
         """A global or closure variable; not ``deep`` where only an item or attribute is read."""
@@ -101,7 +101,7 @@ class Monitor:
         if known is not None and known[0] is value:
             return known[1]
         if is_library_module(value):
-            return value if name == "np" else self.captures.take(value, self.variable(name))
+            return value if name == "np" else self.captures.capture(value, self.variable(name))
         if self.captures.state.is_assigned(*self.place(name)):
             return hooked(loaded(value))
         found = self._named(value, name, deep)
@@ -111,7 +111,7 @@ class Monitor:
 
     def _named(self, value: Any, name: str, deep: bool) -> Any:
         path = self.variable(name)
-        taken = self.captures.take(value, path, deep, not deep)
+        taken = self.captures.capture(value, path, deep, not deep)
         hook = names_beside(value).get(own(value, "__name__", ""))
         if hook is not None and original_of(hook) is value:
             return hook  # bound by `from numpy import zeros` before the trace
@@ -153,13 +153,13 @@ class Monitor:
             held = name in vars(owner)  # others come from a module's __getattr__, or its class
             path = Path("globals", vars(owner)) if held else Path("globals", owner)
             path = path.then("name" if held else "attr", name)
-            return self.captures.take(value, path, deep, not deep)
+            return self.captures.capture(value, path, deep, not deep)
         path = self.captures.path_of(owner)
         if path is not None and isinstance(value, types.BuiltinMethodType):
             return self._method_of(owner, name, value, path)
         if path is None:
             return of_class(self, owner, name, value, deep)
-        return self.captures.take(value, path.then("attr", name), deep, not deep)
+        return self.captures.capture(value, path.then("attr", name), deep, not deep)
 
     def _method_of(self, owner: Any, name: str, method: Any, path: Path) -> Any:
         """A container's own method: what it gives is captured as if it were read by key."""
@@ -172,7 +172,7 @@ class Monitor:
         if table and name in ("items", "values", "copy"):
             return getattr(self.captures.unpack(owner), name)
         if isinstance(owner, CONTAINERS) and name != "append":
-            self.captures.take(owner, path, name != "keys")
+            self.captures.capture(owner, path, name != "keys")
         return method
 
     def _got(self, owner: Any, key: Any, default: Any = None) -> Any:
@@ -208,7 +208,7 @@ class Monitor:
             if path is not None and self.captures.state.is_new(owner, key, value):
                 return moved(self.captures, owner, value)
             if path is not None:
-                return self.captures.take(value, path.then("item", key), deep, not deep)
+                return self.captures.capture(value, path.then("item", key), deep, not deep)
         return value
 
     def values(self, value: Any) -> Any:
@@ -216,9 +216,9 @@ class Monitor:
         if type(value) in protocols.SIMPLE:
             return value
         if type(value) in (list, tuple, dict, OrderedDict, deque, types.MappingProxyType):
-            return value if self.captures.is_module(value) else self.captures.unpack(value)
+            return value if self.captures.is_module_dict(value) else self.captures.unpack(value)
         if isinstance(value, CONTAINERS):
-            self.captures.whole(value)
+            self.captures.guard_contents(value)
         if type(value) in imports.GETTERS:
             return functools.partial(imports.GETTERS[type(value)], self, value)
         if isinstance(value, (FunctionType, MethodType)) or is_traced(value):
@@ -333,7 +333,7 @@ class Monitor:
     def hashed(self, key: Any) -> Any:
         """A key, or a member of a set: an object may count by its identity."""
         if type(key) not in protocols.PLAIN:
-            self.captures.identities.looked_up(key)
+            self.captures.identities.guard_key(key)
         return key
 
     def compare(self, name: str, left: Any, right: Any) -> Any:
@@ -365,7 +365,7 @@ class Monitor:
 
     def iterated(self, value: Any) -> Any:
         """``for item in value``."""
-        return operators.iterated(self, self.captures.part_by_part(self.values(value)))
+        return operators.iterated(self, self.captures.iterated(self.values(value)))
 
     def made_class(self, kind: Any) -> Any:
         """A class that the function defines: what is in it is no capture."""
@@ -375,7 +375,7 @@ class Monitor:
     def counted(self, value: Any) -> Any:
         """``{*value}``: containers by all that is in them, the user's own iterators seen."""
         if isinstance(value, CONTAINERS):
-            self.captures.whole(value)
+            self.captures.guard_contents(value)
             return value
         return operators.iterated(self, value)
 
@@ -389,7 +389,7 @@ class Monitor:
 
     def spread(self, table: Any) -> Any:
         """``{**table}``."""
-        return self.captures.part_by_part(self.values(table))
+        return self.captures.iterated(self.values(table))
 
     def delegated(self, value: Any) -> Any:
         """``yield from value``: a generator is handed on as it is, to be sent to."""

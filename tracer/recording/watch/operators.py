@@ -100,7 +100,7 @@ def truth(monitor: Monitor, value: Any) -> Any:
         if answer is not NotImplemented:
             return bool(answer)
     if isinstance(value, CONTAINERS):
-        monitor.captures.whole(value)
+        monitor.captures.guard_contents(value)
     return value
 
 

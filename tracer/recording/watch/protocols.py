@@ -87,17 +87,17 @@ def unseen(captures: Captures, value: Any) -> None:
     """A captured object is used by code that can't be seen: all that is in it counts."""
     if type(value) in PLAIN or isinstance(value, (np.ndarray, np.generic, type, types.ModuleType)):
         if type(value) in (list, tuple, dict, set):
-            captures.whole(value)
+            captures.guard_contents(value)
         return
-    captures.whole(value)
+    captures.guard_contents(value)
 
 
 def methods_count(captures: Captures, values: Iterable[Any]) -> None:
     """Code that can't be seen calls methods of objects and of items: what they name counts."""
     for value in values:
         items = value if type(value) in (list, tuple, set, frozenset, dict) else (value,)
-        for kind in {type(item) for item in items} - PLAIN - captures.classes_counted:
-            captures.classes_counted.add(kind)
+        for kind in {type(item) for item in items} - PLAIN - captures.guarded_classes:
+            captures.guarded_classes.add(kind)
             class_counts(captures, kind, special=True)
 
 
@@ -108,7 +108,7 @@ def class_counts(captures: Captures, kind: type, special: bool = False) -> None:
             wanted = not special or (name.startswith("__") and name not in ("__init__", "__new__"))
             plain = own(member, "__func__", own(member, "fget", member))
             if wanted and isinstance(plain, FunctionType) and is_users(plain.__code__.co_filename):
-                captures.scanned(plain)
+                captures.guard_free_variables(plain)
 
 
 def _items_in_turn(captures: Captures, value: Any) -> Iterator[Any]:

@@ -40,7 +40,7 @@ def _dir(monitor: Monitor, *args: Any) -> list[str]:
 
 def _getsizeof(monitor: Monitor, thing: Any, *default: Any) -> int:
     if isinstance(thing, TracedTensor):
-        monitor.captures.identities.owns(thing)
+        monitor.captures.identities.guard_ownership(thing)
     return sys.getsizeof(thing._value if isinstance(thing, TracedTensor) else thing, *default)
 
 
@@ -54,7 +54,7 @@ def _getrefcount(monitor: Monitor, thing: Any) -> int:
 def _vars(monitor: Monitor, *args: Any) -> Any:
     table = vars(*args)
     path = monitor.captures.path_of(args[0]) if args else None
-    return table if path is None else monitor.captures.take(table, path.then("attr", "__dict__"))
+    return table if path is None else monitor.captures.capture(table, path.then("attr", "__dict__"))
 
 
 def _getattr(monitor: Monitor, owner: Any, name: str, *default: Any) -> Any:
@@ -86,7 +86,9 @@ def _getenv(monitor: Monitor, key: str, default: Any = None) -> Any:
 def environment(monitor: Monitor, method: str, *args: Any) -> Any:
     """A method of ``os.environ``, asked again before each call."""
     path = Path("globals", vars(os), (("name", "environ"), ("attr", method)))
-    return monitor.captures.take(getattr(os.environ, method)(*args), path.then("call", (args, ())))
+    return monitor.captures.capture(
+        getattr(os.environ, method)(*args), path.then("call", (args, ()))
+    )
 
 
 # -- code in a text -------------------------------------------------------------------------------
@@ -127,12 +129,12 @@ def _names(code: types.CodeType) -> Iterator[str]:
 def _count_names(monitor: Monitor, names: list[str], table: Mapping[str, Any]) -> None:
     for name in names:
         held = table.get(name)
-        monitor.captures.all_of(Path("globals", table, (("name", name),)))
+        monitor.captures.guard_path(Path("globals", table, (("name", name),)))
         if isinstance(held, types.ModuleType) and not is_library_module(held):
             inside = vars(held)
             for attribute in names:
                 if attribute in inside:
-                    monitor.captures.all_of(Path("globals", inside, (("name", attribute),)))
+                    monitor.captures.guard_path(Path("globals", inside, (("name", attribute),)))
 
 
 SPECIAL: dict[Any, Callable[..., Any]] = {
@@ -148,7 +150,7 @@ SPECIAL: dict[Any, Callable[..., Any]] = {
     globals: global_table,
     sys.getsizeof: _getsizeof,
     sys.getrefcount: _getrefcount,
-    id: lambda monitor, thing: monitor.captures.identities.number(thing),
+    id: lambda monitor, thing: monitor.captures.identities.id_of(thing),
     operator.is_: lambda monitor, left, right: monitor.same(left, right),
     operator.is_not: lambda monitor, left, right: not monitor.same(left, right),
     operator.eq: lambda monitor, left, right: monitor.compare("eq", left, right),

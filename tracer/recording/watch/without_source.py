@@ -70,9 +70,9 @@ class Compared:
         """
         if not self.asks:
             return
-        self.identities.notice(value)
+        self.identities.guard_identity(value)
         if isinstance(value, TracedTensor):
-            self.identities.distinct(value, self.met)
+            self.identities.refuse_duplicates(value, self.met)
             self.met.append(value)
 
 
@@ -89,14 +89,14 @@ def _asks_identity(code: types.CodeType) -> bool:
 def _count(monitor: Monitor, value: Any) -> None:
     """Everything in a captured container, object or class is guarded."""
     if isinstance(value, ContextVar):
-        monitor.captures.all_of(path_of(value, None))
+        monitor.captures.guard_path(path_of(value, None))
     if isinstance(value, type):
         for kind in value.__mro__:
             for name in vars(kind) if is_users_class(kind) else ():
                 if not name.startswith("__"):
-                    monitor.captures.all_of(Path("globals", kind, (("static", name),)))
+                    monitor.captures.guard_path(Path("globals", kind, (("static", name),)))
     if not isinstance(value, (*SINGLE, type, types.ModuleType, FunctionType)):
-        monitor.captures.whole(value)
+        monitor.captures.guard_contents(value)
 
 
 def watch(function: FunctionType, monitor: Monitor) -> Callable[..., Any]:

@@ -24,7 +24,7 @@ def settle(captures: Captures) -> None:
             if now is not ABSENT:
                 set_variable(changed.place, changed.name, _plain(now, captures, seen))
         elif changed.kind == "own":
-            changed.put_back()
+            changed.roll_back()
         elif isinstance(now, dict):
             changed.fill({key: _plain(value, captures, seen) for key, value in now.items()})
         else:
@@ -44,7 +44,7 @@ def _plain(value: Any, captures: Captures, seen: dict[int, Any]) -> Any:
             found = own
         else:
             found = np.copy(value._value) if isinstance(value._value, np.ndarray) else value._value
-    elif type(value) in (list, dict, tuple) and captures.state.of(value) is None:
+    elif type(value) in (list, dict, tuple) and captures.state.snapshot(value) is None:
         rows = value.items() if type(value) is dict else enumerate(value)
         made = {key: _plain(item, captures, seen) for key, item in rows}
         if any([made[key] is not item for key, item in rows]):
