@@ -26,7 +26,6 @@ from tracer.recording.regions.emit import emit
 from tracer.recording.tensor.active import ACTIVE
 from tracer.recording.tensor.tensor import TracedTensor
 from tracer.recording.trace import Trace, trace_function
-from tracer.recording.watch.instrument import instrumented
 from tracer.transforms.regions.lower import RECOMPUTED
 
 
@@ -57,7 +56,7 @@ def checkpoint(fn: Callable[..., Any]) -> Callable[..., Any]:
                 return call_traced(lambda a, k: fn(*a, **k), (args, kwargs), name)
             return fn(*args, **kwargs)
         if not any(isinstance(leaf, TracedTensor) for leaf in leaves):
-            return instrumented(fn, recorder.captures)(*args, **kwargs)
+            return recorder.captures.instrumented(fn)(*args, **kwargs)
         return _record(recorder, fn, args, kwargs)
 
     recomputed.__tracer_recipe__ = (recomputed.__code__,)  # type: ignore[attr-defined]
@@ -75,7 +74,7 @@ def _record(recorder: Recorder, fn: Any, args: tuple, kwargs: dict[str, Any]) ->
             raise NoRegion
         results = _emit_call(recorder, trace, leaves)
     except NoRegion:
-        return instrumented(fn, recorder.captures)(*args, **kwargs)
+        return recorder.captures.instrumented(fn)(*args, **kwargs)
     count = len(trace.graph.outputs)
     for guard, value in zip(trace.graph.guards, results[count:], strict=True):
         if type(guard.outcome) is bool:

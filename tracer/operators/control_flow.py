@@ -31,7 +31,6 @@ from tracer.recording.regions.cond import record_cond
 from tracer.recording.source.locator import Locator, user_frame
 from tracer.recording.tensor.active import ACTIVE
 from tracer.recording.tensor.tensor import TracedTensor
-from tracer.recording.watch.instrument import instrumented
 
 
 def cond(pred: Any, true_fn: Callable[..., Any], false_fn: Callable[..., Any], *operands: Any):
@@ -173,7 +172,7 @@ def _instrumented(recorder: Recorder | None, function: Any) -> Any:
     """In a trace a function that is unrolled tells of what it captures, as others do."""
     if recorder is None or recorder.captures is None:
         return function
-    return instrumented(function, recorder.captures)
+    return recorder.captures.instrumented(function)
 
 
 # -- as plain Python ------------------------------------------------------------------------------

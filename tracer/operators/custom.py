@@ -39,7 +39,6 @@ from tracer.ops import registry
 from tracer.recording.recorder.recorder import Recorder
 from tracer.recording.tensor.active import ACTIVE
 from tracer.recording.tensor.tensor import TracedTensor
-from tracer.recording.watch.instrument import instrumented
 
 PLAIN: ContextVar[frozenset] = ContextVar("tracer_plain_functions", default=frozenset())
 
@@ -93,7 +92,7 @@ class CustomFunction:
             path = path.then("attr", place[0])
             path = path.then("item", place[1]) if len(place) > 1 else path
             recorder.captures.capture(function, path)
-        return instrumented(function, recorder.captures)
+        return recorder.captures.instrumented(function)
 
     def _missing(self, recorder: Recorder) -> MissingRule:
         name = type(self).__name__

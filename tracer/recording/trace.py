@@ -218,7 +218,7 @@ def _run(
     captures = recorder.captures
     savepoint = Savepoint(captures.state) if recorder.enclosing is not None else None
     with recording(recorder):
-        result = run_user_function(substitute(instrumented(function, captures)), args, kwargs)
+        result = run_user_function(substitute(captures.instrumented(function)), args, kwargs)
         refuse_coroutine(result)
         flat, structure = trees.flatten(result)
         refuse_untraced(flat)
@@ -285,6 +285,7 @@ def _opened(function: Callable[..., Any], plain: Any, title: str) -> Recorder:
         return recorder
     rewind()
     recorder.captures = captures = Captures(recorder)
+    captures.instrument = instrumented
     captures.state.load_counters(plain)
     captures.add_path(function, Path("function", None))
     captures.add_path(plain, Path("function", None))

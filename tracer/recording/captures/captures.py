@@ -12,6 +12,7 @@ from __future__ import annotations
 import array
 import operator
 from collections import OrderedDict, defaultdict, deque
+from collections.abc import Callable
 from types import FunctionType, MappingProxyType, ModuleType
 from typing import Any
 
@@ -50,6 +51,8 @@ def holds_arrays(value: Any, depth: int = 8) -> bool:
 class Captures:
     """The captures of one trace, in the order in which they were read."""
 
+    instrument: Callable[[Any, Captures], Any]  # set by whoever opens the trace
+
     def __init__(self, recorder: CapturingRecorder):
         self.recorder = recorder
         self.lifted: dict[tuple, tuple[Path, TracedTensor, Node]] = {}
@@ -67,6 +70,10 @@ class Captures:
         self.paths, self.lifted, self.rebuilt, self.copies = {}, {}, {}, []
         self.identities = Identities(self.guards)
         self.state.release()
+
+    def instrumented(self, function: Any) -> Any:
+        """A callable of the user's that tells of its loads."""
+        return self.instrument(function, self)
 
     def path_of(self, value: Any) -> Path | None:
         """A path that led to this very object before."""

@@ -23,7 +23,6 @@ from tracer.recording.captures.state import Savepoint
 from tracer.recording.recorder.recorder import Recorder, run_user_function
 from tracer.recording.session import recording
 from tracer.recording.tensor.tensor import TracedTensor
-from tracer.recording.watch.instrument import instrumented
 
 NUMBERS = (np.ndarray, np.generic, bool, int, float, complex)
 
@@ -97,7 +96,7 @@ def trace_body(
     try:
         with recording(inner):
             if inner.captures is not None:
-                function = instrumented(function, inner.captures)
+                function = inner.captures.instrumented(function)
             result = run_user_function(function, build(fresh), {})
             leaves, structure = trees.flatten(result)
             if not all(isinstance(leaf, NUMBERS) for leaf in leaves):
