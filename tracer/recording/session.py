@@ -1,4 +1,8 @@
-"""A trace is opened and closed: the context, the hooks and NumPy's error state."""
+"""A trace is opened and closed: the context, the hooks and NumPy's error state.
+
+>>> with recording(Recorder("f")) as recorder:
+...     y = np.sum(recorder.argument(np.ones(3), "x"))
+"""
 
 from __future__ import annotations
 
@@ -47,12 +51,12 @@ def contained(trace: Callable[P, R]) -> Callable[P, R]:
             return result
         finally:
             HOOKS.leave(depth)
-            _hand_back(context)
+            _export_variables(context)
 
     return traced
 
 
-def _hand_back(context: Context) -> None:
+def _export_variables(context: Context) -> None:
     for variable, value in context.items():
         if variable in OWN or variable is ERRSTATE and is_variant(value):
             continue

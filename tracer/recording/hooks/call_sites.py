@@ -234,7 +234,7 @@ def _instrumented_vectorize(function: np.vectorize) -> Any:
     captures, inner = recorder.captures, function.pyfunc
     path = captures.path_of(function)
     if path is not None:
-        captures.take(inner, path.then("attr", "pyfunc"))
+        captures.capture(inner, path.then("attr", "pyfunc"))
     seen, otypes = captures.instrumented(inner), list(function.otypes or "") or None
     if function.signature is not None:
         return np.vectorize(seen, otypes, excluded=function.excluded, signature=function.signature)

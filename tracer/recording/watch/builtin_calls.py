@@ -236,7 +236,7 @@ def _extreme(monitor: ActiveMonitor, function: Any, args: Sequence[Any], key: An
 def consume(monitor: ActiveMonitor, function: Any, *args: Any, **keywords: Any) -> Any:
     """``dict(globals())``: a table of globals is not gone through."""
     for value in args:
-        monitor.captures.part_by_part(value)
+        monitor.captures.iterated(value)
     return function(*args, **keywords)
 
 
@@ -317,7 +317,7 @@ def lru_cached(captures: Captures, function: Any) -> Callable[..., Any]:
         finally:
             ACTIVE.reset(token)
         given = path.then("call", (args, tuple(kwargs.items())))
-        return captures.take(result, given, True)
+        return captures.capture(result, given, True)
 
     return call
 
@@ -336,7 +336,7 @@ def instrumented_wrapper(captures: Captures, function: FunctionType) -> Function
     if seen == list(parts):
         wrapped = own(function, "__wrapped__")
         if isinstance(wrapped, FunctionType) and _has_source(wrapped):
-            captures.scanned(wrapped)
+            captures.guard_free_variables(wrapped)
         return function
     made = FunctionType(
         function.__code__,

@@ -72,8 +72,8 @@ def _read(monitor: ActiveMonitor, function: Callable[..., Any], *args: Any) -> A
     given = function(*args)
     path = _root(function).then("call", (args, ()))
     for name in ("prec", "rounding") if isinstance(given, decimal.Context) else ():
-        monitor.captures.condition(path.then("attr", name), getattr(given, name))
-    return monitor.captures.take(given, path, isinstance(given, (dict, tuple)))
+        monitor.captures.guards.add_value(path.then("attr", name), getattr(given, name))
+    return monitor.captures.capture(given, path, isinstance(given, (dict, tuple)))
 
 
 def state_method(monitor: ActiveMonitor, function: Any) -> Callable[..., Any] | None:
@@ -90,13 +90,15 @@ def state_method(monitor: ActiveMonitor, function: Any) -> Callable[..., Any] | 
 
 def _referent(monitor: ActiveMonitor, reference: weakref.ref[Any]) -> Any:
     path, value = monitor.captures.path_of(reference), reference()
-    return value if path is None else monitor.captures.take(value, path.then("call", ((), ())))
+    return value if path is None else monitor.captures.capture(value, path.then("call", ((), ())))
 
 
 def environment(monitor: ActiveMonitor, method: str, *args: Any) -> Any:
     """A method of ``os.environ``, asked again before each call."""
     path = Path("globals", vars(os), (("name", "environ"), ("attr", method)))
-    return monitor.captures.take(getattr(os.environ, method)(*args), path.then("call", (args, ())))
+    return monitor.captures.capture(
+        getattr(os.environ, method)(*args), path.then("call", (args, ()))
+    )
 
 
 def getenv(monitor: ActiveMonitor, key: str, default: Any = None) -> Any:
@@ -119,9 +121,9 @@ def _variable_method(
             return method(*default)
         path = path_of(owner, *default)
         try:
-            return monitor.captures.take(method(*default), path)
+            return monitor.captures.capture(method(*default), path)
         except LookupError:
-            monitor.captures.condition(path, MISSING)
+            monitor.captures.guards.add_value(path, MISSING)
             raise
 
     def put(value: Any) -> Any:

@@ -34,12 +34,12 @@ def guard_absent_names(monitor: ActiveMonitor, code: CodeType, builtin: dict[str
     for name in _global_names(code):
         if name not in monitor.globals and name not in builtin:
             way = Path("globals", monitor.globals, (("has item", name),))
-            monitor.captures.condition(way, False)
+            monitor.captures.guards.add_value(way, False)
     for name, cell in monitor.cells.items():
         try:
             cell.cell_contents  # noqa: B018 - an empty cell raises
         except ValueError:
-            monitor.captures.condition(monitor.variable(name), MISSING)
+            monitor.captures.guards.add_value(monitor.variable(name), MISSING)
 
 
 def is_standard(module: ModuleType, name: str) -> bool:
@@ -73,11 +73,13 @@ def importing(monitor: ActiveMonitor, module: str, level: int, names: tuple[str,
     full = _full_name(monitor, module, level)
     known = full in sys.modules
     if known or not _can_be_loaded(full):
-        monitor.captures.condition(Path("globals", sys.modules, (("has item", full),)), known)
+        monitor.captures.guards.add_value(
+            Path("globals", sys.modules, (("has item", full),)), known
+        )
     inside = vars(sys.modules[full]) if known else {}
     for name in names if known else ():
         if name not in inside and not ("__path__" in inside and _can_be_loaded(f"{full}.{name}")):
-            monitor.captures.condition(Path("globals", inside, (("has item", name),)), False)
+            monitor.captures.guards.add_value(Path("globals", inside, (("has item", name),)), False)
 
 
 def imported(monitor: ActiveMonitor, value: Any, module: str, level: int, name: str) -> Any:

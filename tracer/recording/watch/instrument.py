@@ -46,7 +46,7 @@ def instrumented(function: Any, captures: Captures) -> Any:
     if isinstance(function, MethodType):
         plain: Any = function.__func__
         if path is not None:
-            captures.know(function.__self__, path.then("attr", "__self__"))
+            captures.add_path(function.__self__, path.then("attr", "__self__"))
         if is_traced(plain):
             plain = plain.__tracer_function__
         if not is_watchable(plain):
@@ -56,7 +56,7 @@ def instrumented(function: Any, captures: Captures) -> Any:
     if is_traced(function):
         inner = function.__tracer_function__  # of a method, another object each time
         if path is not None:
-            captures.know(inner, path.then("attr", "__tracer_function__"))
+            captures.add_path(inner, path.then("attr", "__tracer_function__"))
         return instrumented(inner, captures)
     if isinstance(function, functools.partial):
         return _partial(function, path, captures)
@@ -87,8 +87,8 @@ def _add_wrapped_path(function: FunctionType, path: Path | None, captures: Captu
     wrapped = own(original_of(function), "__wrapped__")
     if wrapped is not None and path is not None:
         inner = path.then("attr", "__wrapped__")
-        captures.know(wrapped, inner)
-        captures.take(wrapped, inner)
+        captures.add_path(wrapped, inner)
+        captures.capture(wrapped, inner)
 
 
 def _partial(function: Any, path: Path | None, captures: Captures) -> Any:
@@ -96,10 +96,10 @@ def _partial(function: Any, path: Path | None, captures: Captures) -> Any:
         return functools.partial(
             instrumented(function.func, captures), *function.args, **function.keywords
         )
-    captures.take(function.func, path.then("attr", "func"))
+    captures.capture(function.func, path.then("attr", "func"))
     at, named = path.then("attr", "args"), path.then("attr", "keywords")
-    args = [captures.take(v, at.then("item", k)) for k, v in enumerate(function.args)]
-    keywords = {k: captures.take(v, named.then("item", k)) for k, v in function.keywords.items()}
+    args = [captures.capture(v, at.then("item", k)) for k, v in enumerate(function.args)]
+    keywords = {k: captures.capture(v, named.then("item", k)) for k, v in function.keywords.items()}
     return functools.partial(instrumented(function.func, captures), *args, **keywords)
 
 

@@ -50,14 +50,14 @@ def contains(monitor: ActiveMonitor, item: Any, container: Any) -> Any:
     if answer is not NotImplemented:
         return bool(answer)
     if isinstance(item, TracedTensor) and isinstance(container, (list, tuple, deque)):
-        return monitor.captures.identities.among(item, monitor.iterated(container))
+        return monitor.captures.identities.contains(item, monitor.iterated(container))
     monitor.hashed(item)
     path = monitor.captures.path_of(container)
     if path is None or not is_key(item):
         if path is not None:
-            monitor.captures.whole(container)
+            monitor.captures.guard_contents(container)
         guard_methods(monitor.captures, (item, container))
         return item in monitor.iterated(container)
     member = item in container
-    monitor.captures.condition(path.then("contains", item), member)
+    monitor.captures.guards.add_value(path.then("contains", item), member)
     return member

@@ -45,7 +45,7 @@ def load_name(monitor: ActiveMonitor, value: Any, name: str, deep: bool = True) 
     if known is not None and known[0] is value:
         return known[1]
     if is_library_module(value):
-        return value if name == "np" else monitor.captures.take(value, monitor.variable(name))
+        return value if name == "np" else monitor.captures.capture(value, monitor.variable(name))
     if monitor.captures.state.is_assigned(*monitor.place(name)):
         return hooked(substitute_loaded(value))
     stand_in = _variable(monitor, value, name, deep)
@@ -55,7 +55,7 @@ def load_name(monitor: ActiveMonitor, value: Any, name: str, deep: bool = True) 
 
 
 def _variable(monitor: ActiveMonitor, value: Any, name: str, deep: bool) -> Any:
-    taken = monitor.captures.take(value, monitor.variable(name), deep, not deep)
+    taken = monitor.captures.capture(value, monitor.variable(name), deep, not deep)
     hook = names_beside(value).get(own(value, "__name__", ""))
     if hook is not None and original_of(hook) is value:
         return hook  # bound by `from numpy import zeros` before the trace
@@ -96,7 +96,7 @@ def load_attribute(monitor: ActiveMonitor, owner: Any, name: str, deep: bool = T
         return _builtin_method(monitor, owner, name, value, path)
     if path is None:
         return class_attribute(monitor, owner, name, value, deep)
-    return monitor.captures.take(value, path.then("attr", name), deep, not deep)
+    return monitor.captures.capture(value, path.then("attr", name), deep, not deep)
 
 
 def _guard_absent_attribute(monitor: ActiveMonitor, owner: Any, name: str) -> None:
@@ -104,7 +104,7 @@ def _guard_absent_attribute(monitor: ActiveMonitor, owner: Any, name: str) -> No
     if isinstance(owner, ModuleType):
         imports.importing(monitor, owner.__name__, 0, (name,))
     elif path is not None and not hasattr(owner, name):
-        monitor.captures.condition(path.then("has", name), False)
+        monitor.captures.guards.add_value(path.then("has", name), False)
 
 
 def _module_attribute(
@@ -116,7 +116,7 @@ def _module_attribute(
         path = Path("globals", vars(module), (("name", name),))
     else:  # it comes from the module's __getattr__, or from its class
         path = Path("globals", module, (("attr", name),))
-    return monitor.captures.take(value, path, deep, not deep)
+    return monitor.captures.capture(value, path, deep, not deep)
 
 
 def _builtin_method(monitor: ActiveMonitor, owner: Any, name: str, method: Any, path: Path) -> Any:
@@ -130,7 +130,7 @@ def _builtin_method(monitor: ActiveMonitor, owner: Any, name: str, method: Any, 
     if table and name in ("items", "values", "copy"):
         return getattr(monitor.captures.unpack(owner), name)
     if isinstance(owner, CONTAINERS) and name != "append":
-        monitor.captures.take(owner, path, name != "keys")
+        monitor.captures.capture(owner, path, name != "keys")
     return method
 
 
@@ -162,14 +162,14 @@ def load_item(monitor: ActiveMonitor, owner: Any, key: Any, deep: bool = True) -
     except (KeyError, IndexError):
         path = monitor.captures.path_of(owner)
         if path is not None:
-            monitor.captures.condition(path.then("has item", key), False)
+            monitor.captures.guards.add_value(path.then("has item", key), False)
         raise
     if not isinstance(owner, np.ndarray) and is_key(key):
         path = monitor.captures.path_of(owner)
         if path is not None and monitor.captures.state.is_new(owner, key, value):
             return moved_row(monitor.captures, owner, value)
         if path is not None:
-            return monitor.captures.take(value, path.then("item", key), deep, not deep)
+            return monitor.captures.capture(value, path.then("item", key), deep, not deep)
     return value
 
 
@@ -180,9 +180,9 @@ def load_values(monitor: ActiveMonitor, value: Any) -> Any:
         return value
     captures = monitor.captures
     if type(value) in (list, tuple, dict, OrderedDict, deque, types.MappingProxyType):
-        return value if captures.is_module(value) else captures.unpack(value)
+        return value if captures.is_module_dict(value) else captures.unpack(value)
     if isinstance(value, CONTAINERS):
-        captures.whole(value)
+        captures.guard_contents(value)
     if type(value) in GETTERS:
         return functools.partial(GETTERS[type(value)], monitor, value)
     if isinstance(value, (FunctionType, MethodType)) or is_traced(value):

@@ -36,16 +36,16 @@ def class_attribute(monitor: ActiveMonitor, owner: Any, name: str, value: Any, d
     if isinstance(owner, type):
         if is_library_class(owner) or owner in monitor.captures.classes:
             return value
-        return monitor.captures.take(value, Path("globals", owner, (("attr", name),)), deep)
+        return monitor.captures.capture(value, Path("globals", owner, (("attr", name),)), deep)
     home, member = class_member(owner, name)
     if home is None or is_library_class(home) or home in monitor.captures.classes:
         return value
     path = Path("globals", home if type(owner) is super else type(owner))
     if own(type(member), "__get__") is not None:  # a method, a property: it gives what it likes
         if type(member) in MEMBERS:
-            monitor.captures.take(member, path.then("static", name))
+            monitor.captures.capture(member, path.then("static", name))
         return value
-    return monitor.captures.take(value, path.then("static", name), deep)
+    return monitor.captures.capture(value, path.then("static", name), deep)
 
 
 def read_attribute(monitor: ActiveMonitor, owner: Any, name: str) -> Any:
@@ -62,7 +62,7 @@ def read_attribute(monitor: ActiveMonitor, owner: Any, name: str) -> Any:
         return getattr(owner, name)
     instance = owner.__self__ if kind is super else owner
     if home not in monitor.captures.classes:
-        monitor.captures.know(member, Path("globals", home, (("static", name),)))
+        monitor.captures.add_path(member, Path("globals", home, (("static", name),)))
     if isinstance(member, property) and is_watchable(member.fget):
         return monitor.captures.instrumented(MethodType(member.fget, instance))()
     answer = call_special(monitor.captures, member, "__get__", instance, kind)

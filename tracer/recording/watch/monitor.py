@@ -47,7 +47,7 @@ class Monitor:
             zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
         )
         self.path = path
-        captures.state.assigns(function, self.variable)
+        captures.state.snapshot_variables(function, self.variable)
         self.module_loads: dict[str, tuple[Any, Any, Any]] = {}
         self.builtin_loads: dict[str, tuple[Any, Any]] = {}
         self.builtin_callees: dict[int, tuple[Any, Any]] = {}
@@ -95,7 +95,7 @@ class Monitor:
     def hashed(self, key: Any) -> Any:
         """A key, or a member of a set: an object may count by its identity."""
         if type(key) not in protocols.PLAIN:
-            self.captures.identities.looked_up(key)
+            self.captures.identities.guard_key(key)
         return key
 
     def made_class(self, kind: Any) -> Any:
@@ -129,4 +129,4 @@ class Monitor:
             rows = defaults.items() if isinstance(defaults, dict) else enumerate(defaults)
             for key, value in rows if self.path is not None else ():
                 path = self.path.then("attr", place).then("item", key)
-                self.captures.know(value, path)
+                self.captures.add_path(value, path)

@@ -129,7 +129,7 @@ def truth(monitor: ActiveMonitor, value: Any) -> Any:
         if answer is not NotImplemented:
             return bool(answer)
     if isinstance(value, CONTAINERS):
-        monitor.captures.whole(value)
+        monitor.captures.guard_contents(value)
     return value
 
 
@@ -142,20 +142,20 @@ def operand(monitor: ActiveMonitor, value: Any) -> Any:
 # -- iteration ------------------------------------------------------------------------------------
 def iterated(monitor: ActiveMonitor, value: Any) -> Any:
     """``for item in value``."""
-    return _iterable(monitor, monitor.captures.part_by_part(monitor.values(value)))
+    return _iterable(monitor, monitor.captures.iterated(monitor.values(value)))
 
 
 def counted(monitor: ActiveMonitor, value: Any) -> Any:
     """``{*value}``: containers by all that is in them, the user's own iterators seen."""
     if isinstance(value, CONTAINERS):
-        monitor.captures.whole(value)
+        monitor.captures.guard_contents(value)
         return value
     return _iterable(monitor, value)
 
 
 def spread(monitor: ActiveMonitor, table: Any) -> Any:
     """``{**table}``."""
-    return monitor.captures.part_by_part(monitor.values(table))
+    return monitor.captures.iterated(monitor.values(table))
 
 
 def delegated(monitor: ActiveMonitor, value: Any) -> Any:

@@ -56,8 +56,8 @@ def _guard_method(kind: Any, name: str) -> None:
     if recorder is None or root in OURS or kind in recorder.captures.classes:
         return
     path = Path("globals", kind, (("static", name),))
-    if path.key() not in recorder.captures.conditions:
-        recorder.captures.condition(path, inspect.getattr_static(kind, name, MISSING))
+    if path.key() not in recorder.captures.guards:
+        recorder.captures.guards.add_value(path, inspect.getattr_static(kind, name, MISSING))
 
 
 def call_special(captures: Captures, owner: Any, name: str, *args: Any) -> Any:
@@ -85,17 +85,17 @@ def guard_contents(captures: Captures, value: Any) -> None:
     """A captured object is used by code that can't be seen: all that is in it counts."""
     if type(value) in PLAIN or isinstance(value, (np.ndarray, np.generic, type, types.ModuleType)):
         if type(value) in (list, tuple, dict, set):
-            captures.whole(value)
+            captures.guard_contents(value)
         return
-    captures.whole(value)
+    captures.guard_contents(value)
 
 
 def guard_methods(captures: Captures, values: Iterable[Any]) -> None:
     """Code that can't be seen calls methods of objects and of items: what they name counts."""
     for value in values:
         items = value if type(value) in (list, tuple, set, frozenset, dict) else (value,)
-        for kind in {type(item) for item in items} - PLAIN - captures.classes_counted:
-            captures.classes_counted.add(kind)
+        for kind in {type(item) for item in items} - PLAIN - captures.guarded_classes:
+            captures.guarded_classes.add(kind)
             guard_class(captures, kind, special=True)
 
 
@@ -106,7 +106,7 @@ def guard_class(captures: Captures, kind: type, special: bool = False) -> None:
             wanted = not special or (name.startswith("__") and name not in ("__init__", "__new__"))
             plain = own(member, "__func__", own(member, "fget", member))
             if wanted and isinstance(plain, FunctionType) and is_users(plain.__code__.co_filename):
-                captures.scanned(plain)
+                captures.guard_free_variables(plain)
 
 
 def items_by_index(captures: Captures, value: Any) -> Iterator[Any]:

@@ -39,7 +39,7 @@ def _dir(monitor: ActiveMonitor, *args: Any) -> list[str]:
 
 def _getsizeof(monitor: ActiveMonitor, thing: Any, *default: Any) -> int:
     if isinstance(thing, TracedTensor):
-        monitor.captures.identities.owns(thing)
+        monitor.captures.identities.guard_ownership(thing)
     return sys.getsizeof(thing._value if isinstance(thing, TracedTensor) else thing, *default)
 
 
@@ -53,7 +53,7 @@ def _getrefcount(monitor: ActiveMonitor, thing: Any) -> int:
 def _vars(monitor: ActiveMonitor, *args: Any) -> Any:
     table = vars(*args)
     path = monitor.captures.path_of(args[0]) if args else None
-    return table if path is None else monitor.captures.take(table, path.then("attr", "__dict__"))
+    return table if path is None else monitor.captures.capture(table, path.then("attr", "__dict__"))
 
 
 def _getattr(monitor: ActiveMonitor, owner: Any, name: str, *default: Any) -> Any:
@@ -72,9 +72,9 @@ def _hasattr(monitor: ActiveMonitor, owner: Any, name: str) -> bool:
     path = monitor.captures.path_of(owner)
     if isinstance(owner, types.ModuleType):
         way = Path("globals", vars(owner), (("has item", name),))
-        monitor.captures.condition(way, name in vars(owner))
+        monitor.captures.guards.add_value(way, name in vars(owner))
     elif path is not None:
-        monitor.captures.condition(path.then("has", name), found)
+        monitor.captures.guards.add_value(path.then("has", name), found)
     return found
 
 
@@ -84,7 +84,7 @@ def _globals(monitor: ActiveMonitor) -> dict[str, Any]:
 
 def module_table(monitor: ActiveMonitor, table: dict[str, Any]) -> dict[str, Any]:
     """A module's ``__dict__``, with a path to each of its names."""
-    monitor.captures.know(table, Path("globals", table))
+    monitor.captures.add_path(table, Path("globals", table))
     return table
 
 
@@ -163,12 +163,12 @@ def _names(code: types.CodeType) -> Iterator[str]:
 def _guard_names(monitor: ActiveMonitor, names: list[str], table: Mapping[str, Any]) -> None:
     for name in names:
         held = table.get(name)
-        monitor.captures.all_of(Path("globals", table, (("name", name),)))
+        monitor.captures.guard_path(Path("globals", table, (("name", name),)))
         if isinstance(held, types.ModuleType) and not is_library_module(held):
             inside = vars(held)
             for attribute in names:
                 if attribute in inside:
-                    monitor.captures.all_of(Path("globals", inside, (("name", attribute),)))
+                    monitor.captures.guard_path(Path("globals", inside, (("name", attribute),)))
 
 
 REFLECTION: dict[Any, Callable[..., Any]] = {
@@ -184,7 +184,7 @@ REFLECTION: dict[Any, Callable[..., Any]] = {
     globals: _globals,
     sys.getsizeof: _getsizeof,
     sys.getrefcount: _getrefcount,
-    id: lambda monitor, thing: monitor.captures.identities.number(thing),
+    id: lambda monitor, thing: monitor.captures.identities.id_of(thing),
     operator.is_: lambda monitor, left, right: monitor.same(left, right),
     operator.is_not: lambda monitor, left, right: not monitor.same(left, right),
     operator.eq: lambda monitor, left, right: monitor.compare("eq", left, right),

@@ -88,9 +88,9 @@ def _mark_written(captures: Captures, owner: Any, key: Any) -> None:
         table = vars(owner)
         state.variable(table, key, Path("globals", table, (("name", key),))).written = True
         return
-    if isinstance(owner, type) and owner not in captures.classes and state.of(owner) is None:
-        state.meet(owner, Path("globals", owner))
-    held = state.of(owner)
+    if isinstance(owner, type) and owner not in captures.classes and state.snapshot(owner) is None:
+        state.add(owner, Path("globals", owner))
+    held = state.snapshot(owner)
     if held is not None:
         held.written.add(key)
 
@@ -113,7 +113,7 @@ class Items:
     def __delitem__(self, key: Any) -> None:
         monitor, owner = self.monitor, self.owner
         if type(owner) not in TABLES:
-            monitor.captures.take(owner, monitor.captures.path_of(owner), True)
+            monitor.captures.capture(owner, monitor.captures.path_of(owner), True)
         del owner[key]
 
 
@@ -121,9 +121,9 @@ def items(monitor: ActiveMonitor, owner: Any) -> Any:
     """``owner``, whose items are about to be set: wrapped if it is from outside, or special."""
     if isinstance(owner, TracedTensor):
         return owner
-    if type(owner) in protocols.PLAIN and monitor.captures.state.of(owner) is None:
+    if type(owner) in protocols.PLAIN and monitor.captures.state.snapshot(owner) is None:
         return owner
-    if monitor.captures.state.of(owner) is not None or (
+    if monitor.captures.state.snapshot(owner) is not None or (
         protocols.users_method(owner, "__setitem__") is not None
     ):
         return Items(monitor, owner)
@@ -133,7 +133,7 @@ def items(monitor: ActiveMonitor, owner: Any) -> Any:
 def set_item(monitor: ActiveMonitor, owner: Any, key: Any, value: Any) -> None:
     """``owner[key] = value``."""
     captures = monitor.captures
-    held = captures.state.of(owner)
+    held = captures.state.snapshot(owner)
     key = concrete_key(owner, key)
     if protocols.users_method(owner, "__setitem__") is not None:
         protocols.call_special(captures, owner, "__setitem__", key, value)
@@ -141,22 +141,22 @@ def set_item(monitor: ActiveMonitor, owner: Any, key: Any, value: Any) -> None:
     if held is not None and held.kind == "table" and is_key(key):
         held.written.add(key)
     elif held is not None and held.kind == "rows" and type(key) is int:
-        captures.exactly(held.path, owner)
+        captures.guard_initial(held.path, owner)
         held.written.add(key % len(owner) if owner else key)
     elif held is not None:
-        captures.take(owner, held.path, True)
+        captures.capture(owner, held.path, True)
     owner[key] = value
 
 
 def moved_row(captures: Captures, owner: Any, value: Any) -> Any:
     """What is read where the function has put it; a row that was moved counts as it was."""
-    held = captures.state.of(owner)
+    held = captures.state.snapshot(owner)
     if held is not None and held.kind == "rows" and not isinstance(value, TracedTensor):
         for number, other in enumerate(held.before):
             if other is value:
                 place = held.path.then("item", number)
-                captures.exactly(held.path, owner)
-                return captures.take(value, place)
+                captures.guard_initial(held.path, owner)
+                return captures.capture(value, place)
     return value
 
 
@@ -173,7 +173,7 @@ def method_that_writes(monitor: ActiveMonitor, owner: Any, name: str) -> Callabl
 def extended(monitor: ActiveMonitor, rows: Any, items: Any) -> Any:
     """``rows.extend(items)``; the rows."""
     added = list(monitor.iterated(items))
-    held = monitor.captures.state.of(rows)
+    held = monitor.captures.state.snapshot(rows)
     if held is not None:
         held.grown += added
     rows.extend(added)
@@ -252,7 +252,7 @@ def augmented(
     operate = getattr(operator, f"i{name}")
     state = monitor.captures.state
     now = owner if kind == "name" else READ[kind](owner, key)
-    if type(now) is list and name == "add" and state.of(now) is not None:
+    if type(now) is list and name == "add" and state.snapshot(now) is not None:
         return extended(monitor, now, value)
     if type(now) is not int:
         seen = monitor.name if kind == "name" else getattr(monitor, kind)
@@ -267,4 +267,4 @@ def augmented(
             else (state.is_new(owner, key, now))
         )
         fresh, path = known is None or written, known and known.then(kind, key)
-    return operate(now if fresh or path is None else monitor.captures.counted(now, path), value)
+    return operate(now if fresh or path is None else monitor.captures.lift_int(now, path), value)

@@ -68,9 +68,9 @@ class Compared:
         """
         if not self.asks:
             return
-        self.identities.notice(value)
+        self.identities.guard_identity(value)
         if isinstance(value, TracedTensor):
-            self.identities.distinct(value, self.tensors)
+            self.identities.refuse_duplicates(value, self.tensors)
             self.tensors.append(value)
 
 
@@ -87,14 +87,14 @@ def _asks_identity(code: types.CodeType) -> bool:
 def _guard_value(monitor: ActiveMonitor, value: Any) -> None:
     """Everything in a captured container, object or class is guarded."""
     if isinstance(value, ContextVar):
-        monitor.captures.all_of(path_of(value, None))
+        monitor.captures.guard_path(path_of(value, None))
     if isinstance(value, type):
         for kind in value.__mro__:
             for name in vars(kind) if is_users_class(kind) else ():
                 if not name.startswith("__"):
-                    monitor.captures.all_of(Path("globals", kind, (("static", name),)))
+                    monitor.captures.guard_path(Path("globals", kind, (("static", name),)))
     if not isinstance(value, (*SINGLE, type, types.ModuleType, FunctionType)):
-        monitor.captures.whole(value)
+        monitor.captures.guard_contents(value)
 
 
 def with_watched_globals(function: FunctionType, monitor: ActiveMonitor) -> Callable[..., Any]:
