@@ -28,6 +28,7 @@ from tracer.recording.source.libraries import is_users
 from tracer.recording.tensor.active import ACTIVE
 from tracer.recording.tensor.text import keeps_texts, made_since, plain_texts, texts_made
 from tracer.recording.watch.interface import ActiveMonitor
+from tracer.recording.watch.members import mro_lookup
 from tracer.recording.watch.protocols import (
     PLAIN,
     SIMPLE,
@@ -89,7 +90,7 @@ def constructor(captures: Captures, kind: type) -> Callable[..., Any]:
     """A class of the user's: its ``__new__`` and ``__init__`` run instrumented."""
     if type(kind).__call__ is not type.__call__:
         return kind
-    new, init = _in_classes(kind, "__new__"), _in_classes(kind, "__init__")
+    new, init = mro_lookup(kind, "__new__"), mro_lookup(kind, "__init__")
     if isinstance(new, staticmethod):
         new = new.__func__
     if not _has_source(new) and not _has_source(init):
@@ -110,10 +111,6 @@ def constructor(captures: Captures, kind: type) -> Callable[..., Any]:
         return made
 
     return build
-
-
-def _in_classes(kind: type, name: str) -> Any:
-    return next((vars(base)[name] for base in kind.__mro__ if name in vars(base)), None)
 
 
 def _has_source(function: Any) -> bool:

@@ -29,7 +29,12 @@ from tracer.recording.watch import imports, protocols
 from tracer.recording.watch.context_variables import environment
 from tracer.recording.watch.interface import ActiveMonitor
 from tracer.recording.watch.keys import concrete_key, is_key
-from tracer.recording.watch.members import class_attribute, is_written, names_beside, read_attribute
+from tracer.recording.watch.members import (
+    class_attribute,
+    is_written,
+    numpy_namespace,
+    read_attribute,
+)
 from tracer.recording.watch.reflection import GETTERS, module_table
 from tracer.recording.watch.stores import method_that_writes, moved_row
 
@@ -56,7 +61,7 @@ def load_name(monitor: ActiveMonitor, value: Any, name: str, deep: bool = True) 
 
 def _variable(monitor: ActiveMonitor, value: Any, name: str, deep: bool) -> Any:
     taken = monitor.captures.capture(value, monitor.variable(name), deep, not deep)
-    hook = names_beside(value).get(own(value, "__name__", ""))
+    hook = numpy_namespace(value).get(own(value, "__name__", ""))
     if hook is not None and original_of(hook) is value:
         return hook  # bound by `from numpy import zeros` before the trace
     return hooked(substitute_loaded(taken))

@@ -69,6 +69,11 @@ def read_attribute(monitor: ActiveMonitor, owner: Any, name: str) -> Any:
     return getattr(owner, name) if answer is NotImplemented else answer
 
 
+def mro_lookup(kind: type, name: str) -> Any:
+    """What a class, or one that it inherits from, holds under a name; else MISSING."""
+    return next((vars(base)[name] for base in kind.__mro__ if name in vars(base)), MISSING)
+
+
 def class_member(owner: Any, name: str) -> tuple[type | None, Any]:
     """The class that holds an object's attribute, and what it holds; of ``super()``, a parent."""
     kind: Any = type(owner)
@@ -101,7 +106,7 @@ def is_library_class(kind: type) -> bool:
     return str(kind.__module__).split(".", 1)[0] in ("builtins", "numpy", "scipy", "tracer", "viz")
 
 
-def names_beside(function: Any) -> dict[str, Any]:
+def numpy_namespace(function: Any) -> dict[str, Any]:
     """The namespace of NumPy's that a function belongs to; empty for others."""
     module = own(function, "__module__") if callable(function) else None
     if type(module) is not str or module.partition(".")[0] != "numpy":

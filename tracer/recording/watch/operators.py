@@ -193,7 +193,7 @@ def _instrumented_iterator(captures: Captures, iterator: Any) -> Any:
 
 
 # -- with -----------------------------------------------------------------------------------------
-class Entered:
+class InstrumentedManager:
     """A context manager of the user's whose methods run instrumented."""
 
     def __init__(self, captures: Captures, manager: Any):
@@ -216,5 +216,7 @@ def entered(monitor: ActiveMonitor, manager: Any) -> Any:
     methods = [users_method(manager, name) for name in ("__enter__", "__exit__")]
     complete = all([own(type(manager), name) for name in ("__enter__", "__exit__")])
     return (
-        manager if methods == [None, None] or not complete else Entered(monitor.captures, manager)
+        manager
+        if methods == [None, None] or not complete
+        else InstrumentedManager(monitor.captures, manager)
     )

@@ -20,7 +20,7 @@ from tracer.recording.tensor.tensor import TracedTensor
 from tracer.recording.watch import protocols
 from tracer.recording.watch.interface import ActiveMonitor
 from tracer.recording.watch.keys import concrete_key, is_key
-from tracer.recording.watch.members import is_written
+from tracer.recording.watch.members import is_written, mro_lookup
 
 if TYPE_CHECKING:
     from tracer.recording.captures.captures import Captures
@@ -65,7 +65,7 @@ def set_attribute(monitor: ActiveMonitor, owner: Any, name: str, value: Any) -> 
     if protocols.users_method(owner, "__setattr__") is not None:
         protocols.call_special(captures, owner, "__setattr__", name, value)
         return None
-    member = _member(type(owner), name)
+    member = mro_lookup(type(owner), name)
     if isinstance(member, property) and isinstance(member.fset, types.FunctionType):
         captures.instrumented(types.MethodType(member.fset, owner))(value)
         return None
@@ -74,11 +74,6 @@ def set_attribute(monitor: ActiveMonitor, owner: Any, name: str, value: Any) -> 
         return None
     _mark_written(captures, owner, name)
     return setattr(owner, name, value)
-
-
-def _member(kind: type, name: str) -> Any:
-    """What an object's classes hold under a name."""
-    return next((vars(base)[name] for base in kind.__mro__ if name in vars(base)), MISSING)
 
 
 def _mark_written(captures: Captures, owner: Any, key: Any) -> None:

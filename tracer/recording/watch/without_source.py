@@ -31,7 +31,7 @@ from tracer.recording.watch.protocols import guard_class
 class WatchedGlobals(dict[str, Any]):
     """The globals of a function without source: each load goes through a Monitor."""
 
-    def __init__(self, table: dict[str, Any], monitor: ActiveMonitor, compared: Compared):
+    def __init__(self, table: dict[str, Any], monitor: ActiveMonitor, compared: ComparedValues):
         super().__init__(table)
         self.real = table
         self.monitor = monitor
@@ -50,7 +50,7 @@ class WatchedGlobals(dict[str, Any]):
         return self.monitor.callee(value) if callable(value) else value
 
 
-class Compared:
+class ComparedValues:
     """What a function without source may compare by ``is``, where nobody sees the outcome."""
 
     def __init__(self, monitor: ActiveMonitor, code: types.CodeType):
@@ -113,7 +113,7 @@ def with_watched_globals(function: FunctionType, monitor: ActiveMonitor) -> Call
             f"{function.__name__} assigns to {sorted(written)[0]} outside of it and has no source.",
             "define it in a file, or return the value",
         )
-    compared = Compared(monitor, code)
+    compared = ComparedValues(monitor, code)
     cells = tuple(
         [
             types.CellType(_cell_value(monitor, cell.cell_contents, name))
