@@ -10,7 +10,11 @@ import pytest
 
 from tracer import grad, trace
 from tracer.ops.stand_ins import is_stand_in, original_of
-from tracer.recording.hooks.namespaces import HOOKS
+from tracer.recording.hooks.namespaces import CALLERS_FOR_USERS, HOOKS
+from tracer.recording.recorder.recorder import Recorder
+from tracer.recording.session import recording
+from tracer.recording.tensor.tensor import TracedTensor
+from tracer.recording.watch.builtin_calls import OpaqueCall
 
 X = np.array([1.0, 2.0, 3.0])
 
@@ -55,6 +59,21 @@ def test_a_wrapped_function_is_still_called():
 
     assert trace(f)(X) == f(X)
     assert grad(f)(X).tolist() == [2.0, 2.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    "module, traced",
+    [("model", True), (OpaqueCall.__module__, True), ("scipy.signal._filters", False)]
+    + [("numpy.polynomial.chebyshev", True), ("tracer.rules.helpers", False)],
+)
+def test_what_numpy_creates_is_traced_where_the_caller_may_hand_it_to_the_user(module, traced):
+    zeros = eval("lambda n: np.zeros(n)", {"__name__": module, "np": np})
+    with recording(Recorder("f")):
+        assert (type(zeros(2)) is TracedTensor) is traced
+
+
+def test_one_module_calls_numpy_in_the_users_place():
+    assert CALLERS_FOR_USERS == {OpaqueCall.__module__}
 
 
 PROGRAM = """

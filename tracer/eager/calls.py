@@ -18,7 +18,7 @@ from tracer.eager.state import (
     EagerArray,
     View,
     constant,
-    joined,
+    merged,
     node_of,
     operand,
     place,
@@ -68,8 +68,8 @@ class CallTemplate:
         """The class of the results: that of the first Tensor."""
         return next(type(t) for t in self.tensors if t is not None)
 
-    def leaves(self) -> dict:
-        return joined([t._leaves for t in self.tensors if t is not None])
+    def graph_inputs(self) -> dict:
+        return merged([t._inputs for t in self.tensors if t is not None])
 
 
 def run(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
@@ -116,41 +116,43 @@ def _plain(result: Any, split: CallTemplate) -> Any:
 def _record(op: Op, split: CallTemplate, result: Any, spelling: str, found: CallSite | None) -> Any:
     origin = found.origin if found is not None else None
     target = found.target if found is not None else ""
-    inputs, leaves = tuple(split.inputs), split.leaves()
+    inputs, graph_inputs = tuple(split.inputs), split.graph_inputs()
     several = isinstance(result, (tuple, list))
     results = list(result) if several else [result]
     specs = tuple([spec_of(value) for value in results])
     name = target if isinstance(target, str) and not several else ""
     node = Node(op, inputs, split.params, specs, origin, name, spelling)
     if not several:
-        return _result(split, node, node, result, leaves, -1)
+        return _result(split, node, node, result, graph_inputs, -1)
     names = target if isinstance(target, tuple) else ()
     made = []
     for k, value in enumerate(results):
         name = names[k] if k < len(names) else ""
         item = Node(registry.ITEM, (node,), Params((HOLES[0], k)), (specs[k],), origin, name)
-        made.append(_result(split, node, item, value, leaves, k))
+        made.append(_result(split, node, item, value, graph_inputs, k))
     if isinstance(result, list):
         return made
     return type(result)(*made) if hasattr(result, "_fields") else tuple(made)
 
 
-def _result(split: CallTemplate, node: Node, own: Node, value: Any, leaves: dict, item: int) -> Any:
+def _result(
+    split: CallTemplate, node: Node, own: Node, value: Any, graph_inputs: dict, item: int
+) -> Any:
     """A Tensor for one result: of memory of its own, or a view of an operand's."""
     if not isinstance(value, np.ndarray):
-        return wrap(split.kind, np.asarray(value), own, leaves)
+        return wrap(split.kind, np.asarray(value), own, graph_inputs)
     for slot, (tensor, source) in enumerate(zip(split.tensors, split.values, strict=True)):
         if value is source and tensor is not None:
             return tensor
         if not isinstance(source, np.ndarray) or not shares(value, source):
             continue
         if tensor is None:  # memory of a constant: the node's, not the user's
-            return wrap(split.kind, value.copy(), own, leaves)
+            return wrap(split.kind, value.copy(), own, graph_inputs)
         view = View(
             tensor, node.op, node.params, node.inputs, slot, item, node.specs, node.spelling
         )
-        return wrap(split.kind, value, own, leaves, tensor._memory, view)
-    return wrap(split.kind, value, own, leaves)
+        return wrap(split.kind, value, own, graph_inputs, tensor._memory, view)
+    return wrap(split.kind, value, own, graph_inputs)
 
 
 def shares(value: np.ndarray, source: np.ndarray) -> bool:
@@ -211,7 +213,7 @@ def has_gradient(tree: Any) -> bool:
     return bool(found)
 
 
-def lost(what: str, fix: str) -> errors.LeakError:
+def leak_error(what: str, fix: str) -> errors.LeakError:
     """A LeakError at the user's line."""
     found = place()
     return errors.LeakError(what, found.origin if found is not None else None, fix)

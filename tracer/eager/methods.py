@@ -134,7 +134,7 @@ def view(self: EagerArray, *args: Any, **kwargs: Any) -> Any:
         return np.ndarray.view(self, np.ndarray)
     if not given or (len(given) == 1 and given[0] in (type(self), self.dtype)):
         return self[...]
-    raise calls.lost(
+    raise calls.leak_error(
         "A Tensor was viewed as another type or dtype, which the graph can't express.",
         "use .astype(dtype) for other numbers, np.asarray(t).view(dtype) for plain ones",
     )
@@ -210,7 +210,7 @@ METHODS["flat"] = property(Flat, _set_flat)
 # -- refusals -------------------------------------------------------------------------------------
 def _refused(name: str, fix: str) -> Any:
     def refuse(self: EagerArray, *args: Any, **kwargs: Any) -> Any:
-        raise calls.lost(f"The memory of a Tensor was changed by .{name}.", fix)
+        raise calls.leak_error(f"The memory of a Tensor was changed by .{name}.", fix)
 
     return refuse
 

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from tracer import trees
-from tracer.eager.calls import lost, run
-from tracer.eager.state import EagerArray, joined, node_of, operand, place, wrap
+from tracer.eager.calls import leak_error, run
+from tracer.eager.state import EagerArray, merged, node_of, operand, place, wrap
 from tracer.graph.node import HOLES, POSITIONAL, Node, Params, hole
 from tracer.ops import registry
 from tracer.recording.session import recording
@@ -47,7 +47,7 @@ def call_traced(function: Callable[..., Any], args: tuple, name: str) -> Any:
         results = [recorder.tensor(leaf) for leaf in out]
     graph = recorder.graph(results)
     if graph.effects:
-        raise lost(f"{name} writes to an eager Tensor.", "copy it first: x = x.copy()")
+        raise leak_error(f"{name} writes to an eager Tensor.", "copy it first: x = x.copy()")
     found = run(evaluate, (graph, values), {})
     origin = getattr(place(), "origin", None)
     specs = tuple([node.specs[0] for node in graph.outputs])
@@ -57,7 +57,7 @@ def call_traced(function: Callable[..., Any], args: tuple, name: str) -> Any:
         else Params([hole(k) for k in range(len(nodes))])
     )
     node = Node(registry.CALL, nodes, holes, specs, origin, regions=(graph,))
-    every = joined([t._leaves for t in tensors])
+    every = merged([t._inputs for t in tensors])
     made = []
     for k, value in enumerate(found):
         own = node
@@ -72,7 +72,7 @@ def stop(tensor: EagerArray) -> Any:
     old = node_of(tensor)
     origin = getattr(place(), "origin", None)
     node = Node(registry.STOP_GRADIENT, (old,), POSITIONAL[1], old.specs, origin)
-    return wrap(type(tensor), tensor._plain.copy(), node, tensor._leaves)
+    return wrap(type(tensor), tensor._plain.copy(), node, tensor._inputs)
 
 
 def has_tensor(leaves: list[Any]) -> bool:

@@ -1,12 +1,12 @@
-"""What an eager Tensor remembers: its node, the leaves it depends on and the memory it shares.
+"""What an eager Tensor remembers: its node, the inputs it depends on and the memory it shares.
 
 >>> x = Tensor([1.0, 2.0], name="x")
 >>> y = np.sin(x)
->>> y._node.inputs[0] is x._node, list(y._leaves) == [x._node]
+>>> y._node.inputs[0] is x._node, list(y._inputs) == [x._node]
 (True, True)
 
 The buffer of a Tensor is read-only to everybody else, so that a write can only happen through
-NumPy's protocols, where it is recorded. Nodes hold no values; a Leaf holds the value of an input
+NumPy's protocols, where it is recorded. Nodes hold no values; a GraphInput holds that of an input
 node, and is given a copy of its own before the Tensor's memory is written.
 """
 
@@ -30,7 +30,7 @@ from tracer.python.attributes import Recorded
 from tracer.recording.source.locator import CallSite, Locator, user_frame
 
 
-class Leaf:
+class GraphInput:
     """The value of an input node, and the Tensor that the user made."""
 
     __slots__ = ("tensor", "value")
@@ -43,14 +43,14 @@ class Leaf:
 class Memory:
     """Memory that one or more Tensors look at; ``version`` counts writes.
 
-    ``leaf`` is the leaf whose value lies in it, until the first write.
+    ``input`` is the one whose value lies in it, until the first write.
     """
 
-    __slots__ = ("leaf", "version")
+    __slots__ = ("input", "version")
 
-    def __init__(self, leaf: Leaf | None = None):
+    def __init__(self, given: GraphInput | None = None):
         self.version = 0
-        self.leaf = leaf
+        self.input = given
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,10 +80,10 @@ class View:
 class EagerArray(Recorded, np.ndarray):
     """The state of a `tracer.Tensor`; its operations are in `tracer.eager.tensor`."""
 
-    __slots__ = ("_foreign", "_leaves", "_memory", "_node", "_plain", "_version", "_view", "grad")
+    __slots__ = ("_foreign", "_inputs", "_memory", "_node", "_plain", "_version", "_view", "grad")
 
     _foreign: bool  # made from a Tensor by code that went round the protocols
-    _leaves: dict[Node, Leaf]
+    _inputs: dict[Node, GraphInput]
     _memory: Memory
     _node: Node | None
     _plain: np.ndarray  # the same memory, read-only
@@ -102,7 +102,7 @@ def wrap(
     kind: type[Any],
     value: np.ndarray,
     node: Node,
-    leaves: dict[Node, Leaf],
+    inputs: dict[Node, GraphInput],
     memory: Memory | None = None,
     view: View | None = None,
 ) -> Any:
@@ -112,27 +112,27 @@ def wrap(
     tensor: EagerArray = plain.view(kind)
     tensor._plain = plain
     tensor._node = node
-    tensor._leaves = leaves
+    tensor._inputs = inputs
     tensor._memory = memory if memory is not None else Memory()
     tensor._version = tensor._memory.version
     tensor._view = view
     return tensor
 
 
-def make_leaf(kind: type[Any], value: np.ndarray, name: str) -> Any:
+def make_input(kind: type[Any], value: np.ndarray, name: str) -> Any:
     """A Tensor that the user made: an input of graphs."""
     refuse_type(value)
     node = Node(registry.INPUT, (), Params(), (array_spec(value.shape, value.dtype),), None, name)
     tensor = wrap(kind, value, node, {})
-    leaf = tensor._memory.leaf = Leaf(tensor, tensor._plain)
-    tensor._leaves = {node: leaf}
+    made = tensor._memory.input = GraphInput(tensor, tensor._plain)
+    tensor._inputs = {node: made}
     return tensor
 
 
 def adopt(tensor: EagerArray) -> None:
-    """Make a leaf of ``array.view(Tensor)``: its gradient is that at the values it has now.
+    """Make an input of ``array.view(Tensor)``: its gradient is that at the values it has now.
 
-    Ints and bools that C code made of a Tensor have no gradient to lose: they are leaves too.
+    Ints and bools that C code made of a Tensor have no gradient to lose: they are inputs too.
 
     Raises
     ------
@@ -146,10 +146,10 @@ def adopt(tensor: EagerArray) -> None:
             where(),
             "use the NumPy function of the same meaning, or np.asarray(t) for the numbers",
         )
-    made = make_leaf(type(tensor), np.array(tensor.view(np.ndarray)), "")
-    for slot in ("_plain", "_leaves", "_memory", "_version", "_view", "_node"):
+    made = make_input(type(tensor), np.array(tensor.view(np.ndarray)), "")
+    for slot in ("_plain", "_inputs", "_memory", "_version", "_view", "_node"):
         setattr(tensor, slot, getattr(made, slot))
-    tensor._leaves[made._node].tensor = weakref.ref(tensor)
+    tensor._inputs[made._node].tensor = weakref.ref(tensor)
 
 
 def refuse_type(value: Any) -> None:
@@ -185,7 +185,7 @@ def node_of(tensor: EagerArray) -> Node:
         parent = one._view.parent
         assert parent._node is not None
         one._node = one._view.node(parent._node, one._node)
-        one._leaves = joined([one._leaves, parent._leaves])
+        one._inputs = merged([one._inputs, parent._inputs])
         one._version = one._memory.version
     assert tensor._node is not None
     return tensor._node
@@ -213,13 +213,13 @@ def shifted(tree: Any, by: int) -> Any:
     return map_structure(lambda leaf: hole(leaf.slot + by) if type(leaf) is Hole else leaf, tree)
 
 
-def joined(several: Iterable[dict[Node, Leaf]]) -> dict[Node, Leaf]:
-    """The leaves of all operands; one of the given dicts if it has them all."""
-    found: dict[Node, Leaf] = {}
-    for leaves in several:
-        if leaves is found or leaves.keys() <= found.keys():
+def merged(several: Iterable[dict[Node, GraphInput]]) -> dict[Node, GraphInput]:
+    """The inputs of all operands; one of the given dicts if it has them all."""
+    found: dict[Node, GraphInput] = {}
+    for inputs in several:
+        if inputs is found or inputs.keys() <= found.keys():
             continue
-        found = leaves if found.keys() <= leaves.keys() else found | leaves
+        found = inputs if found.keys() <= inputs.keys() else found | inputs
     return found
 
 

@@ -21,7 +21,7 @@ import numpy as np
 from tracer import errors
 from tracer.eager import calls, writes
 from tracer.eager.methods import METHODS
-from tracer.eager.state import EagerArray, make_leaf, node_of, operand, place, wrap
+from tracer.eager.state import EagerArray, make_input, node_of, place
 from tracer.graph.node import Node
 from tracer.ops import registry
 from tracer.recording.tensor.active import ACTIVE
@@ -79,7 +79,7 @@ class Tensor(EagerArray):
         if not name:
             found = place()
             name = found.target if found is not None and isinstance(found.target, str) else ""
-        return make_leaf(cls, np.array(data), name)
+        return make_input(cls, np.array(data), name)
 
     # -- the graph -------------------------------------------------------------------------
     @property
@@ -122,16 +122,16 @@ class Tensor(EagerArray):
 
         seeds = self._seeds(cotangent)
         graph = self.graph
-        leaves = [self._leaves[node] for node in graph.inputs]
+        inputs = [self._inputs[node] for node in graph.inputs]
         wrt, tensors = [], []
-        for node, leaf in zip(graph.inputs, leaves, strict=True):
-            tensor = leaf.tensor()
+        for node, given in zip(graph.inputs, inputs, strict=True):
+            tensor = given.tensor()
             if tensor is not None and node.dtype.kind in "fc":
                 wrt.append(node)
                 tensors.append(tensor)
         joint = reverse(graph, wrt, "input" if seeds else "ones")
         with np.errstate(all="ignore"):  # the values were computed, and warned of, before
-            results = calls.run(evaluate, (joint, [*[leaf.value for leaf in leaves], *seeds]), {})
+            results = calls.run(evaluate, (joint, [*[given.value for given in inputs], *seeds]), {})
         for tensor, gradient in zip(tensors, results[1:], strict=True):
             tensor.grad = np.array(gradient, tensor.dtype)
 
@@ -171,7 +171,7 @@ class Tensor(EagerArray):
         if any(calls.is_foreign(one) for one in (*args, *kwargs.get("out", ()))):
             return NotImplemented
         if method == "at":
-            return writes.at(ufunc, *args)
+            return writes.ufunc_at(ufunc, *args)
         function = ufunc if method == "__call__" else getattr(ufunc, method)
         return writes.function(function, args, kwargs)
 
@@ -245,7 +245,7 @@ PLAIN = (np.ndarray,)
 
 def rebuild(cls: type[Tensor], data: np.ndarray, name: str, grad: Any) -> Tensor:
     """A Tensor from a pickle or a deep copy: its values, name and grad, without its graph."""
-    made = make_leaf(cls, data, name)
+    made = make_input(cls, data, name)
     made.grad = None if grad is None else np.array(grad)
     return made
 
@@ -322,5 +322,3 @@ for _dunder, _op in {
     setattr(Tensor, f"__{_dunder}__", _unary(_op))
 for _dunder, _function in METHODS.items():
     setattr(Tensor, _dunder, _function)
-
-__all__ = ["Tensor", "operand", "wrap"]

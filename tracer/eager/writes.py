@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from tracer.eager.calls import CallTemplate, as_array, call, has_gradient, lost, operate, run
-from tracer.eager.state import EagerArray, View, constant, joined, node_of, operand, place, shifted
+from tracer.eager.calls import CallTemplate, as_array, call, has_gradient, leak_error, operate, run
+from tracer.eager.state import EagerArray, View, constant, merged, node_of, operand, place, shifted
 from tracer.graph.node import HOLES, Node, Params, map_structure
 from tracer.graph.op import Op
 from tracer.graph.spec import array_spec
@@ -43,7 +43,7 @@ def set_item(target: EagerArray, index: Any, value: Any) -> None:
     old = node_of(target)
     params = Params((HOLES[0], *shifted(split.params.args, 1)))
     node = _node(registry.SETITEM, (old, *split.inputs), params, old)
-    change(target, write, node, split.leaves())
+    change(target, write, node, split.graph_inputs())
 
 
 def _is_itself(target: EagerArray, index: Any, value: Any) -> bool:
@@ -70,7 +70,7 @@ def assign(target: EagerArray, value: Any, casting: Any = "same_kind") -> None:
         node = _node(registry.SETITEM, (old, *split.inputs), params, old)
     elif node.specs[0] != spec:
         node = _node(registry.ASTYPE, (node,), Params((HOLES[0], spec.dtype)), old)
-    change(target, write, node, split.leaves())
+    change(target, write, node, split.graph_inputs())
 
 
 def _node(op: Op, inputs: tuple[Node, ...], params: Params, like: Node, shape: Any = None) -> Node:
@@ -82,7 +82,7 @@ def _node(op: Op, inputs: tuple[Node, ...], params: Params, like: Node, shape: A
 
 # -- versions ------------------------------------------------------------------------------------
 def change(
-    target: EagerArray, write: Callable[[np.ndarray], None], node: Node, leaves: dict
+    target: EagerArray, write: Callable[[np.ndarray], None], node: Node, inputs: dict
 ) -> None:
     """Run a write on the memory of ``target``, which is ``node`` from then on."""
     if node_of(target).specs[0].kind != "array":
@@ -95,15 +95,15 @@ def change(
         nodes.append(_put_back(view, node_of(view.parent), nodes[-1]))
         chain.append(view.parent)
     memory = target._memory
-    if memory.leaf is not None:  # graphs made so far go on with the values before the write
-        memory.leaf.value = memory.leaf.value.copy(order="K")
-        memory.leaf = None
+    if memory.input is not None:  # graphs made so far go on with the values before the write
+        memory.input.value = memory.input.value.copy(order="K")
+        memory.input = None
     run(write, (written,), {})
     memory.version += 1
-    every = joined([leaves, *[tensor._leaves for tensor in chain]])
+    every = merged([inputs, *[tensor._inputs for tensor in chain]])
     for tensor, made in zip(chain, nodes, strict=True):
         tensor._node = made
-        tensor._leaves = every
+        tensor._inputs = every
         tensor._version = memory.version
 
 
@@ -120,7 +120,7 @@ def _writable(plain: np.ndarray) -> np.ndarray:
 def _put_back(view: View, parent: Node, node: Node) -> Node:
     """The parent's next version after a view of it became ``node``."""
     if node.dtype != parent.dtype:
-        raise lost(
+        raise leak_error(
             "The real or imaginary part of a complex Tensor was written through a view.",
             "write the whole: z[...] = re + 1j * im",
         )
@@ -133,7 +133,7 @@ def _put_back(view: View, parent: Node, node: Node) -> Node:
     positions = run(view.op.evaluate, args, kwargs)
     positions = np.array(positions if view.item < 0 else positions[view.item])
     if np.unique(positions).size != positions.size:
-        raise lost(
+        raise leak_error(
             "A view in which elements occur more than once was written to.", "write to its base"
         )
     return _scatter(parent, positions, node)
@@ -151,10 +151,10 @@ def _scatter(old: Node, positions: np.ndarray, value: Any) -> Node:
     flat = _node(reshape, (old,), Params((HOLES[0], (-1,))), old, (size,))
     index = constant(positions)
     if isinstance(value, Node):
-        inputs, params = (flat, value, index), Params((HOLES[0], HOLES[1], HOLES[2]))
+        params, inputs = Params((HOLES[0], HOLES[1], HOLES[2])), [flat, value, index]
     else:
-        inputs, params = (flat, index), Params((HOLES[0], value, HOLES[1]))
-    flat = _node(registry.SETITEM, inputs, params, old, (size,))
+        params, inputs = Params((HOLES[0], value, HOLES[1])), [flat, index]
+    flat = _node(registry.SETITEM, tuple(inputs), params, old, (size,))
     return _node(reshape, (flat,), Params((HOLES[0], old.shape)), old)
 
 
@@ -179,11 +179,11 @@ def _check_shape(out: Any, result: Any) -> None:
         )
 
 
-def into(op: Op, args: Sequence[Any], kwargs: dict[str, Any], outs: Sequence[Any]) -> Any:
+def write_out(op: Op, args: Sequence[Any], kwargs: dict[str, Any], outs: Sequence[Any]) -> Any:
     """An op with ``out=``."""
     if any(one is not None and not isinstance(one, EagerArray) for one in outs):
         if has_gradient((tuple(args), kwargs)):
-            raise lost(
+            raise leak_error(
                 "A Tensor's result was written into a plain array, where its graph would be lost.",
                 f"leave out= away (a = a + t for a += t); {IDENTITY}",
             )
@@ -203,7 +203,7 @@ def into(op: Op, args: Sequence[Any], kwargs: dict[str, Any], outs: Sequence[Any
     return tuple(made) if isinstance(result, tuple) else made[0]
 
 
-def at(ufunc: Any, target: Any, index: Any, *values: Any) -> None:
+def ufunc_at(ufunc: Any, target: Any, index: Any, *values: Any) -> None:
     """``np.add.at(target, index, value)``.
 
     Raises
@@ -213,11 +213,13 @@ def at(ufunc: Any, target: Any, index: Any, *values: Any) -> None:
     """
     if not isinstance(target, EagerArray):
         if has_gradient((index, values)):
-            raise lost(f"np.{ufunc.__name__}.at wrote a Tensor into a plain array.", IDENTITY)
+            raise leak_error(f"np.{ufunc.__name__}.at wrote a Tensor into a plain array.", IDENTITY)
         ufunc.at(target, *plain((index, *values)))
         return
     if ufunc not in (np.add, np.subtract):
-        raise lost(f"np.{ufunc.__name__}.at on a Tensor is not recorded.", "loop over the indices")
+        raise leak_error(
+            f"np.{ufunc.__name__}.at on a Tensor is not recorded.", "loop over the indices"
+        )
     value = values[0] if ufunc is np.add else np.negative(values[0])
     assign(target, call(registry.SCATTER_ADD, (target, value, index), {}))
 
@@ -251,7 +253,7 @@ def scatter(written: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
     target, value = bound.pop(known[0]), bound[VALUES[written]]
     if not isinstance(target, EagerArray):
         if has_gradient(value):
-            raise lost(f"np.{written.__name__} wrote a Tensor into a plain array.", IDENTITY)
+            raise leak_error(f"np.{written.__name__} wrote a Tensor into a plain array.", IDENTITY)
         return run(written, *_call(written, target, plain(bound)))
     if written is np.copyto and bound.get("where", True) is True:
         return assign(target, as_array(value), bound.get("casting", "same_kind"))
@@ -271,7 +273,7 @@ def scatter(written: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
         target,
         lambda memory: run(written, *_call(written, memory, concrete)),
         _scatter(old, changed, moved),
-        split.leaves(),
+        split.graph_inputs(),
     )
     return None
 
@@ -314,8 +316,6 @@ IN_PLACE: dict[Any, Callable[..., Any]] = {
     np.histogramdd: nested,
 }
 
-__all__ = ["IN_PLACE", "assign", "at", "change", "in_place", "into", "set_item"]
-
 
 def function(function: Any, args: Sequence[Any], kwargs: dict[str, Any], spelling: str = "") -> Any:
     """A NumPy function or ufunc method on Tensors, by name."""
@@ -334,7 +334,7 @@ def function(function: Any, args: Sequence[Any], kwargs: dict[str, Any], spellin
     outs = out if isinstance(out, tuple) else (out,)
     if all(one is None for one in outs):
         return call(op, args, kwargs, spelling)
-    return into(op, args, kwargs, outs)
+    return write_out(op, args, kwargs, outs)
 
 
 def layout(tensor: Any, order: str) -> str:
@@ -351,4 +351,4 @@ def layout(tensor: Any, order: str) -> str:
         return "C"
     if tensor.flags.f_contiguous:
         return "F"
-    raise lost("The order of this Tensor's memory has no name.", "use order='C' or order='F'")
+    raise leak_error("The order of this Tensor's memory has no name.", "use order='C' or order='F'")

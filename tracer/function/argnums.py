@@ -127,7 +127,7 @@ class Pullback:
                 None,
                 "pass a cotangent with the structure of the output",
             )
-        fixed = {position for position, _ in self._trace.fixed}
+        fixed = {position for position, _ in self._trace.static_results}
         given = [leaf for position, leaf in enumerate(leaves) if position not in fixed]
         seeds = []
         for leaf, spec in zip(given, self._dtypes, strict=True):
@@ -202,7 +202,7 @@ def tangent_tree(trace: Trace, results: Sequence[Any]) -> Any:
     tangents = []
     for value, node in zip(values, trace.graph.outputs, strict=True):
         tangents.append(rest.pop(0) if node.specs[0].is_inexact else np.zeros_like(value))
-    for position, value in trace.fixed:
+    for position, value in trace.static_results:
         zero = np.zeros_like(value)[()] if isinstance(value, (float, complex, np.ndarray)) else None
         tangents.insert(position, zero)
     return trees.unflatten(trace.structure, tangents)

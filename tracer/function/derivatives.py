@@ -172,7 +172,7 @@ def _rows(
             rows.append([next(left) for _ in zeros])
         else:
             rows.append([_of_shape(zero, spec.seen_shape) for zero in zeros])
-    for position, value in trace.fixed:
+    for position, value in trace.static_results:
         shape = np.shape(value) if isinstance(value, (int, float, complex, np.ndarray)) else ()
         rows.insert(position, [_of_shape(zero, shape) for zero in zeros])
     return rows
@@ -210,7 +210,7 @@ def value_and_grad(
         kind = _scalar_kind(trace, has_aux)
         count = len(trace.graph.outputs)
 
-        one = trace.structure is trees.LEAF and not trace.fixed
+        one = trace.structure is trees.LEAF and not trace.static_results
 
         def finish(results: Sequence[Any]) -> Any:
             value = results[0] if one else trace.outputs(results[:count])
@@ -234,7 +234,7 @@ def value_and_grad(
             return again.trace.outputs(results[:count]), selected.tree(results[count:])
 
         if ACTIVE.get() is None and self_check.is_due(leaf, function.check):
-            taped, copies = bool(trace.kept), [private_copy(value) for value in inputs]
+            taped, copies = bool(trace.kept_values), [private_copy(value) for value in inputs]
 
             def interpreted() -> Any:
                 return finish(_run(leaf, kind, selected.wrt(trace), copies))
@@ -264,9 +264,9 @@ def _scalar_kind(trace: Trace, has_aux: bool) -> str:
                 "return a pair, or leave out has_aux",
             )
         shown = shown[0]
-    fixed = {position for position, _ in trace.fixed}
+    fixed = {position for position, _ in trace.static_results}
     outputs = trace.graph.outputs
-    plain = dict(trace.fixed).get(shown, 0.0) if type(shown) is int else None
+    plain = dict(trace.static_results).get(shown, 0.0) if type(shown) is int else None
     if shown is None or not isinstance(plain, (int, float, complex, np.generic, np.ndarray)):
         what = "None" if shown is None else type(plain).__name__ if plain is not None else ""
         raise errors.NonScalarOutput(

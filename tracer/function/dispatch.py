@@ -167,7 +167,7 @@ def _run_new(
         if known or not isinstance(error, UNSIZED) or not _has_free_sizes(leaf):
             raise
     finally:
-        leaf.trace.seen.clear()
+        leaf.trace.traced_values.clear()
     with function.cache.sizing(call.key):
         return dispatch(function, call, names, run)
 
@@ -227,11 +227,11 @@ def _writing(function: TracedFunction, call: Call, run: Run) -> Run:
                 None,
                 "draw them outside of the function, or return what it writes",
             )
-        values = leaf.program("state").run(*inputs) if changes.used() else ()
+        values = leaf.program("state").run(*inputs) if changes.written_outputs() else ()
         result = run(leaf, inputs)
-        written = dict(zip(changes.used(), values, strict=True))
+        written = dict(zip(changes.written_outputs(), values, strict=True))
         given = trees.unflatten(call.structure, call.leaves)
-        changes.carry_out(given, written, function.__tracer_function__, call.leaves, False)
+        changes.apply(given, written, function.__tracer_function__, call.leaves, False)
         return result
 
     return run_and_write

@@ -54,7 +54,7 @@ def call(function: TracedFunction, args: tuple, kwargs: dict[str, Any]) -> Any:
             return _changed(leaf, inputs, given, function.__tracer_function__, call_.leaves)
 
         if self_check.is_due(leaf, function.check):
-            leaf.trace.kept.clear()  # the interpreter is compared with them
+            leaf.trace.kept_values.clear()  # the interpreter is compared with them
             return self_check.compare(
                 leaf,
                 function.__tracer_function__,
@@ -67,7 +67,7 @@ def call(function: TracedFunction, args: tuple, kwargs: dict[str, Any]) -> Any:
         plain = not (acts or leaf.trace.formatted or leaf.interpreted)
         if flat is not None and plain and is_flat(call_, args, flat[1]):
             trace = leaf.trace
-            one = trace.structure is trees.LEAF and not trace.fixed and not trace.locked
+            one = trace.structure is trees.LEAF and not trace.static_results and not trace.readonly
             remember(
                 function, flat[0], (leaf, settings.current(), leaf.program("forward").run, one)
             )
@@ -82,8 +82,8 @@ def call(function: TracedFunction, args: tuple, kwargs: dict[str, Any]) -> Any:
 def _outputs(leaf: Specialization, inputs: list[Any]) -> Any:
     values: Any = leaf.once((), inputs)
     if values is None:
-        values = leaf.program("places" if leaf.trace.whole else "forward").run(*inputs)
-    return leaf.trace.outputs(leaf.trace.aliased(values, inputs))
+        values = leaf.program("places" if leaf.trace.alias_graph else "forward").run(*inputs)
+    return leaf.trace.outputs(leaf.trace.with_aliases(values, inputs))
 
 
 def _changed(
@@ -92,8 +92,8 @@ def _changed(
     """The result, after the caller's dicts, lists and objects have been changed."""
     values = leaf.program("changes").run(*inputs)
     assert leaf.trace.changes is not None
-    values = leaf.trace.aliased(values, inputs)
-    result = leaf.trace.changes.carry_out(given, values, function, leaves)
+    values = leaf.trace.with_aliases(values, inputs)
+    result = leaf.trace.changes.apply(given, values, function, leaves)
     if leaf.trace.changes.result is None:
         return leaf.trace.outputs(values[: len(leaf.trace.graph.outputs)])
     return result

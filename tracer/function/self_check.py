@@ -70,9 +70,9 @@ def compare(
         If types, dtypes, shapes or values differ, of results, gradients or written arguments.
     """
     args, kwargs = trees.map(_copied, arguments)
-    seen = list(leaf.trace.seen)
+    seen = list(leaf.trace.traced_values)
     before, undrawn = states_of(streams), states_of([GLOBAL])
-    places = leaf.trace.changes.places if leaf.trace.changes is not None else ()
+    places = leaf.trace.changes.mutations if leaf.trace.changes is not None else ()
     saved = StateSnapshot(places, plain, trees.flatten(arguments)[0])
     found = saved.now()
     result = run()

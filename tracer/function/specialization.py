@@ -83,7 +83,7 @@ class Specialization:
         self.graphs: dict[tuple, Any] = {}
         self.lock = own_lock()
         self.calls = 0  # counted while calls are checked
-        self.conditions = [with_identity_cache(condition) for condition in trace.conditions]
+        self.capture_guards = [with_identity_cache(guard) for guard in trace.capture_guards]
         self.dynamic = trace.dynamic
         captured = trace.graph.inputs[len(trace.dynamic) :]
         self.captures = [
@@ -119,10 +119,10 @@ class Specialization:
         if trace.changes is not None and kind in ("changes", "state"):
             whole = trace.changes.graph
         if trace.changes is not None and kind == "state":
-            written = [whole.outputs[number] for number in trace.changes.used()]
+            written = [whole.outputs[number] for number in trace.changes.written_outputs()]
             whole = whole.replace(outputs=written, roles={"value": len(written)})
-        if trace.whole is not None and kind == "places":
-            whole = trace.whole
+        if trace.alias_graph is not None and kind == "places":
+            whole = trace.alias_graph
         return TRANSFORMS[kind](whole, wrt)
 
     def partition(self, wrt: tuple[int, ...]) -> Partition:
@@ -184,9 +184,9 @@ class Specialization:
 
         ``seeds`` are the cotangents of the first outputs. None if the values were not kept.
         """
-        if not self.trace.kept:
+        if not self.trace.kept_values:
             return None
-        kept, graph = self.trace.kept.pop(), self.trace.whole or self.trace.graph
+        kept, graph = self.trace.kept_values.pop(), self.trace.alias_graph or self.trace.graph
         try:
             return with_user_warnings(finished)(graph, kept, inputs, wrt, seeds)
         except NotKept:
@@ -199,7 +199,7 @@ class Specialization:
 
     def inputs(self, function: Any, leaves: list[Any]) -> list[Any] | None:
         """The run-time inputs, captures read anew; None if a static capture has changed."""
-        for holds in self.conditions:
+        for holds in self.capture_guards:
             if not holds(function, leaves):
                 return None
         if self.changes is not None and not self.changes.holds(function, leaves):
@@ -216,7 +216,7 @@ class Specialization:
     def changed(self, function: Any, leaves: list[Any]) -> errors.CaptureMutationError:
         """What the function has changed of what it reads from outside, as an error."""
         trace = self.trace
-        paths = [c.path for c in trace.conditions if not c.holds(function, leaves)]
+        paths = [c.path for c in trace.capture_guards if not c.holds(function, leaves)]
         nodes = trace.graph.inputs[len(trace.dynamic) :]
         for path, node in zip(trace.captures, nodes, strict=False):
             if not _fits(path.read(function, leaves), node.specs[0]):

@@ -13,6 +13,7 @@ from tracer.function.call_key import Call
 from tracer.function.specialization import Specialization
 from tracer.function.traced import TracedFunction
 from tracer.function.weak_ints import serves_every_value
+from tracer.recording.arguments import FlatArguments
 from tracer.recording.trace import Trace, trace_function
 from tracer.rules.declare import load_rules
 
@@ -53,7 +54,7 @@ def make_leaf(
     else:
         trace = trace_call(function, call, names, title, sized, keeps=not keep)
     if not runs_now:
-        trace.seen.clear()
+        trace.traced_values.clear()
     leaf = Specialization(trace, settings.current().numerics, interpreted=not keep)
     if keep:
         function.cache.add(call.key, leaf, f"{title}: {reason}")
@@ -82,9 +83,8 @@ def trace_call(
     ``keeps`` the values of the trace, for a call that no program will serve again.
     """
     plain, labels = function.__tracer_function__, leaf_names(call, names)
-    return trace_function(
-        plain, call.leaves, call.structure, labels, title, call.static, call.weak, sized, keeps
-    )
+    arguments = FlatArguments(call.leaves, call.structure, labels, call.static, call.weak)
+    return trace_function(plain, arguments, title, sized, keeps)
 
 
 def _trace_weak(

@@ -33,6 +33,7 @@ from tracer.graph.evaluate import GuardMiss, evaluate
 from tracer.graph.node import is_pure
 from tracer.graph.reach import needed
 from tracer.python.attributes import plain_array
+from tracer.recording.arguments import FlatArguments
 from tracer.recording.recorder.recorder import Recorder
 from tracer.recording.regions.replay import replay
 from tracer.recording.tensor.active import ACTIVE
@@ -141,7 +142,7 @@ def _trace_of_one(function: TracedFunction, examples: Examples) -> Trace:
     static = examples.static(function) if function.static else frozenset()
     name = getattr(function, "__name__", "f")
     plain = function.__tracer_function__
-    return trace_function(plain, leaves, examples.structure, labels, name, static)
+    return trace_function(plain, FlatArguments(leaves, examples.structure, labels, static), name)
 
 
 # -- all at once --------------------------------------------------------------------------------
@@ -154,7 +155,7 @@ def _at_once(
     mapped = [examples.axes[number] is not None for number in trace.dynamic]
     mapped += [False] * len(trace.outer)
     inputs = [*[examples.stacks[number] for number in trace.dynamic], *trace.outer]
-    fixed = dict(trace.fixed)
+    fixed = dict(trace.static_results)
     every = _axes_of_results(trace.structure, out_axes)
     wanted = [axis is not None for k, axis in enumerate(every) if k not in fixed]
     try:
@@ -211,7 +212,7 @@ def _in_turn(
         return _columns(rows, trace.structure, out_axes)
     specs = [output.specs[0] for output in trace.graph.outputs]
     empty = iter([np.zeros((0, *spec.seen_shape), spec.dtype) for spec in specs])
-    fixed = dict(trace.fixed)
+    fixed = dict(trace.static_results)
     return [Shared(fixed[k]) if k in fixed else next(empty) for k in range(trace.structure.leaves)]
 
 

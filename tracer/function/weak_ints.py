@@ -133,13 +133,13 @@ def _results(function: Callable[..., Any], call: Call, trace: Trace) -> Any:
         return None
     given = trees.unflatten(call.structure, own)
     if trace.changes is None:
-        values: Any = evaluate(trace.whole or trace.graph, inputs)
-        result = trace.outputs(trace.aliased(values, inputs))
+        values: Any = evaluate(trace.alias_graph or trace.graph, inputs)
+        result = trace.outputs(trace.with_aliases(values, inputs))
     else:
-        values = trace.aliased(evaluate(trace.changes.graph, inputs), inputs)
-        saved = StateSnapshot(trace.changes.places, function, own)
+        values = trace.with_aliases(evaluate(trace.changes.graph, inputs), inputs)
+        saved = StateSnapshot(trace.changes.mutations, function, own)
         before = saved.now()
-        result = trace.changes.carry_out(given, values, function, own)
+        result = trace.changes.apply(given, values, function, own)
         result = result, rows_of(saved.now())
         saved.fill(before)
     leaves, structure = trees.flatten((result, given))

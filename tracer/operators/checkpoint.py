@@ -19,13 +19,13 @@ from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.node import Node, Params, hole
 from tracer.ops import registry
 from tracer.python.attributes import own
+from tracer.recording.arguments import FlatArguments
 from tracer.recording.recorder.recorder import Recorder
 from tracer.recording.regions.body import NoRegion
 from tracer.recording.regions.emit import emit
 from tracer.recording.tensor.active import ACTIVE
 from tracer.recording.tensor.tensor import TracedTensor
 from tracer.recording.trace import Trace, trace_function
-from tracer.recording.watch.instrument import instrumented
 from tracer.transforms.regions.lower import RECOMPUTED
 
 
@@ -56,7 +56,7 @@ def checkpoint(fn: Callable[..., Any]) -> Callable[..., Any]:
                 return call_traced(lambda a, k: fn(*a, **k), (args, kwargs), name)
             return fn(*args, **kwargs)
         if not any(isinstance(leaf, TracedTensor) for leaf in leaves):
-            return instrumented(fn, recorder.captures)(*args, **kwargs)
+            return recorder.captures.instrumented(fn)(*args, **kwargs)
         return _record(recorder, fn, args, kwargs)
 
     recomputed.__tracer_recipe__ = (recomputed.__code__,)  # type: ignore[attr-defined]
@@ -67,13 +67,14 @@ def _record(recorder: Recorder, fn: Any, args: tuple, kwargs: dict[str, Any]) ->
     """One ``call`` node for the whole function; its lines as they are where that can't be."""
     leaves, structure = trees.flatten((args, kwargs))
     names = [_name_of(leaf) for leaf in leaves]
-    trace = trace_function(fn, leaves, structure, names, own(fn, "__name__", "f"))
+    arguments = FlatArguments(leaves, structure, names)
+    trace = trace_function(fn, arguments, own(fn, "__name__", "f"))
     try:
         if trace.changes is not None or not _is_closed(trace.graph):
             raise NoRegion
-        results = _called(recorder, trace, leaves)
+        results = _emit_call(recorder, trace, leaves)
     except NoRegion:
-        return instrumented(fn, recorder.captures)(*args, **kwargs)
+        return recorder.captures.instrumented(fn)(*args, **kwargs)
     count = len(trace.graph.outputs)
     for guard, value in zip(trace.graph.guards, results[count:], strict=True):
         if type(guard.outcome) is bool:
@@ -83,7 +84,7 @@ def _record(recorder: Recorder, fn: Any, args: tuple, kwargs: dict[str, Any]) ->
     return trace.outputs(results[:count])
 
 
-def _called(recorder: Recorder, trace: Trace, leaves: Sequence[Any]) -> list[Any]:
+def _emit_call(recorder: Recorder, trace: Trace, leaves: Sequence[Any]) -> list[Any]:
     """The call's results: the function's, then what its branches were decided by."""
     graph = trace.graph
     outputs = (*graph.outputs, *[guard.node for guard in graph.guards])

@@ -31,7 +31,6 @@ from tracer.recording.regions.cond import record_cond
 from tracer.recording.source.locator import Locator, user_frame
 from tracer.recording.tensor.active import ACTIVE
 from tracer.recording.tensor.tensor import TracedTensor
-from tracer.recording.watch.instrument import instrumented
 
 
 def cond(pred: Any, true_fn: Callable[..., Any], false_fn: Callable[..., Any], *operands: Any):
@@ -58,8 +57,8 @@ def cond(pred: Any, true_fn: Callable[..., Any], false_fn: Callable[..., Any], *
         found = record_cond(recorder, pred, true_fn, false_fn, operands)
         if found is not None:
             return found[0]
-    true_fn, false_fn = _seen(recorder, true_fn), _seen(recorder, false_fn)
-    operands = _owned(operands)
+    true_fn, false_fn = _instrumented(recorder, true_fn), _instrumented(recorder, false_fn)
+    operands = _private(operands)
     return true_fn(*operands) if pred else false_fn(*operands)
 
 
@@ -89,10 +88,10 @@ def while_loop(cond_fn: Callable[[Any], Any], body_fn: Callable[[Any], Any], ini
         found = loop.record_while(recorder, cond_fn, body_fn, init)
         if found is not None:
             return found[0]
-    cond_fn, body_fn = _seen(recorder, cond_fn), _seen(recorder, body_fn)
-    value = _owned(init)
+    cond_fn, body_fn = _instrumented(recorder, cond_fn), _instrumented(recorder, body_fn)
+    value = _private(init)
     while cond_fn(value):
-        value = _next("while_loop", value, body_fn(value))
+        value = _checked_carry("while_loop", value, body_fn(value))
     return value
 
 
@@ -120,10 +119,10 @@ def fori_loop(lower: Any, upper: Any, body_fn: Callable[[Any, Any], Any], init: 
         found = loop.record_for(recorder, lower, upper, body_fn, init)
         if found is not None:
             return found[0]
-    body_fn = _seen(recorder, body_fn)
-    value = _owned(init)
+    body_fn = _instrumented(recorder, body_fn)
+    value = _private(init)
     for i in range(operator.index(lower), operator.index(upper)):
-        value = _next("fori_loop", value, body_fn(i, value))
+        value = _checked_carry("fori_loop", value, body_fn(i, value))
     return value
 
 
@@ -166,28 +165,28 @@ def scan(
         found = loop.record_scan(recorder, f, init, xs, count, bool(reverse))
         if found is not None:
             return found[0]
-    return _run_scan(_seen(recorder, f), init, xs, count, bool(reverse))
+    return _run_scan(_instrumented(recorder, f), init, xs, count, bool(reverse))
 
 
-def _seen(recorder: Recorder | None, function: Any) -> Any:
+def _instrumented(recorder: Recorder | None, function: Any) -> Any:
     """In a trace a function that is unrolled tells of what it captures, as others do."""
     if recorder is None or recorder.captures is None:
         return function
-    return instrumented(function, recorder.captures)
+    return recorder.captures.instrumented(function)
 
 
 # -- as plain Python ------------------------------------------------------------------------------
 def _run_scan(f: Any, init: Any, xs: Any, count: int, reverse: bool) -> tuple[Any, Any]:
     leaves, structure = trees.flatten(xs)
-    carry, rows, made = _owned(init), [], None
+    carry, rows, made = _private(init), [], None
     for i in reversed(range(count)) if reverse else range(count):
         x = trees.unflatten(structure, [_copied(leaf[i]) for leaf in leaves])
         after, y = _pair(f(carry, x))
-        carry = _next("scan", carry, after)
+        carry = _checked_carry("scan", carry, after)
         values, made = trees.flatten(y)
         rows.append([_copied(value) for value in values])
     if made is None:
-        made, empty = _rows_of_nothing(f, init, leaves, structure)
+        made, empty = _empty_rows(f, init, leaves, structure)
         return carry, trees.unflatten(made, empty)
     rows = rows[::-1] if reverse else rows
     return carry, trees.unflatten(made, [_stacked(row) for row in zip(*rows, strict=True)])
@@ -207,11 +206,11 @@ def _stacked(row: Any) -> Any:
     return np.array(row, functools.reduce(np.promote_types, strong)) if strong else np.array(row)
 
 
-def _rows_of_nothing(f: Any, init: Any, leaves: list[Any], structure: Any) -> tuple[Any, list[Any]]:
+def _empty_rows(f: Any, init: Any, leaves: list[Any], structure: Any) -> tuple[Any, list[Any]]:
     """The structure of the rows of a scan over nothing, found by one call on zeros."""
     zeros = [np.zeros(np.shape(leaf)[1:], leaf.dtype)[()] for leaf in leaves]
     with np.errstate(all="ignore"):
-        _, y = _pair(f(_owned(init), trees.unflatten(structure, zeros)))
+        _, y = _pair(f(_private(init), trees.unflatten(structure, zeros)))
     values, made = trees.flatten(y)
     return made, [np.zeros((0, *np.shape(v)), np.asarray(v).dtype) for v in values]
 
@@ -230,7 +229,7 @@ def _length(xs: Any, length: int | None) -> int:
     return found
 
 
-def _owned(tree: Any) -> Any:
+def _private(tree: Any) -> Any:
     """The tree on arrays of the loop's own: a body that writes into its carry changes no other."""
     return trees.map(_copied, tree)
 
@@ -239,7 +238,7 @@ def _copied(leaf: Any) -> Any:
     return leaf.copy() if isinstance(leaf, np.ndarray) and np.ndim(leaf) else leaf
 
 
-def _next(name: str, before: Any, after: Any) -> Any:
+def _checked_carry(name: str, before: Any, after: Any) -> Any:
     """What a body returned, if it fits what it was given.
 
     Raises
@@ -263,7 +262,7 @@ def _same_type(one: Any, other: Any) -> bool:
     if np.shape(one) != np.shape(other):
         return False
     weak = type(one) in WEAK or type(other) in WEAK
-    return weak or one.dtype == other.dtype
+    return weak or getattr(one, "dtype", None) == getattr(other, "dtype", None)
 
 
 WEAK = (bool, int, float, complex)

@@ -27,19 +27,18 @@ from tracer.errors import MissingRule
 from tracer.graph.node import HOLES, Params
 from tracer.operators.custom_rules import (
     CustomCall,
-    fitted,
+    broadcast_like,
+    emit_custom,
     is_array,
     is_inexact,
-    mark,
     ones_like,
     rule_region,
-    wrapped,
+    tensor_of,
 )
 from tracer.ops import registry
 from tracer.recording.recorder.recorder import Recorder
 from tracer.recording.tensor.active import ACTIVE
 from tracer.recording.tensor.tensor import TracedTensor
-from tracer.recording.watch.instrument import instrumented
 
 PLAIN: ContextVar[frozenset] = ContextVar("tracer_plain_functions", default=frozenset())
 
@@ -71,17 +70,17 @@ class CustomFunction:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         recorder = ACTIVE.get()
         args = self._positional(args, kwargs)
-        call = CustomCall(self, args)
+        call = CustomCall(self.__name__, args, self.nondiff)
         if recorder is None and has_tensor(call.flat) and self not in PLAIN.get():
             return call_traced(self, args, self.__name__)
         if recorder is None or not call.operands or self in PLAIN.get():
-            return self._seen(recorder, "fn")(*args)
+            return self._instrumented(recorder, "fn")(*args)
         return self._record(recorder, call)
 
     def _record(self, recorder: Recorder, call: CustomCall) -> Any:
         raise NotImplementedError
 
-    def _seen(self, recorder: Recorder | None, *place: Any) -> Any:
+    def _instrumented(self, recorder: Recorder | None, *place: Any) -> Any:
         """The function or a rule of it; in a trace, what it reads from outside is noted."""
         function = getattr(self, place[0])
         function = function[place[1]] if len(place) > 1 else function
@@ -92,8 +91,8 @@ class CustomFunction:
         if path is not None:
             path = path.then("attr", place[0])
             path = path.then("item", place[1]) if len(place) > 1 else path
-            recorder.captures.take(function, path)
-        return instrumented(function, recorder.captures)
+            recorder.captures.capture(function, path)
+        return recorder.captures.instrumented(function)
 
     def _missing(self, recorder: Recorder) -> MissingRule:
         name = type(self).__name__
@@ -137,8 +136,8 @@ class custom_vjp(CustomFunction):
     def _record(self, recorder: Recorder, call: CustomCall) -> Any:
         if self.fwd is None or self.bwd is None:
             raise self._missing(recorder)
-        with _inside(self):
-            out, residuals = self._seen(recorder, "fwd")(*call.args)
+        with _called_plainly(self):
+            out, residuals = self._instrumented(recorder, "fwd")(*call.args)
         results = [recorder.tensor(leaf) for leaf in trees.flatten(out)[0]]
         structure = trees.flatten(out)[1]
         leaves, residual_structure = trees.flatten(residuals)
@@ -154,7 +153,9 @@ class custom_vjp(CustomFunction):
             ct = [next(cts) if is_inexact(r) else np.zeros(r.shape) for r in results]
             tree = trees.unflatten(residual_structure, again)
             assert self.bwd is not None
-            given = self._seen(inner, "bwd")(*call.fixed, tree, trees.unflatten(structure, ct))
+            given = self._instrumented(inner, "bwd")(
+                *call.fixed, tree, trees.unflatten(structure, ct)
+            )
             return call.cotangents(given, inner)
 
         examples = [leaves[k]._value for k in saved]
@@ -163,8 +164,8 @@ class custom_vjp(CustomFunction):
         names += [f"g_{result._node.name}" for result in results if is_inexact(result)]
         region, extras = rule_region(recorder, self.__name__, backward, examples, names)
         residual_tensors = [leaves[k] for k in saved]
-        marked = mark(recorder, self, "vjp", call, results, residual_tensors, extras, region)
-        return trees.unflatten(structure, marked)
+        outputs = emit_custom(recorder, "vjp", call, results, residual_tensors, extras, region)
+        return trees.unflatten(structure, outputs)
 
 
 class custom_jvp(CustomFunction):
@@ -205,7 +206,7 @@ class custom_jvp(CustomFunction):
             out = self(*primals)
             recorder = ACTIVE.get()
             terms = [
-                self._seen(recorder, "rules", number)(tangent, out, *primals)
+                self._instrumented(recorder, "rules", number)(tangent, out, *primals)
                 for number, tangent in enumerate(tangents)
                 if rules[number] is not None
             ]
@@ -216,7 +217,7 @@ class custom_jvp(CustomFunction):
     def _record(self, recorder: Recorder, call: CustomCall) -> Any:
         if self.rule is None:
             raise self._missing(recorder)
-        out = self._seen(recorder, "fn")(*call.args)
+        out = self._instrumented(recorder, "fn")(*call.args)
         results = [recorder.tensor(leaf) for leaf in trees.flatten(out)[0]]
         structure = trees.flatten(out)[1]
         moving = [tensor for tensor in call.operands if is_inexact(tensor)]
@@ -225,10 +226,10 @@ class custom_jvp(CustomFunction):
             primals = call.with_operands(fresh[: len(call.operands)])
             tangents = call.with_tangents(fresh[len(call.operands) :])
             assert self.rule is not None
-            with _inside(self):
-                _, moved = self._seen(inner, "rule")(*call.fixed, primals, tangents)
+            with _called_plainly(self):
+                _, moved = self._instrumented(inner, "rule")(*call.fixed, primals, tangents)
             return [
-                fitted(inner, leaf, result)
+                broadcast_like(inner, leaf, result)
                 for leaf, result in zip(trees.flatten(moved)[0], results, strict=True)
                 if is_inexact(result)
             ]
@@ -236,8 +237,8 @@ class custom_jvp(CustomFunction):
         examples = [t._value for t in call.operands] + [ones_like(t) for t in moving]
         names = [t._node.name for t in call.operands] + [f"t_{t._node.name}" for t in moving]
         region, extras = rule_region(recorder, self.__name__, tangent, examples, names)
-        marked = mark(recorder, self, "jvp", call, results, [], extras, region)
-        return trees.unflatten(structure, marked)
+        outputs = emit_custom(recorder, "jvp", call, results, [], extras, region)
+        return trees.unflatten(structure, outputs)
 
 
 def stop_gradient(tree: Any) -> Any:
@@ -260,13 +261,13 @@ def stop_gradient(tree: Any) -> Any:
             return leaf
         node = recorder.node_of(leaf)
         made = recorder.add(registry.STOP_GRADIENT, (node,), Params(HOLES[:1]), node.specs)
-        return wrapped(recorder, made, leaf._value)
+        return tensor_of(recorder, made, leaf._value)
 
     return trees.map(stop_traced, tree)
 
 
 @contextmanager
-def _inside(owner: CustomFunction) -> Iterator[None]:
+def _called_plainly(owner: CustomFunction) -> Iterator[None]:
     """While a rule runs, the function in it is plain: ``fwd`` may call the function itself."""
     token = PLAIN.set(PLAIN.get() | {owner})
     try:

@@ -1,13 +1,13 @@
 """The regions of custom derivatives: a rule recorded by itself, and the node that carries it.
 
 >>> region, extras = rule_region(recorder, "log1pexp", backward, examples, names)
->>> results = mark(recorder, owner, "vjp", call, results, residuals, extras, region)
+>>> results = emit_custom(recorder, "vjp", call, results, residuals, extras, region)
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -22,12 +22,9 @@ from tracer.recording.recorder.recorder import Recorder
 from tracer.recording.session import recording
 from tracer.recording.tensor.tensor import TracedTensor
 
-if TYPE_CHECKING:
-    from tracer.operators.custom import CustomFunction
 
-
-class Conditions(Captures):
-    """For a rule that branches on numbers from outside: they are conditions, not inputs.
+class StaticNumbers(Captures):
+    """For a rule that branches on numbers from outside: they are guarded, and no inputs.
 
     Shares all that it notes with the captures of the trace.
     """
@@ -35,21 +32,21 @@ class Conditions(Captures):
     def __init__(self, captures: Captures):
         self.__dict__ = captures.__dict__
 
-    def take(self, value: Any, path: Path | None, deep: bool = False, part: bool = False) -> Any:
+    def capture(self, value: Any, path: Path | None, deep: bool = False, part: bool = False) -> Any:
         if path is not None and isinstance(value, (float, complex, np.generic)):
-            self.condition(path, value)
+            self.guards.add_value(path, value)
             return value
-        return super().take(value, path, deep, part)
+        return super().capture(value, path, deep, part)
 
 
 class CustomCall:
     """The arguments of one call: which leaves are traced, and how to put others in their place."""
 
-    def __init__(self, owner: CustomFunction, args: tuple):
-        self.owner = owner
+    def __init__(self, name: str, args: tuple, nondiff: Sequence[int]):
+        self.name = name
         self.args = args
-        self.fixed = [args[k] for k in owner.nondiff]
-        free = [arg for k, arg in enumerate(args) if k not in owner.nondiff]
+        self.fixed = [args[k] for k in nondiff]
+        free = [arg for k, arg in enumerate(args) if k not in nondiff]
         opened = [trees.flatten(arg) for arg in free]
         self.leaves = [leaves for leaves, _ in opened]
         self.structures = [structure for _, structure in opened]
@@ -87,7 +84,7 @@ class CustomCall:
         """What ``bwd`` returned, for each inexact operand."""
         if not isinstance(given, (tuple, list)) or len(given) != len(self.structures):
             raise UserShapeError(
-                f"bwd of {self.owner.__name__} must return a tuple of {len(self.structures)}.",
+                f"bwd of {self.name} must return a tuple of {len(self.structures)}.",
                 inner.where(),
                 "one cotangent per differentiable argument, None for zero",
             )
@@ -99,11 +96,15 @@ class CustomCall:
             parts, found = trees.flatten(cotangent)
             if len(parts) != len(leaves):
                 raise UserShapeError(
-                    f"bwd of {self.owner.__name__} returned {found} for {structure}.", inner.where()
+                    f"bwd of {self.name} returned {found} for {structure}.", inner.where()
                 )
             flat += parts
         pairs = zip(self.places, self.operands, strict=True)
-        return [fitted(inner, flat[place], tensor) for place, tensor in pairs if is_inexact(tensor)]
+        return [
+            broadcast_like(inner, flat[place], tensor)
+            for place, tensor in pairs
+            if is_inexact(tensor)
+        ]
 
 
 def is_array(leaf: Any) -> bool:
@@ -120,7 +121,7 @@ def ones_like(tensor: TracedTensor) -> Any:
     return ones if isinstance(tensor._value, np.ndarray) else ones[()]
 
 
-def fitted(inner: Recorder, value: Any, like: TracedTensor) -> Any:
+def broadcast_like(inner: Recorder, value: Any, like: TracedTensor) -> Any:
     """A derivative as a Tensor of the inner trace, in the shape of what it belongs to."""
     shape = np.shape(like._value)
     if value is None:
@@ -146,7 +147,7 @@ def rule_region(
     """The region of a rule, and the outer Tensors that it captured (its last inputs)."""
     graph, extras = _region(recorder, name, function, examples, names, recorder.captures)
     if graph.guards and recorder.captures is not None:
-        captures = Conditions(recorder.captures)
+        captures = StaticNumbers(recorder.captures)
         graph, extras = _region(recorder, name, function, examples, names, captures)
     if graph.guards:
         raise MissingRule(
@@ -177,9 +178,8 @@ def _region(
     return graph, [entry[0] for entry in inner.outer.values()]
 
 
-def mark(
+def emit_custom(
     recorder: Recorder,
-    owner: CustomFunction,
     rule: str,
     call: CustomCall,
     results: list[TracedTensor],
@@ -190,26 +190,26 @@ def mark(
     """Append the ``custom`` node; the results that carry the rule."""
     inputs = tuple([recorder.node_of(t) for t in (*call.operands, *results, *residuals, *extras)])
     specs = tuple([recorder.node_of(t).specs[0] for t in results])
-    told = {
+    static = {
         "rule": rule,
-        "name": owner.__name__,
+        "name": call.name,
         "operands": len(call.operands),
         "outputs": len(results),
         "extras": len(extras),
     }
-    params = Params([hole(slot) for slot in range(len(inputs))], told)
+    params = Params([hole(slot) for slot in range(len(inputs))], static)
     node = recorder.add(registry.CUSTOM, inputs, params, specs)
     node.regions = (region,)
     if len(results) == 1:
-        return [wrapped(recorder, node, results[0]._value)]
-    marked = []
+        return [tensor_of(recorder, node, results[0]._value)]
+    outputs = []
     for number, (result, spec) in enumerate(zip(results, specs, strict=True)):
         item = recorder.add(registry.ITEM, (node,), Params((HOLES[0], number)), (spec,))
-        marked.append(wrapped(recorder, item, result._value))
-    return marked
+        outputs.append(tensor_of(recorder, item, result._value))
+    return outputs
 
 
-def wrapped(recorder: Recorder, node: Node, value: Any) -> TracedTensor:
+def tensor_of(recorder: Recorder, node: Node, value: Any) -> TracedTensor:
     if isinstance(value, np.ndarray):
         return recorder.array(node, np.copy(value))
     return recorder.scalar(node, value)

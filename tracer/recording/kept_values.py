@@ -1,6 +1,6 @@
 """What the Tensors of a trace hold, kept for the one call that the trace was made for.
 
->>> kept = Kept(recorder, tensors, graph)
+>>> kept = KeptValues(recorder, tensors)
 >>> kept.values[graph.outputs[0]]
 np.float64(3.0)
 
@@ -49,7 +49,7 @@ class KeptValues:
                     values[buffer.node] = buffer.value
 
 
-def can_be_kept(recorder: Any, graph: CalcGraph) -> bool:
+def can_keep_values(recorder: Any, graph: CalcGraph) -> bool:
     """Whether a call that is over needs nothing but its values.
 
     Regions are made into plain nodes first; warnings are said by the program that runs, and so is

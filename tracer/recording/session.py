@@ -1,4 +1,8 @@
-"""A trace is opened and closed: the context, the hooks and NumPy's error state."""
+"""A trace is opened and closed: the context, the hooks and NumPy's error state.
+
+>>> with recording(Recorder("f")) as recorder:
+...     y = np.sum(recorder.argument(np.ones(3), "x"))
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,11 @@ import re
 from collections.abc import Callable
 from contextvars import Context, copy_context
 from functools import wraps
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from tracer import errors
 from tracer.ops.seeds import CALL
-from tracer.recording.hooks.namespaces import HOOKS, P, R
+from tracer.recording.hooks.namespaces import HOOKS
 from tracer.recording.recorder.errstate import ERRSTATE, is_variant
 from tracer.recording.recorder.recorder import Recorder
 from tracer.recording.source.libraries import is_users
@@ -18,6 +22,8 @@ from tracer.recording.tensor.active import ACTIVE, COMPUTING
 from tracer.recording.tensor.poison import memory_read
 from tracer.recording.watch.context_variables import SET, refuse_set
 
+P = ParamSpec("P")
+R = TypeVar("R")
 # What a trace sets in the context, for itself alone.
 OWN = frozenset({ACTIVE, COMPUTING, CALL, SET})
 # What CPython says of a Tensor that is asked for its bytes.
@@ -45,12 +51,12 @@ def contained(trace: Callable[P, R]) -> Callable[P, R]:
             return result
         finally:
             HOOKS.leave(depth)
-            _hand_back(context)
+            _export_variables(context)
 
     return traced
 
 
-def _hand_back(context: Context) -> None:
+def _export_variables(context: Context) -> None:
     for variable, value in context.items():
         if variable in OWN or variable is ERRSTATE and is_variant(value):
             continue

@@ -36,7 +36,7 @@ class Containers:
         self.leaves = leaves
         self.own = [(leaf, copied(leaf)) for leaf in leaves if isinstance(leaf, OWN)]
 
-    def put_back(self) -> Any:
+    def restore(self) -> Any:
         """Undo what was done to the caller's own containers; the first that was changed."""
         first = None
         for container, before in self.own:

@@ -1,7 +1,8 @@
-"""Conditions asked again on every call, and quickly: what is still the same object needs no look.
+"""Guards tested on every call with a cache: what is still the same object needs no look.
 
->>> asked = quickly(Condition(Path("globals", table, (("name", "len"),)), fingerprint(len)))
->>> asked(function, leaves), asked(function, leaves)     # the second one compares two addresses
+>>> path = Path("globals", table, (("name", "len"),))
+>>> holds = with_identity_cache(ValueGuard(path, fingerprint(len)))
+>>> holds(function, leaves), holds(function, leaves)     # the second one compares two addresses
 (True, True)
 
 Only values whose fingerprint can't change behind their identity are remembered, and none of them
@@ -22,36 +23,36 @@ from tracer.recording.captures.fingerprints import fingerprint
 from tracer.recording.captures.guards import ValueGuard
 from tracer.recording.captures.paths import MISSING, Path
 
-Asked = Callable[[Any, list[Any]], bool]
+Test = Callable[[Any, list[Any]], bool]
 PLAIN = (int, bool, str, bytes, type(None))  # immutable, and part of the fingerprint anyway
 FIXED = (BuiltinFunctionType, ModuleType, np.ufunc, type(np.sum), type)
 READ_ERRORS = (AttributeError, KeyError, IndexError, TypeError, ValueError)
 
 
-def with_identity_cache(condition: Any) -> Asked:
-    """``condition.holds``, with a short cut for the object that was there at the last call."""
-    if type(condition) is not ValueGuard or condition.deep:
-        return condition.holds
-    path, expected = condition.path, condition.expected
+def with_identity_cache(guard: Any) -> Test:
+    """``guard.holds``, with a short cut for the object that was there at the last call."""
+    if type(guard) is not ValueGuard or guard.deep:
+        return guard.holds
+    path, expected = guard.path, guard.expected
     read = reader(path)
-    known: tuple[Any, type, int] = (_nothing, type(None), 0)
+    known: tuple[Any, type, int] = (_no_reference, type(None), 0)
 
     def holds(function: Any, leaves: list[Any]) -> bool:
         nonlocal known
         seen, kind, code = known
         value = read(function, leaves)
-        if seen() is value and type(value) is kind and (not code or _is_still(value, code)):
+        if seen() is value and type(value) is kind and (not code or _is_unchanged(value, code)):
             return True
         value = path.read(function, leaves)
         if fingerprint(value) != expected:
             return False
-        known = _remembered(value, expected)
+        known = _reference_to(value, expected)
         return True
 
     return holds
 
 
-def reader(path: Path) -> Asked:
+def reader(path: Path) -> Test:
     """``path.read`` without its care for eager Tensors and errors: to compare addresses with."""
     steps = path.steps
     if path.root != "globals" or not steps or steps[0][0] != "name":
@@ -77,31 +78,31 @@ def reader(path: Path) -> Asked:
     return read_attributes if attributes else read_name
 
 
-def _nothing() -> Any:
+def _no_reference() -> Any:
     """Stands for a value that is not remembered."""
     return MISSING
 
 
-def _remembered(value: Any, expected: Any) -> tuple[Any, type, int]:
+def _reference_to(value: Any, expected: Any) -> tuple[Any, type, int]:
     """How to know a value again: a way to the object, its type, and its code if it has one."""
     kind = type(value)
     if kind in PLAIN:
         return (lambda: value), kind, 0
     is_plain_object = expected == (kind,)
     if kind not in FIXED and kind is not FunctionType and not is_plain_object:
-        return _nothing, kind, 0
+        return _no_reference, kind, 0
     if kind is FunctionType and not (
-        expected == (FunctionType, id(value.__code__)) and _is_still(value, id(value.__code__))
+        expected == (FunctionType, id(value.__code__)) and _is_unchanged(value, id(value.__code__))
     ):
-        return _nothing, kind, 0
+        return _no_reference, kind, 0
     try:
         seen = weakref.ref(value)
     except TypeError:
-        return _nothing, kind, 0
+        return _no_reference, kind, 0
     return seen, kind, id(value.__code__) if kind is FunctionType else 0
 
 
-def _is_still(function: Any, code: int) -> bool:
+def _is_unchanged(function: Any, code: int) -> bool:
     """Whether a function has the code that it had, and no defaults."""
     return (
         id(function.__code__) == code

@@ -1,15 +1,32 @@
-"""What must hold for a program to serve a call: guards on values, types and identity."""
+"""What must hold for a program to serve a call: guards on values, types and identity.
+
+>>> guards = GuardSet(recorder, state)
+>>> guards.add_value(Path("globals", table, (("name", "DEGREE"),)), 3)
+>>> all(guard.holds(function, leaves) for guard in guards.values())
+True
+"""
 
 from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from tracer.recording.captures.fingerprints import contents, fingerprint
+from tracer.recording.captures.interface import CapturingRecorder
 from tracer.recording.captures.paths import MISSING, Path
+from tracer.recording.captures.state import State
 from tracer.recording.tensor.views import ViewStep
+
+
+class CaptureGuard(Protocol):
+    """A test of what is found at a path before each call."""
+
+    @property
+    def path(self) -> Path: ...
+
+    def holds(self, function: Any, leaves: list[Any]) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,7 +59,7 @@ class TypeGuard:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RelationGuard:
-    """A condition on two paths: ``test`` of what they lead to, or of views, has this outcome."""
+    """Two paths: ``test`` of what they lead to, or of views, has this outcome."""
 
     path: Path
     other: Path
@@ -61,7 +78,7 @@ class RelationGuard:
 
 
 class IdentityGuard:
-    """A condition that one path still leads to the very same object.
+    """One path still leads to the very same object.
 
     It does not keep the object alive; another one in the place of a lost one is another one.
     """
@@ -80,6 +97,34 @@ class IdentityGuard:
     def holds(self, function: Any, leaves: list[Any]) -> bool:
         now = self.path.read(function, leaves)
         return now is (self.strong if self.weak is None else self.weak())
+
+
+class GuardSet(dict[tuple, Any]):
+    """The guards of one trace, by a key that says what each is about; the first one stays."""
+
+    def __init__(self, recorder: CapturingRecorder, state: State):
+        self.recorder = recorder
+        self.state = state
+
+    def add(self, key: tuple, guard: CaptureGuard) -> None:
+        """The program holds while ``guard`` does."""
+        if not self.recorder.closed:
+            self.setdefault(key, guard)
+
+    def add_value(self, path: Path, expected: Any) -> None:
+        """The program holds while what is read at ``path`` has this value."""
+        if not self.recorder.closed:
+            self.setdefault(path.key(), ValueGuard(path, fingerprint(expected)))
+
+    def add_contents(self, key: tuple, path: Path, value: Any) -> None:
+        """The program holds while everything in the value at ``path`` is as it was."""
+        if not self.recorder.closed:
+            self.setdefault(key, self.initial(path, value, True))
+
+    def initial(self, path: Path, value: Any, deep: bool) -> ValueGuard:
+        """A guard on what a value was before the function wrote to it."""
+        with self.state.rolled_back():
+            return ValueGuard(path, contents(value) if deep else fingerprint(value), deep)
 
 
 def view_of(array: Any, steps: tuple[ViewStep, ...]) -> Any:

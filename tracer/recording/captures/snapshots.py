@@ -1,10 +1,10 @@
 """What an object from outside of a trace holds, so that it can be seen to change and put back.
 
->>> held = Held(model, path)
+>>> held = Snapshot(model, path)
 >>> model.calls += 1
 >>> held.changed()
 True
->>> held.put_back()
+>>> held.roll_back()
 """
 
 from __future__ import annotations
@@ -108,12 +108,12 @@ def attributes(thing: Any) -> dict[str, Any]:
 HIDDEN = ("__dict__", "__weakref__")  # made anew by the class at each access
 
 
-def put(thing: Any, name: str, value: Any) -> None:
+def set_attribute(thing: Any, name: str, value: Any) -> None:
     """Set an attribute, past the class's own ``__setattr__``."""
     (type if isinstance(thing, type) else object).__setattr__(thing, name, value)
 
 
-def take_away(thing: Any, name: str) -> None:
+def delete_attribute(thing: Any, name: str) -> None:
     """Delete an attribute, past the class's own ``__delattr__``."""
     (type if isinstance(thing, type) else object).__delattr__(thing, name)
 
@@ -183,7 +183,7 @@ class Snapshot:
         whole = not self.written and same_rows(full[-limit:] if limit else [], now)
         return self.grown if whole else None
 
-    def put_back(self) -> None:
+    def roll_back(self) -> None:
         """Undo what was done to it."""
         if self.changed():
             self.fill(self.before)
@@ -205,10 +205,10 @@ class Snapshot:
         else:
             for name in now:
                 if name not in rows or (name not in self.before and list(now) != list(rows)):
-                    take_away(thing, name)
+                    delete_attribute(thing, name)
             for name, value in rows.items():
                 if now.get(name, ABSENT) is not value:
-                    put(thing, name, value)
+                    set_attribute(thing, name, value)
 
 
 class VariableSnapshot:
@@ -234,7 +234,7 @@ class VariableSnapshot:
     def changed(self) -> bool:
         return self.written or self.now() is not self.before
 
-    def put_back(self) -> None:
+    def roll_back(self) -> None:
         if self.now() is not self.before:
             set_variable(self.place, self.name, self.before)
 

@@ -14,15 +14,12 @@ from __future__ import annotations
 import dis
 import functools
 import types
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from weakref import WeakKeyDictionary
 
-import numpy as np
-
 from tracer import errors
-from tracer.recording.captures.containers import ABSENT
 from tracer.recording.captures.paths import Path
 from tracer.recording.captures.snapshots import (
     Snapshot,
@@ -32,23 +29,16 @@ from tracer.recording.captures.snapshots import (
     set_variable,
 )
 from tracer.recording.tensor.active import leak
-from tracer.recording.tensor.tensor import TracedTensor
-from tracer.recording.writeback.places import Mutation
-from tracer.recording.writeback.writer import assigned_change, written_change
-
-if TYPE_CHECKING:
-    from tracer.recording.captures.captures import Captures
-    from tracer.recording.writeback.writer import Writer
 
 
 class Counters:
-    """The ints that a function reads and writes; ``rigid`` if they must be parts of programs."""
+    """The ints that a function reads and writes; ``static`` if they must be parts of programs."""
 
-    __slots__ = ("places", "rigid")
+    __slots__ = ("places", "static")
 
     def __init__(self) -> None:
         self.places: set[tuple] = set()
-        self.rigid = False
+        self.static = False
 
 
 COUNTERS: WeakKeyDictionary[Any, Counters] = WeakKeyDictionary()  # by the traced function
@@ -58,47 +48,42 @@ STORES = frozenset({"STORE_GLOBAL", "DELETE_GLOBAL", "STORE_DEREF", "DELETE_DERE
 class State:
     """What one trace has met outside of its function, with what was in it."""
 
-    def __init__(self, captures: Captures):
-        self.captures = captures
-        self.held: dict[int, Snapshot] = {}
+    def __init__(self) -> None:
+        self.objects: dict[int, Snapshot] = {}
         self.variables: dict[tuple[int, str], VariableSnapshot] = {}
         self.counters = Counters()
         self.lifted = False  # whether a counter is an input of this trace
 
     # -- ints that are read and written --------------------------------------------------------
-    def of_function(self, function: Any) -> None:
+    def load_counters(self, function: Any) -> None:
         """The function that is traced: what earlier traces have seen to count is known."""
         try:
             self.counters = COUNTERS.setdefault(function, Counters())
         except TypeError:  # it can't be remembered
             self.counters = Counters()
 
-    def counts(self, path: Path) -> bool:
+    def is_counter(self, path: Path) -> bool:
         """Whether an earlier trace has read an int there, and written another one."""
         places = self.counters.places
-        return bool(places) and not self.counters.rigid and (path.root, path.steps) in places
+        return bool(places) and not self.counters.static and (path.root, path.steps) in places
 
-    def may_count(self) -> bool:
+    def may_lift_counters(self) -> bool:
         """Whether ints that count may be inputs; the trace is one that has such."""
-        self.lifted = self.lifted or not self.counters.rigid
-        return not self.counters.rigid
+        self.lifted = self.lifted or not self.counters.static
+        return not self.counters.static
 
-    def gives_up(self) -> bool:
+    def fix_counters(self) -> bool:
         """The trace has failed: whether it may do without counters among its inputs."""
-        self.counters.rigid = self.counters.rigid or self.lifted
+        self.counters.static = self.counters.static or self.lifted
         return self.lifted
 
-    def _remember(self, path: Path, before: Any) -> None:
-        if type(before) is int and path.key() in self.captures.conditions:
-            self.counters.places.add((path.root, path.steps))
-
     # -- what is met ---------------------------------------------------------------------------
-    def meet(self, thing: Any, path: Path) -> None:
+    def add(self, thing: Any, path: Path) -> None:
         """Here is an object: remember what is in it."""
-        if id(thing) not in self.held and kind_of(thing):
-            self.held[id(thing)] = Snapshot(thing, path)
+        if id(thing) not in self.objects and kind_of(thing):
+            self.objects[id(thing)] = Snapshot(thing, path)
 
-    def assigns(self, function: types.FunctionType, path: Callable[[str], Path]) -> None:
+    def snapshot_variables(self, function: types.FunctionType, path: Callable[[str], Path]) -> None:
         """A function is about to run: the variables that it assigns to are remembered."""
         cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=False))
         for name in assigned(function.__code__):
@@ -111,14 +96,14 @@ class State:
         """A global, an attribute of a module, or a closure variable that is assigned to."""
         return self.variables.setdefault((id(place), name), VariableSnapshot(place, name, path))
 
-    def of(self, thing: Any) -> Snapshot | None:
+    def snapshot(self, thing: Any) -> Snapshot | None:
         """What is known of this very object."""
-        found = self.held.get(id(thing))
+        found = self.objects.get(id(thing))
         return found if found is not None and found.thing is thing else None
 
     def is_new(self, owner: Any, key: Any, value: Any) -> bool:
         """Whether what is read at an object's key was put there during the trace."""
-        held = self.of(owner)
+        held = self.snapshot(owner)
         if held is None or held.kind == "own":
             return False
         try:
@@ -134,17 +119,20 @@ class State:
     # -- what was written ----------------------------------------------------------------------
     def changed(self) -> list[Snapshot | VariableSnapshot]:
         """All that was written to."""
-        things: list[Snapshot | VariableSnapshot] = [*self.held.values(), *self.variables.values()]
+        things: list[Snapshot | VariableSnapshot] = [
+            *self.objects.values(),
+            *self.variables.values(),
+        ]
         return [thing for thing in things if thing.changed()]
 
     @contextmanager
-    def undone(self) -> Iterator[None]:
+    def rolled_back(self) -> Iterator[None]:
         """For a while, all objects hold what they held before."""
         changed = self.changed()
         now = [thing.now() for thing in changed]
         try:
             for thing in changed:
-                thing.put_back()
+                thing.roll_back()
             yield
         finally:
             for thing, rows in zip(changed, now, strict=True):
@@ -153,106 +141,28 @@ class State:
                 else:
                     thing.fill(rows)
 
-    def put_back(self) -> None:
+    def roll_back(self) -> None:
         """Undo all that was written."""
         for thing in self.changed():
-            thing.put_back()
+            thing.roll_back()
 
-    def settle(self) -> None:
-        """The function has raised: what it has written stays, as plain values."""
-        seen: dict[int, Any] = {}
-        for thing in self.changed():
-            if isinstance(thing, VariableSnapshot):
-                now = thing.now()
-                if now is not ABSENT:
-                    set_variable(thing.place, thing.name, self._plain(now, seen))
-            elif thing.kind == "own":
-                thing.put_back()
-            else:
-                self._settle(thing, seen)
-
-    def _settle(self, held: Snapshot, seen: dict[int, Any]) -> None:
-        now = held.now()
-        if isinstance(now, dict):
-            held.fill({key: self._plain(value, seen) for key, value in now.items()})
-        else:
-            held.fill([self._plain(value, seen) for value in now])
-
-    def _plain(self, value: Any, seen: dict[int, Any]) -> Any:
-        """A traced value as the number that it stands for."""
-        if id(value) in seen:
-            return seen[id(value)]
-        found = value
-        if isinstance(value, TracedTensor):
-            origin = self.captures.identities.origin(value)
-            own = origin.thing if not origin.steps else value
-            buffer = value._buffer
-            known = own is not value and (buffer is None or not buffer.version)
-            found = own if known else np.copy(value._value) if _is_array(value) else value._value
-        elif type(value) in (list, dict, tuple) and self.of(value) is None:
-            rows = value.items() if type(value) is dict else enumerate(value)
-            made = {key: self._plain(item, seen) for key, item in rows}
-            if any([made[key] is not item for key, item in rows]):
-                found = made if type(value) is dict else type(value)(made.values())
-        seen[id(value)] = found
-        return found
-
-    def edits(self, writer: Writer) -> tuple[Mutation, ...]:
-        """How to write it all again."""
-        changed = self.changed()
-        for thing in self.variables.values():
-            if not thing.changed() and thing.before is not ABSENT:
-                # it may have been given what it had before
-                self.captures.exactly(thing.path, thing.before)
-        for thing in changed:
-            if isinstance(thing, VariableSnapshot):
-                self._remember(thing.path, thing.before)
-            elif isinstance(thing.before, dict):
-                for key, value in thing.before.items():
-                    if thing.is_new(key, value):
-                        step = "attr" if thing.kind == "attr" else "item"
-                        self._remember(thing.path.then(step, key), value)
-        places = [
-            assigned_change(thing, writer)
-            for thing in changed
-            if isinstance(thing, VariableSnapshot)
-        ]
-        for held in changed:
-            if isinstance(held, Snapshot):
-                places.append(written_change(held, writer, self.captures))
-        return tuple(places)
-
-    def apart(self, places: Sequence[Mutation]) -> tuple[Path, ...]:
-        """The ways to other objects of the classes that were written to."""
-        written = {place.path.key() for place in places}
-        kinds = {type(held.thing) for held in self.held.values() if held.path.key() in written}
-        return tuple(
-            [
-                held.path
-                for held in self.held.values()
-                if type(held.thing) in kinds
-                and held.path.key() not in written
-                and not isinstance(held.thing, (type, types.FunctionType))
-            ]
-        )
-
-    def forget(self) -> None:
+    def release(self) -> None:
         """Let go of the caller's objects."""
-        self.held, self.variables = {}, {}
+        self.objects, self.variables = {}, {}
 
 
-class Since:
+class Savepoint:
     """What was in all objects when an inner trace began."""
 
     def __init__(self, state: State):
         self.state = state
-        self.rows = {key: (held.now(), set(held.written)) for key, held in state.held.items()}
+        self.rows = {key: (held.now(), set(held.written)) for key, held in state.objects.items()}
         self.values = {key: variable.now() for key, variable in state.variables.items()}
 
     def changed(self) -> list[Snapshot | VariableSnapshot]:
         """What the inner trace has written to."""
         found: list[Snapshot | VariableSnapshot] = []
-        for key, held in self.state.held.items():
+        for key, held in self.state.objects.items():
             rows, written = self.rows.get(key, (held.before, set()))
             if held.written != written or not same_rows(rows, held.now()):
                 found.append(held)
@@ -261,7 +171,7 @@ class Since:
                 found.append(variable)
         return found
 
-    def undo(self) -> None:
+    def roll_back(self) -> None:
         """Put back what the inner trace has written."""
         for thing in self.changed():
             if isinstance(thing, VariableSnapshot):
@@ -272,7 +182,7 @@ class Since:
                 thing.fill(rows)
                 thing.grown = []
 
-    def refuse(self) -> None:
+    def refuse_changes(self) -> None:
         """Raise if the inner trace has written to something.
 
         Raises
@@ -281,17 +191,13 @@ class Since:
         """
         changed = self.changed()
         if changed:
-            self.undo()
+            self.roll_back()
             raise leak(
                 f"The function changes {changed[0].path or 'what is'} outside of it, inside of "
                 "another traced function.",
                 "return the value, and put it there outside of the inner function",
                 errors.CaptureMutationError,
             )
-
-
-def _is_array(tensor: TracedTensor) -> bool:
-    return isinstance(tensor._value, np.ndarray)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -311,6 +217,3 @@ def _global_names(code: types.CodeType) -> set[str]:
         if isinstance(constant, types.CodeType):
             found |= _global_names(constant)
     return found
-
-
-# -- what a call does ------------------------------------------------------------------------------

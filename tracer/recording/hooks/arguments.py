@@ -15,7 +15,9 @@ from tracer.recording.recorder import methods
 from tracer.recording.tensor.leaks import contains_tensor
 from tracer.recording.tensor.tensor import TracedScalar, TracedTensor
 
-USUAL = frozenset({np.ndarray, float, int, str, list, tuple, TracedTensor, TracedScalar, np.dtype})
+TAKEN_AS_THEY_ARE = frozenset(
+    {np.ndarray, float, int, str, list, tuple, TracedTensor, TracedScalar, np.dtype}
+)
 
 
 def listed(argument: Any) -> Any:

@@ -23,13 +23,13 @@ from tracer.recording.tensor.tensor import TracedTensor
 
 def substitute(function: Any) -> Any:
     """What to call instead of ``function``; itself if nothing is known of it."""
-    found = _TABLE.get(id(original_of(function)))
+    found = _CALLED.get(id(original_of(function)))
     if found is not None:
         return found
     if isinstance(function, np.ufunc):
         return _Ufunc(function)
     if isinstance(function, np.vectorize):
-        return _vectorized_before(function)
+        return _instrumented_vectorize(function)
     owner = own(function, "__self__")
     return _Ufunc(owner, function.__name__) if isinstance(owner, np.ufunc) else function
 
@@ -226,31 +226,27 @@ class _Vectorized:
         return joined if joined.dtype == dtype else joined.astype(dtype)
 
 
-def _vectorized_before(function: np.vectorize) -> Any:
+def _instrumented_vectorize(function: np.vectorize) -> Any:
     """A ``np.vectorize`` made before the trace, with what its function reads seen."""
-    from tracer.recording.watch.instrument import instrumented
-
     recorder = ACTIVE.get()
     if recorder is None or function.cache:
         return function
     captures, inner = recorder.captures, function.pyfunc
     path = captures.path_of(function)
     if path is not None:
-        captures.take(inner, path.then("attr", "pyfunc"))
-    seen, otypes = instrumented(inner, captures), list(function.otypes or "") or None
+        captures.capture(inner, path.then("attr", "pyfunc"))
+    seen, otypes = captures.instrumented(inner), list(function.otypes or "") or None
     if function.signature is not None:
         return np.vectorize(seen, otypes, excluded=function.excluded, signature=function.signature)
     return _Vectorized(seen, otypes, excluded=function.excluded)
 
 
-def _seen(function: Any) -> Any:
+def _instrumented(function: Any) -> Any:
     """A function in a list, whose loads are seen as those of one that is called."""
-    from tracer.recording.watch.instrument import instrumented
-
     recorder = ACTIVE.get()
     if recorder is None or recorder.captures is None:
         return function
-    return instrumented(function, recorder.captures)
+    return recorder.captures.instrumented(function)
 
 
 def _piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> Any:
@@ -277,7 +273,7 @@ def _piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> A
         if not callable(function):
             out[condition] = function
         elif x[condition].size > 0:
-            out[condition] = _seen(function)(x[condition], *args, **kw)
+            out[condition] = _instrumented(function)(x[condition], *args, **kw)
     return out
 
 
@@ -381,15 +377,15 @@ _PAIRS: list[tuple[Any, Any]] = [
     (np.c_, _C),
     *[(kind, _scalar_type(kind)) for kind in _SCALARS],
 ]
-_TABLE = {id(old): new for old, new in _PAIRS}
+_CALLED = {id(old): new for old, new in _PAIRS}
 _LOADED = {id(np.r_): _R, id(np.c_): _C}
 
 
-def hand_on(table: dict[Any, Any]) -> None:
+def add_loaded(table: dict[Any, Any]) -> None:
     """Enter functions that are replaced where they are loaded, called or not."""
     _LOADED.update({id(old): new for old, new in table.items()})
 
 
-def loaded(value: Any) -> Any:
+def substitute_loaded(value: Any) -> Any:
     """Objects that are indexed instead of called: ``np.r_`` and ``np.c_``."""
     return _LOADED.get(id(value), value)

@@ -1,7 +1,6 @@
-"""Ways out of a trace that no protocol tells of: results, containers, text, foreign functions.
+"""Calls of functions that know nothing of traces: unbound methods, memory, compiled libraries.
 
->>> refuse_untraced(recorder, leaves)  # a result that holds a Tensor's raw memory is an error
->>> outside(scipy.ndimage.gaussian_filter)(x)
+>>> foreign_call(scipy.ndimage.gaussian_filter)(x)
 LeakError: gaussian_filter can't take a traced array: array type dtype('O') not supported.
 """
 
@@ -20,11 +19,8 @@ from tracer.recording.tensor.active import ACTIVE, leak
 from tracer.recording.tensor.leaks import contains_tensor
 from tracer.recording.tensor.tensor import TracedTensor
 
-# -- results --------------------------------------------------------------------------------------
 
-
-# -- calls ----------------------------------------------------------------------------------------
-def outside(function: Any) -> Any:
+def foreign_call(function: Any) -> Any:
     """What to call instead of a function that knows nothing of traces; else the function.
 
     Methods of arrays and numbers that are called unbound become those of the Tensor. An error of
@@ -40,7 +36,7 @@ def outside(function: Any) -> Any:
         return _raw(function)
     module = own(function, "__module__") or ""
     root = module.split(".", 1)[0] if isinstance(module, str) else ""
-    if not root or root in OWN_WORDS or root in sys.stdlib_module_names:
+    if not root or root in NOT_FOREIGN or root in sys.stdlib_module_names:
         return function
     return _foreign(function, root) if callable(function) and root in COMPILED else function
 
@@ -49,7 +45,7 @@ def outside(function: Any) -> Any:
 ARRAYS_AND_NUMBERS = frozenset(
     {np.ndarray, np.generic, float, int, complex, *np.sctypeDict.values()}
 )
-OWN_WORDS = frozenset({"numpy", "tracer", "viz", "builtins"})
+NOT_FOREIGN = frozenset({"numpy", "tracer", "viz", "builtins"})
 # Libraries whose functions read arrays in C; their errors tell of object arrays.
 COMPILED = frozenset("scipy pandas sklearn numba torch jax cv2 PIL skimage".split())
 

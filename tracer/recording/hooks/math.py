@@ -21,7 +21,7 @@ from typing import Any
 from tracer.ops.mathematics import OPS
 from tracer.ops.stand_ins import stand_in
 from tracer.python.attributes import own
-from tracer.recording.hooks.call_sites import hand_on, substitute
+from tracer.recording.hooks.call_sites import add_loaded, substitute
 from tracer.recording.tensor.active import ACTIVE, leak
 from tracer.recording.tensor.leaks import contains_tensor
 from tracer.recording.tensor.tensor import TracedTensor
@@ -148,7 +148,7 @@ HOOKS: dict[Any, Hook] = {
 }
 _BY_ID = {id(function): hook for function, hook in HOOKS.items()}
 # A name bound before the trace may be handed on instead of called: reduce(hypot, x).
-hand_on({f: hook for f, hook in HOOKS.items() if f.__module__ in ("math", "cmath")})
+add_loaded({f: hook for f, hook in HOOKS.items() if f.__module__ in ("math", "cmath")})
 
 
 def math_call(function: Any) -> Any:

@@ -12,7 +12,7 @@ import sys
 import threading
 from functools import wraps
 from types import MethodType, ModuleType
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -20,31 +20,32 @@ from tracer.ops.scipy_names import chapter_of
 from tracer.ops.stand_ins import is_stand_in, original_of, stand_in
 from tracer.python.attributes import own
 from tracer.python.locks import fork_lock
-from tracer.recording.hooks.arguments import USUAL, listed
+from tracer.recording.hooks.arguments import TAKEN_AS_THEY_ARE, listed
 from tracer.recording.hooks.math import math_rows
 from tracer.recording.hooks.random import random_rows
 from tracer.recording.hooks.scipy import loaded_chapters, rows_of
 from tracer.recording.recorder import functions, methods  # noqa: F401 - tables of NumPy's own names
 from tracer.recording.recorder.errstate import warning_rows
-from tracer.recording.source.libraries import CALLS_FOR_USERS, LIBRARIES
+from tracer.recording.source.libraries import LIBRARIES
 from tracer.recording.tensor.active import ACTIVE
 from tracer.recording.tensor.leaks import contains_tensor
 
-P = ParamSpec("P")
-R = TypeVar("R")
 # What gives a Tensor in a trace whatever its arguments are.
 CREATION = frozenset(
     "zeros ones empty full eye identity array asarray asanyarray ascontiguousarray asfortranarray "
     "arange linspace zeros_like ones_like empty_like full_like copy tri asarray_chkfinite".split()
 )
 # What neither computes nor can meet a Tensor.
-LEFT_ALONE = frozenset(
+NOT_HOOKED = frozenset(
     "errstate seterr geterr setbufsize getbufsize seterrcall geterrcall set_printoptions "
     "get_printoptions printoptions frompyfunc vectorize nditer ndenumerate ndindex broadcast "
     "from_dlpack promote_types issubdtype isdtype typename mintypecode finfo iinfo get_include "
     "show_config show_runtime info test format_float_positional format_float_scientific "
     "apply_along_axis apply_over_axes piecewise nested_iters datetime_data".split()
 )
+# Modules of this package that call NumPy in the place of the user's code, each entered by itself:
+# what np.zeros(n) gives there goes to the user, who may write Tensors into it.
+CALLERS_FOR_USERS: set[str] = set()
 
 
 class Hooks:
@@ -130,7 +131,7 @@ def _table() -> list[tuple[ModuleType, str, Any, Any]]:
     rows = random_rows() + math_rows() + warning_rows()
     for module in (np, np.linalg, np.fft, np.emath, np.lib.stride_tricks):
         for name, value in list(vars(module).items()):
-            if name.startswith("_") or name in LEFT_ALONE or isinstance(value, (type, np.ufunc)):
+            if name.startswith("_") or name in NOT_HOOKED or isinstance(value, (type, np.ufunc)):
                 continue
             if callable(value) and not isinstance(value, ModuleType) and hasattr(value, "__name__"):
                 rows.append((module, name, value, _wrapper(value, name)))
@@ -145,7 +146,7 @@ def _wrapper(original: Any, name: str) -> Any:
         recorder = ACTIVE.get()
         if recorder is None:
             return original(*args, **kwargs)
-        if not all([type(a) in USUAL for a in args]):
+        if not all([type(a) in TAKEN_AS_THEY_ARE for a in args]):
             args = tuple([listed(a) for a in args])
         if not contains_tensor(args) and not contains_tensor(kwargs):
             if not creates or _is_library(sys._getframe(1).f_globals.get("__name__", "")):
@@ -158,7 +159,7 @@ def _wrapper(original: Any, name: str) -> Any:
 def _is_library(module: str) -> bool:
     if module.startswith("numpy.polynomial."):  # plain Python that writes into arrays it makes
         return False
-    if module in CALLS_FOR_USERS:
+    if module in CALLERS_FOR_USERS:
         return False
     return module.split(".", 1)[0] in LIBRARIES or module.startswith(("tracer.", "viz."))
 
@@ -172,17 +173,16 @@ def hooked(value: Any) -> Any:
     """What stands in for a callable of SciPy's that was bound before the trace was opened."""
     if not callable(value) or isinstance(value, (type, np.ufunc)) or not chapter_of(value):
         return value
-    found = _stand_in(value)
-    if not is_stand_in(found) and ACTIVE.get() is not None:
+    hook = _hook_of(value)
+    if not is_stand_in(hook) and ACTIVE.get() is not None:
         HOOKS.catch_up()  # its subpackage may have been imported a moment ago
-        found = _stand_in(value)
-    return found
+        hook = _hook_of(value)
+    return hook
 
 
-def _stand_in(value: Any) -> Any:
+def _hook_of(value: Any) -> Any:
     name = own(value, "__name__", "")
     if isinstance(value, MethodType):
         return getattr(value.__self__, name, value)
-    module = sys.modules[f"scipy.{chapter_of(value)}"]
-    found = vars(module).get(name)
-    return found if original_of(found) is value else value
+    hook = vars(sys.modules[f"scipy.{chapter_of(value)}"]).get(name)
+    return hook if original_of(hook) is value else value

@@ -54,7 +54,7 @@ def random_call(function: Any, captures: Captures) -> Any:
         if owner is GLOBAL:
             return drawing(global_stream(recorder), function.__name__)
         path = captures.path_of(function)  # a method that was bound outside: draw = rng.normal
-        found = captures.take(owner, path.then("attr", "__self__")) if path is not None else None
+        found = captures.capture(owner, path.then("attr", "__self__")) if path is not None else None
         if not isinstance(found, TracedStream):
             raise leak(
                 f"{function.__name__}() draws from a generator that tracing can't follow.",

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 Row = tuple[Any, str, Any, Any]
 
 # Neither computes nor can meet a Tensor.
-LEFT_ALONE = frozenset(
+NOT_HOOKED = frozenset(
     "geterr seterr errstate test get_workers set_workers set_backend skip_backend "
     "register_backend set_global_backend get_blas_funcs get_lapack_funcs".split()
 )
@@ -59,7 +59,7 @@ def rows_of(chapter: str) -> list[Row]:
     rows = []
     for name in getattr(module, "__all__", ()):
         value = getattr(module, name, None)
-        if name in LEFT_ALONE or isinstance(value, (type, np.ufunc, ModuleType)):
+        if name in NOT_HOOKED or isinstance(value, (type, np.ufunc, ModuleType)):
             continue
         if callable(value) and hasattr(value, "__name__"):
             rows.append((module, name, value, _wrapper(value)))
@@ -219,7 +219,7 @@ def _freeze(owner: type) -> Any:
 
 
 # What a frozen distribution keeps of its parameters, for those that keep all of them.
-KEPT = {"multivariate_normal": ("mean", "cov"), "dirichlet": ("alpha",)}
+FROZEN_PARAMETERS = {"multivariate_normal": ("mean", "cov"), "dirichlet": ("alpha",)}
 
 
 def _refused(original: Any) -> Any:
@@ -229,8 +229,8 @@ def _refused(original: Any) -> Any:
     def hook(self: Any, *args: Any, **kwargs: Any) -> Any:
         if ACTIVE.get() is not None and (contains_tensor(args) or contains_tensor(kwargs)):
             name = type(self).__name__.removesuffix("_frozen")
-            if name in KEPT:
-                kept = {key: getattr(self, key) for key in KEPT[name]}
+            if name in FROZEN_PARAMETERS:
+                kept = {key: getattr(self, key) for key in FROZEN_PARAMETERS[name]}
                 public = getattr(sys.modules["scipy.stats"], name)
                 return getattr(public, original.__name__)(*args, **kwargs, **kept)
             raise leak(

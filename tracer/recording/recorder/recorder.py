@@ -83,7 +83,7 @@ class Recorder(Writes):
         self.nodes, self.guarded, self.known_values, self.kept = [], set(), {}, None
         self.locator, self.arguments = Locator(self.name), []
         if self.enclosing is None and self.captures is not None:
-            self.captures.forget()
+            self.captures.release()
 
     # -- what NumPy hands over ---------------------------------------------------------------
     def ufunc(self, ufunc: Any, method: str, args: tuple, kwargs: dict[str, Any]) -> Any:

@@ -20,11 +20,10 @@ from tracer.graph.node import HOLES, Node, Params, is_pure
 from tracer.graph.rebuild import Rebuild
 from tracer.graph.spec import ArraySpec, scalar_spec
 from tracer.ops import registry
-from tracer.recording.captures.state import Since
+from tracer.recording.captures.state import Savepoint
 from tracer.recording.recorder.recorder import Recorder, run_user_function
 from tracer.recording.session import recording
 from tracer.recording.tensor.tensor import TracedTensor
-from tracer.recording.watch.instrument import instrumented
 
 NUMBERS = (np.ndarray, np.generic, bool, int, float, complex)
 
@@ -89,27 +88,26 @@ def trace_body(
         inner.argument(v.copy() if isinstance(v, np.ndarray) else v, name)
         for v, name in zip(examples, names, strict=True)
     ]
-    since = Since(inner.captures.state) if inner.captures is not None else None
+    savepoint = Savepoint(inner.captures.state) if inner.captures is not None else None
     try:
         with recording(inner):
-            seen = function
             if inner.captures is not None:
-                seen = instrumented(function, inner.captures)
-            result = run_user_function(seen, build(fresh), {})
+                function = inner.captures.instrumented(function)
+            result = run_user_function(function, build(fresh), {})
             leaves, structure = trees.flatten(result)
             if not all(isinstance(leaf, NUMBERS) for leaf in leaves):
                 raise NoRegion
-            held = [fresh[k] for k in carry]
+            carried = [fresh[k] for k in carry]
             count = len(carry) or len(leaves)
-            outputs = _apart(inner, [inner.tensor(leaf) for leaf in leaves], held, count)
+            outputs = _unaliased(inner, [inner.tensor(leaf) for leaf in leaves], carried, count)
             graph = inner.graph(outputs)
-        if since is not None and since.changed():
+        if savepoint is not None and savepoint.changed():
             raise NoRegion
     except (CarryMismatch, BranchMismatch):
         raise
     except Exception as error:
-        if since is not None:
-            since.undo()
+        if savepoint is not None:
+            savepoint.roll_back()
         raise NoRegion from error
     draws = not all(map(is_pure, graph.order))
     if draws or graph.guards or not all(spec.is_static for o in graph.outputs for spec in o.specs):
@@ -118,22 +116,22 @@ def trace_body(
     return Body(graph.replace(effects=()), captured, structure)
 
 
-def _apart(
-    inner: Recorder, tensors: list[TracedTensor], held: list[Any], count: int
+def _unaliased(
+    inner: Recorder, tensors: list[TracedTensor], carried: list[Any], count: int
 ) -> list[TracedTensor]:
     """The results, of which the first ``count`` share no memory with what came in or each other.
 
     A carry may be handed on as it is; rows are copied by whoever stacks them.
     """
-    taken: list[Any] = []
+    buffers: list[Any] = []
     outputs = []
     for place, tensor in enumerate(tensors):
         buffer = tensor._buffer
         if place < count and buffer is not None:
-            handed_on = any(tensor is one for one in held)
-            if not (handed_on or _is_own(inner, tensor)) or any(buffer is b for b in taken):
+            unchanged = any(tensor is one for one in carried)
+            if not (unchanged or _is_own(inner, tensor)) or any(buffer is b for b in buffers):
                 tensor = inner.call(registry.op_of(np.copy), (tensor,), {}, "method")
-            taken.append(buffer)
+            buffers.append(buffer)
         outputs.append(tensor)
     return outputs
 
@@ -167,7 +165,7 @@ def leaf_names(tree: Any, root: str) -> list[str]:
 
 
 # -- kinds ----------------------------------------------------------------------------------------
-def joined(one: ArraySpec, other: ArraySpec) -> ArraySpec | None:
+def common_spec(one: ArraySpec, other: ArraySpec) -> ArraySpec | None:
     """A spec that both values can have without a change of their number; None if there is none."""
     if one == other:
         return one
@@ -209,7 +207,7 @@ def conversion(node: Node, spec: ArraySpec) -> Node:
     return Node(registry.ASTYPE, (node,), params, (spec,), node.origin, "", "method")
 
 
-def as_kind(value: Any, spec: ArraySpec) -> Any:
+def cast(value: Any, spec: ArraySpec) -> Any:
     """A value as ``spec`` has it."""
     if spec.kind == "array":
         return value

@@ -18,7 +18,7 @@ from tracer.graph.node import Node
 from tracer.graph.spec import ArraySpec
 from tracer.ops import registry
 from tracer.recording.recorder.recorder import Recorder
-from tracer.recording.regions.body import Body, NoRegion, converted, joined, trace_body
+from tracer.recording.regions.body import Body, NoRegion, common_spec, converted, trace_body
 from tracer.recording.regions.emit import emit, on_common_inputs
 from tracer.recording.tensor.tensor import TracedTensor
 
@@ -53,7 +53,7 @@ def record_cond(
                 bodies.append(body)
     except NoRegion:
         return None
-    _same_results(recorder, bodies)
+    _unify_results(recorder, bodies)
     regions, captured = on_common_inputs(recorder, bodies, [len(given)] * 2, len(given))
     operands_of = [(recorder.node_of(t), t) for t in (pred, *given)] + list(captured.items())
     specs = tuple(bodies[0].specs())
@@ -70,7 +70,7 @@ def record_cond(
     return (trees.unflatten(bodies[0].structure, results),)
 
 
-def _same_results(recorder: Recorder, bodies: list[Body]) -> None:
+def _unify_results(recorder: Recorder, bodies: list[Body]) -> None:
     """Both branches make the same; a Python number becomes a NumPy one where it must.
 
     Raises
@@ -87,7 +87,7 @@ def _same_results(recorder: Recorder, bodies: list[Body]) -> None:
         )
     wanted: list[ArraySpec] = []
     for one, other in zip(first.specs(), second.specs(), strict=True):
-        spec = joined(one, other)
+        spec = common_spec(one, other)
         if spec is None:
             raise BranchMismatch(
                 f"cond: one branch returns {one!r}, the other {other!r}.", recorder.where(), fix

@@ -52,7 +52,7 @@ def on_common_inputs(
     return tuple(regions), captured
 
 
-class Given:
+class Operand:
     """The value of an operand, maybe as another kind of number than its Tensor has."""
 
     def __init__(self, value: Any, tensor: TracedTensor):

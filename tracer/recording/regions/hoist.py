@@ -18,9 +18,9 @@ from tracer.recording.recorder.recorder import Recorder
 from tracer.recording.regions.body import Body, NoRegion, replaced
 from tracer.recording.tensor.active import ACTIVE
 
-WORK = ("elementwise", "reduction", "contraction", "gufunc")
-LIGHT = ("shape", "indexing")  # views: moved only where work needs them
-STAY = frozenset("setitem scatter_add copy array stop_gradient sum_to astype".split())
+COSTLY = ("elementwise", "reduction", "contraction", "gufunc")
+VIEWS = ("shape", "indexing")  # views: moved only where work needs them
+NOT_HOISTED = frozenset("setitem scatter_add copy array stop_gradient sum_to astype".split())
 
 
 def hoist(recorder: Recorder, body: Body, count: int) -> None:
@@ -29,23 +29,24 @@ def hoist(recorder: Recorder, body: Body, count: int) -> None:
     ``count`` inputs of the body are not captured: the index, the carry and the elements.
     """
     graph = body.graph
-    steady = _steady(graph, set(graph.inputs[count:]))
-    wanted = _wanted(graph, steady)
-    if not wanted:
+    invariant = _invariant(graph, set(graph.inputs[count:]))
+    hoisted = _hoistable(graph, invariant)
+    if not hoisted:
         return
-    outer: dict[Node, Any] = {}
+    before: dict[Node, Any] = {}
     for node, tensor in zip(graph.inputs[count:], body.captured, strict=True):
-        outer[node] = recorder.node_of(tensor), tensor._value, tensor._known
-    made = [node for node in graph.order if node in steady]
-    ends = needed(made, wanted)
-    for node in made:
-        if node in ends:
-            outer[node] = _outside(recorder, node, [outer[operand] for operand in node.inputs])
+        before[node] = recorder.node_of(tensor), tensor._value, tensor._known
+    movable = [node for node in graph.order if node in invariant]
+    computed = needed(movable, hoisted)
+    for node in movable:
+        if node in computed:
+            operands = [before[operand] for operand in node.inputs]
+            before[node] = _record_before(recorder, node, operands)
     inputs = {
-        node: Node(registry.INPUT, (), Params(), node.specs, None, node.name) for node in wanted
+        node: Node(registry.INPUT, (), Params(), node.specs, None, node.name) for node in hoisted
     }
-    for node in wanted:
-        made, value, known = outer[node]
+    for node in hoisted:
+        made, value, known = before[node]
         wrap = recorder.array if isinstance(value, np.ndarray) else recorder.scalar
         body.captured = [*body.captured, wrap(made, value, known=known)]
     rest = [node for node in graph.order if node not in set(graph.inputs)]
@@ -53,7 +54,7 @@ def hoist(recorder: Recorder, body: Body, count: int) -> None:
     body.graph = replaced(graph.replace(inputs=taken, order=[*taken, *rest]), inputs)
 
 
-def _steady(graph: CalcGraph, fixed: set[Node]) -> set[Node]:
+def _invariant(graph: CalcGraph, fixed: set[Node]) -> set[Node]:
     """Nodes that are the same in every iteration and may as well be computed elsewhere."""
     found = set(fixed)
     for node in graph.order:
@@ -63,8 +64,8 @@ def _steady(graph: CalcGraph, fixed: set[Node]) -> set[Node]:
             and not node.regions
             and not op.effects
             and len(node.specs) == 1
-            and op.schema.kind in (*WORK, *LIGHT)
-            and op.name not in STAY
+            and op.schema.kind in (*COSTLY, *VIEWS)
+            and op.name not in NOT_HOISTED
             and node.specs[0].is_static
             and all(operand in found for operand in node.inputs)
         ):
@@ -72,22 +73,22 @@ def _steady(graph: CalcGraph, fixed: set[Node]) -> set[Node]:
     return found - fixed
 
 
-def _wanted(graph: CalcGraph, steady: set[Node]) -> list[Node]:
-    """Steady work on arrays that something unsteady reads."""
-    read = {operand for node in graph.order if node not in steady for operand in node.inputs}
+def _hoistable(graph: CalcGraph, invariant: set[Node]) -> list[Node]:
+    """Invariant work on arrays that what varies reads."""
+    read = {operand for node in graph.order if node not in invariant for operand in node.inputs}
     ends = set(graph.outputs)
     return [
         node
         for node in graph.order
-        if node in steady
+        if node in invariant
         and node in read
         and node not in ends
-        and node.op.schema.kind in WORK
+        and node.op.schema.kind in COSTLY
         and any(operand.specs[0].shape for operand in node.inputs)
     ]
 
 
-def _outside(recorder: Recorder, node: Node, operands: list[Any]) -> tuple[Node, Any, bool]:
+def _record_before(recorder: Recorder, node: Node, operands: list[Any]) -> tuple[Node, Any, bool]:
     """The node in the enclosing trace, with its value."""
     context = node.context if node.context is not None else recorder._context()
     made = node.replace(inputs=tuple([operand for operand, _, _ in operands]), context=context)

@@ -26,21 +26,21 @@ def replay(recorder: Recorder, graph: CalcGraph, inputs: Sequence[Any]) -> list[
     guards: dict[Any, list[Any]] = {}
     for guard in graph.guards:
         guards.setdefault(guard.node, []).append(guard)
-    own, known = recorder.locator, _Known(recorder.name)
-    recorder.locator = known
+    own, locator = recorder.locator, _NodeLocator(recorder.name)
+    recorder.locator = locator
     try:
         for node in graph.order:
             if node in values:
                 continue
-            known.node = node
+            locator.node = node
             raising = [g.outcome for g in guards.get(node, ()) if g.kind == "raises"]
             with np.errstate(**dict(node.context)) if node.context else nullcontext():
                 try:
-                    values[node] = _record(recorder, node, [values[i] for i in node.inputs])
+                    values[node] = _replay_node(recorder, node, [values[i] for i in node.inputs])
                 except tuple(raising):  # as it did before; the recorder has noted it
                     values[node] = None
             for guard in guards.get(node, ()):
-                _check(recorder, guard, values[node])
+                _replay_guard(recorder, guard, values[node])
     finally:
         recorder.locator = own
     for effect in graph.effects:
@@ -50,10 +50,10 @@ def replay(recorder: Recorder, graph: CalcGraph, inputs: Sequence[Any]) -> list[
 
 
 # Ops that give their operand as it is: the node is what matters.
-MARKS = (registry.STOP_GRADIENT, registry.RECOMPUTE)
+IDENTITIES = (registry.STOP_GRADIENT, registry.RECOMPUTE)
 
 
-def _mark(recorder: Recorder, node: Node, operand: TracedTensor) -> TracedTensor:
+def _replay_identity(recorder: Recorder, node: Node, operand: TracedTensor) -> TracedTensor:
     source = recorder.node_of(operand)
     made = recorder.add(node.op, (source,), node.params, source.specs)
     value = operand._value
@@ -62,7 +62,7 @@ def _mark(recorder: Recorder, node: Node, operand: TracedTensor) -> TracedTensor
     return recorder.array(made, np.copy(value), known=operand._known)
 
 
-class _Known(Locator):
+class _NodeLocator(Locator):
     """Says of each node where the user wrote it, instead of asking the running frame."""
 
     node: Node
@@ -72,7 +72,7 @@ class _Known(Locator):
         return None if origin is None else CallSite(origin, self.node.name)
 
 
-def _check(recorder: Recorder, guard: Guard, tensor: Any) -> None:
+def _replay_guard(recorder: Recorder, guard: Guard, tensor: Any) -> None:
     """The same branch is taken here, and guarded."""
     if isinstance(tensor, TracedTensor) and guard.kind == "equals":
         if type(guard.outcome) is bool:
@@ -81,7 +81,7 @@ def _check(recorder: Recorder, guard: Guard, tensor: Any) -> None:
             recorder.read_integer(tensor, guard.outcome)
 
 
-def _record(recorder: Recorder, node: Node, operands: list[Any]) -> Any:
+def _replay_node(recorder: Recorder, node: Node, operands: list[Any]) -> Any:
     if is_random(node):
         return replay_random(recorder, node, operands)
     if node.op is registry.CONSTANT:
@@ -91,8 +91,8 @@ def _record(recorder: Recorder, node: Node, operands: list[Any]) -> Any:
         return operands[0][node.params.args[1]]
     if node.regions:
         return emit.replay_region(recorder, node, operands)
-    if node.op in MARKS and isinstance(operands[0], TracedTensor):
-        return _mark(recorder, node, operands[0])
+    if node.op in IDENTITIES and isinstance(operands[0], TracedTensor):
+        return _replay_identity(recorder, node, operands[0])
     args, kwargs = node.params.fill(operands)
     if not any(isinstance(o, TracedTensor) for o in operands):
         result = recorder._compute(node.op, node.params, operands, node.spelling)

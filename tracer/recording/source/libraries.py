@@ -15,8 +15,6 @@ SAMPLES = os.path.join(HOME, "tracer", "samples", "")  # where the demo's user c
 LIBRARIES = frozenset(
     {"numpy", "scipy", "pandas", "numba", "networkx", "graphviz", "functools", "contextlib"}
 )
-# Modules of this package that call NumPy in the user's place, as the user's code would have done.
-CALLS_FOR_USERS: set[str] = set()
 OWN_FILES: dict[str, bool] = {}
 KEPT = 2_000  # files, and codes with the positions of all their instructions
 # What is resumed from elsewhere has another caller each time.

@@ -131,12 +131,12 @@ class TracedTensor(np.ndarray):
 
     @property
     def flags(self) -> Any:
-        self._recorder.captures.identities.owns(self)
+        self._recorder.captures.identities.guard_ownership(self)
         return np.asarray(self._value).flags
 
     @property
     def base(self) -> Any:
-        return self._recorder.captures.identities.base(self)
+        return self._recorder.captures.identities.refuse_base(self)
 
     def __len__(self) -> int:
         if not np.ndim(self._value):

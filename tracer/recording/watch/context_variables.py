@@ -11,6 +11,7 @@ What a trace itself sets is its own, and must be reset before it ends: programs 
 from __future__ import annotations
 
 import decimal
+import functools
 import gc
 import locale
 import os
@@ -19,16 +20,14 @@ import threading
 import weakref
 from collections.abc import Callable
 from contextvars import Context, ContextVar
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from tracer import errors
+from tracer.python.attributes import own
 from tracer.recording.captures.paths import MISSING, Path
-
-if TYPE_CHECKING:
-    from tracer.recording.watch.monitor import Monitor
+from tracer.recording.watch.interface import ActiveMonitor
 
 SET: ContextVar[list[Any] | None] = ContextVar("tracer_set_variables", default=None)
 
@@ -55,7 +54,7 @@ READERS: dict[int, Callable[..., Any]] = {
 }
 
 
-@lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=256)
 def _table(owner: Any) -> dict[str, Any]:
     return {"it": owner}
 
@@ -64,20 +63,47 @@ def _root(owner: Any) -> Path:
     return Path("globals", _table(owner), (("name", "it"),))
 
 
-def asked(monitor: Monitor, function: Callable[..., Any], *args: Any) -> Any:
-    """What one of the `READERS` gives."""
+def state_reader(monitor: ActiveMonitor, function: Any) -> Callable[..., Any] | None:
+    """What to call instead of one of the `READERS`."""
+    return functools.partial(_read, monitor, function) if id(function) in READERS else None
+
+
+def _read(monitor: ActiveMonitor, function: Callable[..., Any], *args: Any) -> Any:
     given = function(*args)
     path = _root(function).then("call", (args, ()))
     for name in ("prec", "rounding") if isinstance(given, decimal.Context) else ():
-        monitor.captures.condition(path.then("attr", name), getattr(given, name))
-    return monitor.captures.take(given, path, isinstance(given, (dict, tuple)))
+        monitor.captures.guards.add_value(path.then("attr", name), getattr(given, name))
+    return monitor.captures.capture(given, path, isinstance(given, (dict, tuple)))
 
 
-def referent(monitor: Monitor, reference: weakref.ref[Any]) -> Any:
-    """What a weak reference leads to."""
-    path = monitor.captures.path_of(reference)
-    thing = reference()
-    return thing if path is None else monitor.captures.take(thing, path.then("call", ((), ())))
+def state_method(monitor: ActiveMonitor, function: Any) -> Callable[..., Any] | None:
+    """What to call instead of a weak reference, or a method of the environment or a variable."""
+    owner = own(function, "__self__")
+    if owner is os.environ:
+        return functools.partial(environment, monitor, function.__name__)
+    if type(owner) is ContextVar:
+        return _variable_method(monitor, owner, function)
+    if isinstance(function, weakref.ref):
+        return functools.partial(_referent, monitor, function)
+    return None
+
+
+def _referent(monitor: ActiveMonitor, reference: weakref.ref[Any]) -> Any:
+    path, value = monitor.captures.path_of(reference), reference()
+    return value if path is None else monitor.captures.capture(value, path.then("call", ((), ())))
+
+
+def environment(monitor: ActiveMonitor, method: str, *args: Any) -> Any:
+    """A method of ``os.environ``, asked again before each call."""
+    path = Path("globals", vars(os), (("name", "environ"), ("attr", method)))
+    return monitor.captures.capture(
+        getattr(os.environ, method)(*args), path.then("call", (args, ()))
+    )
+
+
+def getenv(monitor: ActiveMonitor, key: str, default: Any = None) -> Any:
+    """``os.getenv(key, default)``."""
+    return environment(monitor, "get", key, default)
 
 
 def path_of(owner: ContextVar[Any], *default: Any) -> Path:
@@ -85,7 +111,9 @@ def path_of(owner: ContextVar[Any], *default: Any) -> Path:
     return _root(owner).then("attr", "get").then("call", (default, ()))
 
 
-def variable(monitor: Monitor, owner: ContextVar[Any], method: Any) -> Callable[..., Any]:
+def _variable_method(
+    monitor: ActiveMonitor, owner: ContextVar[Any], method: Any
+) -> Callable[..., Any]:
     """What stands for ``owner.get``, ``owner.set`` or ``owner.reset`` in a trace."""
 
     def get(*default: Any) -> Any:
@@ -93,9 +121,9 @@ def variable(monitor: Monitor, owner: ContextVar[Any], method: Any) -> Callable[
             return method(*default)
         path = path_of(owner, *default)
         try:
-            return monitor.captures.take(method(*default), path)
+            return monitor.captures.capture(method(*default), path)
         except LookupError:
-            monitor.captures.condition(path, MISSING)
+            monitor.captures.guards.add_value(path, MISSING)
             raise
 
     def put(value: Any) -> Any:

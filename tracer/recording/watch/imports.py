@@ -1,4 +1,4 @@
-"""Imports inside of traced functions, names that are not there yet, and getters of ``operator``.
+"""Imports inside of traced functions, and names that are not there yet.
 
 >>> from settings import RATE  # in a traced function: RATE is read again on every call
 """
@@ -7,17 +7,13 @@ from __future__ import annotations
 
 import dis
 import importlib.util
-import operator
 import sys
-from collections.abc import Callable
 from types import CodeType, FunctionType, ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tracer.recording.captures.paths import MISSING, Path
 from tracer.recording.source.libraries import is_users
-
-if TYPE_CHECKING:
-    from tracer.recording.watch.monitor import Monitor
+from tracer.recording.watch.interface import ActiveMonitor
 
 CONSTANTS = frozenset({"pi", "e", "tau", "inf", "nan", "infj", "nanj", "__version__"})
 _NAMES: dict[int, tuple[CodeType, tuple[str, ...]]] = {}  # the globals that a code loads
@@ -33,17 +29,17 @@ def _global_names(code: CodeType) -> tuple[str, ...]:
     return known[1]
 
 
-def absent_count(monitor: Monitor, code: CodeType, builtin: dict[str, Any]) -> None:
+def guard_absent_names(monitor: ActiveMonitor, code: CodeType, builtin: dict[str, Any]) -> None:
     """Globals and cells that are not there: the function may catch the NameError."""
     for name in _global_names(code):
         if name not in monitor.globals and name not in builtin:
             way = Path("globals", monitor.globals, (("has item", name),))
-            monitor.captures.condition(way, False)
+            monitor.captures.guards.add_value(way, False)
     for name, cell in monitor.cells.items():
         try:
             cell.cell_contents  # noqa: B018 - an empty cell raises
         except ValueError:
-            monitor.captures.condition(monitor.variable(name), MISSING)
+            monitor.captures.guards.add_value(monitor.variable(name), MISSING)
 
 
 def is_standard(module: ModuleType, name: str) -> bool:
@@ -59,7 +55,7 @@ def is_standard(module: ModuleType, name: str) -> bool:
     )
 
 
-def _full_name(monitor: Monitor, module: str, level: int) -> str:
+def _full_name(monitor: ActiveMonitor, module: str, level: int) -> str:
     if not level:
         return module
     return importlib.util.resolve_name("." * level + module, monitor.globals["__package__"])
@@ -72,59 +68,23 @@ def _can_be_loaded(name: str) -> bool:
         return False
 
 
-def importing(monitor: Monitor, module: str, level: int, names: tuple[str, ...]) -> None:
+def importing(monitor: ActiveMonitor, module: str, level: int, names: tuple[str, ...]) -> None:
     """Before an import: what is missing may be there later."""
     full = _full_name(monitor, module, level)
     known = full in sys.modules
     if known or not _can_be_loaded(full):
-        monitor.captures.condition(Path("globals", sys.modules, (("has item", full),)), known)
+        monitor.captures.guards.add_value(
+            Path("globals", sys.modules, (("has item", full),)), known
+        )
     inside = vars(sys.modules[full]) if known else {}
     for name in names if known else ():
         if name not in inside and not ("__path__" in inside and _can_be_loaded(f"{full}.{name}")):
-            monitor.captures.condition(Path("globals", inside, (("has item", name),)), False)
+            monitor.captures.guards.add_value(Path("globals", inside, (("has item", name),)), False)
 
 
-def imported(monitor: Monitor, value: Any, module: str, level: int, name: str) -> Any:
+def imported(monitor: ActiveMonitor, value: Any, module: str, level: int, name: str) -> Any:
     """What ``from module import name`` has bound: read as ``module.name``."""
     found = sys.modules.get(_full_name(monitor, module, level))
     if found is None or vars(found).get(name, MISSING) is not value:
         return value
     return monitor.attr(found, name)
-
-
-def going_through(monitor: Monitor, function: Any, *args: Any, **keywords: Any) -> Any:
-    """``dict(globals())``: a table of globals is not gone through."""
-    for value in args:
-        monitor.captures.part_by_part(value)
-    return function(*args, **keywords)
-
-
-def _attributes(monitor: Monitor, getter: Any, owner: Any) -> Any:
-    found = []
-    for name in getter.__reduce__()[1]:
-        value = owner
-        for part in name.split("."):
-            value = monitor.attr(value, part)
-        found.append(value)
-    return found[0] if len(found) == 1 else tuple(found)
-
-
-def _items(monitor: Monitor, getter: Any, owner: Any) -> Any:
-    found = [monitor.item(owner, key) for key in getter.__reduce__()[1]]
-    return found[0] if len(found) == 1 else tuple(found)
-
-
-def _method(monitor: Monitor, caller: Any, owner: Any) -> Any:
-    name: str
-    args: list[Any]
-    made = caller.__reduce__()
-    keywords = getattr(made[0], "keywords", {})
-    name, *args = [*getattr(made[0], "args", ()), *made[1]]
-    return monitor.callee(monitor.attr(owner, name))(*args, **keywords)
-
-
-GETTERS: dict[type, Callable[..., Any]] = {
-    operator.attrgetter: _attributes,
-    operator.itemgetter: _items,
-    operator.methodcaller: _method,
-}

@@ -27,7 +27,7 @@ from tracer.recording.tensor.active import ACTIVE
 from tracer.recording.watch import builtin_calls, imports, protocols
 from tracer.recording.watch.code import is_watchable, watched_code
 from tracer.recording.watch.monitor import Monitor
-from tracer.recording.watch.without_source import watch
+from tracer.recording.watch.without_source import with_watched_globals
 
 
 def instrumented(function: Any, captures: Captures) -> Any:
@@ -46,7 +46,7 @@ def instrumented(function: Any, captures: Captures) -> Any:
     if isinstance(function, MethodType):
         plain: Any = function.__func__
         if path is not None:
-            captures.know(function.__self__, path.then("attr", "__self__"))
+            captures.add_path(function.__self__, path.then("attr", "__self__"))
         if is_traced(plain):
             plain = plain.__tracer_function__
         if not is_watchable(plain):
@@ -56,19 +56,19 @@ def instrumented(function: Any, captures: Captures) -> Any:
     if is_traced(function):
         inner = function.__tracer_function__  # of a method, another object each time
         if path is not None:
-            captures.know(inner, path.then("attr", "__tracer_function__"))
+            captures.add_path(inner, path.then("attr", "__tracer_function__"))
         return instrumented(inner, captures)
     if isinstance(function, functools.partial):
         return _partial(function, path, captures)
     if isinstance(function, FunctionType):
         if not is_watchable(function):
-            _know_wrapped(function, path, captures)
+            _add_wrapped_path(function, path, captures)
             if _is_foreign(function):
-                return builtin_calls.with_seen_parts(captures, function)
+                return builtin_calls.instrumented_wrapper(captures, function)
             return function
         return instrument(function, Monitor(captures, function, path))
     if isinstance(function, functools._lru_cache_wrapper):
-        return builtin_calls.cached(captures, function)
+        return builtin_calls.lru_cached(captures, function)
     call = protocols.users_method(function, "__call__")
     if is_watchable(call):
         return MethodType(instrument(call, Monitor(captures, call, None)), function)
@@ -82,13 +82,13 @@ def _is_foreign(function: FunctionType) -> bool:
     return library and home not in ("numpy", "scipy", "tracer", "viz")
 
 
-def _know_wrapped(function: FunctionType, path: Path | None, captures: Captures) -> None:
+def _add_wrapped_path(function: FunctionType, path: Path | None, captures: Captures) -> None:
     """``g = grad(loss)``: the way to ``loss`` leads through ``g``."""
     wrapped = own(original_of(function), "__wrapped__")
     if wrapped is not None and path is not None:
         inner = path.then("attr", "__wrapped__")
-        captures.know(wrapped, inner)
-        captures.take(wrapped, inner)
+        captures.add_path(wrapped, inner)
+        captures.capture(wrapped, inner)
 
 
 def _partial(function: Any, path: Path | None, captures: Captures) -> Any:
@@ -96,10 +96,10 @@ def _partial(function: Any, path: Path | None, captures: Captures) -> Any:
         return functools.partial(
             instrumented(function.func, captures), *function.args, **function.keywords
         )
-    captures.take(function.func, path.then("attr", "func"))
+    captures.capture(function.func, path.then("attr", "func"))
     at, named = path.then("attr", "args"), path.then("attr", "keywords")
-    args = [captures.take(v, at.then("item", k)) for k, v in enumerate(function.args)]
-    keywords = {k: captures.take(v, named.then("item", k)) for k, v in function.keywords.items()}
+    args = [captures.capture(v, at.then("item", k)) for k, v in enumerate(function.args)]
+    keywords = {k: captures.capture(v, named.then("item", k)) for k, v in function.keywords.items()}
     return functools.partial(instrumented(function.func, captures), *args, **keywords)
 
 
@@ -107,11 +107,11 @@ def instrument(function: FunctionType, monitor: Monitor) -> Callable[..., Any]:
     """The function with its loads going through ``monitor``."""
     code = watched_code(function)
     if code is None:
-        return watch(function, monitor)
+        return with_watched_globals(function, monitor)
     if (recorder := ACTIVE.get()) is not None:
         recorder.locator.entering(code)
-    monitor.know_defaults(function)
-    imports.absent_count(monitor, function.__code__, vars(builtins))
+    monitor.add_default_paths(function)
+    imports.guard_absent_names(monitor, function.__code__, vars(builtins))
     cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
     cells[MONITOR] = types.CellType(monitor)
     closure = tuple([cells[name] for name in code.co_freevars])

@@ -1,6 +1,6 @@
 """Keys and membership: ``owner[key]`` of what the trace knows, ``item in container``.
 
->>> settled_key(table, n)  # a traced number as a key: the number that it is, guarded
+>>> concrete_key(table, n)  # a traced number as a key: the number that it is, guarded
 3
 """
 
@@ -10,18 +10,16 @@ import operator
 import os
 import types
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from tracer.recording.random.traced_stream import TracedStream
 from tracer.recording.tensor.tensor import TracedTensor
 from tracer.recording.tensor.text import TracedText
-from tracer.recording.watch.protocols import ask, methods_count
-from tracer.recording.watch.reflection import environment
-
-if TYPE_CHECKING:
-    from tracer.recording.watch.monitor import Monitor
+from tracer.recording.watch.context_variables import environment
+from tracer.recording.watch.interface import ActiveMonitor
+from tracer.recording.watch.protocols import call_special, guard_methods
 
 
 def is_key(value: Any) -> bool:
@@ -31,7 +29,7 @@ def is_key(value: Any) -> bool:
     return plain or kind.__hash__ is object.__hash__
 
 
-def settled_key(owner: Any, key: Any) -> Any:
+def concrete_key(owner: Any, key: Any) -> Any:
     """The plain key that a text or number of the trace stands for, and is guarded to be."""
     if isinstance(key, TracedText):
         return key.settled()
@@ -43,23 +41,23 @@ def settled_key(owner: Any, key: Any) -> Any:
     return operator.index(key) if isinstance(owner, (list, tuple, deque)) else key
 
 
-def contains(monitor: Monitor, item: Any, container: Any) -> Any:
+def contains(monitor: ActiveMonitor, item: Any, container: Any) -> Any:
     """``item in container``."""
     if container is os.environ:
         return environment(monitor, "__contains__", item)
-    item = settled_key(container, item) if isinstance(item, TracedText) else item
-    answer = ask(monitor.captures, container, "__contains__", item)
+    item = concrete_key(container, item) if isinstance(item, TracedText) else item
+    answer = call_special(monitor.captures, container, "__contains__", item)
     if answer is not NotImplemented:
         return bool(answer)
     if isinstance(item, TracedTensor) and isinstance(container, (list, tuple, deque)):
-        return monitor.captures.identities.among(item, monitor.iterated(container))
+        return monitor.captures.identities.contains(item, monitor.iterated(container))
     monitor.hashed(item)
     path = monitor.captures.path_of(container)
     if path is None or not is_key(item):
         if path is not None:
-            monitor.captures.whole(container)
-        methods_count(monitor.captures, (item, container))
+            monitor.captures.guard_contents(container)
+        guard_methods(monitor.captures, (item, container))
         return item in monitor.iterated(container)
-    found = item in container
-    monitor.captures.condition(path.then("contains", item), found)
-    return found
+    member = item in container
+    monitor.captures.guards.add_value(path.then("contains", item), member)
+    return member

@@ -9,20 +9,18 @@ from __future__ import annotations
 import sys
 import types
 from types import FunctionType, MethodType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tracer.python.attributes import own
 from tracer.recording.captures.paths import MISSING, Path
 from tracer.recording.watch.code import is_watchable
-from tracer.recording.watch.protocols import PLAIN, ask
-
-if TYPE_CHECKING:
-    from tracer.recording.watch.monitor import Monitor
+from tracer.recording.watch.interface import ActiveMonitor
+from tracer.recording.watch.protocols import PLAIN, call_special
 
 MEMBERS = frozenset({FunctionType, property, staticmethod, classmethod})
 
 
-def was_written(monitor: Monitor, owner: Any, name: str, value: Any) -> bool:
+def is_written(monitor: ActiveMonitor, owner: Any, name: str, value: Any) -> bool:
     """Whether the function itself has put there what is read."""
     state = monitor.captures.state
     if isinstance(owner, types.ModuleType):
@@ -33,44 +31,47 @@ def was_written(monitor: Monitor, owner: Any, name: str, value: Any) -> bool:
     return home is not None and state.is_new(home, name, value)
 
 
-def of_class(monitor: Monitor, owner: Any, name: str, value: Any, deep: bool) -> Any:
+def class_attribute(monitor: ActiveMonitor, owner: Any, name: str, value: Any, deep: bool) -> Any:
     """An attribute of an object that no path leads to: its class may hold it."""
     if isinstance(owner, type):
         if is_library_class(owner) or owner in monitor.captures.classes:
             return value
-        return monitor.captures.take(value, Path("globals", owner, (("attr", name),)), deep)
+        return monitor.captures.capture(value, Path("globals", owner, (("attr", name),)), deep)
     home, member = class_member(owner, name)
     if home is None or is_library_class(home) or home in monitor.captures.classes:
         return value
     path = Path("globals", home if type(owner) is super else type(owner))
     if own(type(member), "__get__") is not None:  # a method, a property: it gives what it likes
         if type(member) in MEMBERS:
-            monitor.captures.take(member, path.then("static", name))
+            monitor.captures.capture(member, path.then("static", name))
         return value
-    return monitor.captures.take(value, path.then("static", name), deep)
+    return monitor.captures.capture(value, path.then("static", name), deep)
 
 
-def read(monitor: Monitor, owner: Any, name: str) -> Any:
+def read_attribute(monitor: ActiveMonitor, owner: Any, name: str) -> Any:
     """The attribute; what a property of an object of this trace does is seen."""
-    from tracer.recording.watch.instrument import instrumented
-
     kind = type(owner)
     if kind in PLAIN or monitor.captures.path_of(owner) is not None:
         return getattr(owner, name)
     home, member = class_member(owner, name)
     if home is None and kind is not super and not isinstance(owner, type):
         held = name in own(owner, "__dict__", ())
-        answer = held or ask(monitor.captures, owner, "__getattr__", name)
+        answer = held or call_special(monitor.captures, owner, "__getattr__", name)
         return getattr(owner, name) if held or answer is NotImplemented else answer
     if home is None or is_library_class(home):
         return getattr(owner, name)
     instance = owner.__self__ if kind is super else owner
     if home not in monitor.captures.classes:
-        monitor.captures.know(member, Path("globals", home, (("static", name),)))
+        monitor.captures.add_path(member, Path("globals", home, (("static", name),)))
     if isinstance(member, property) and is_watchable(member.fget):
-        return instrumented(MethodType(member.fget, instance), monitor.captures)()
-    answer = ask(monitor.captures, member, "__get__", instance, kind)
+        return monitor.captures.instrumented(MethodType(member.fget, instance))()
+    answer = call_special(monitor.captures, member, "__get__", instance, kind)
     return getattr(owner, name) if answer is NotImplemented else answer
+
+
+def mro_lookup(kind: type, name: str) -> Any:
+    """What a class, or one that it inherits from, holds under a name; else MISSING."""
+    return next((vars(base)[name] for base in kind.__mro__ if name in vars(base)), MISSING)
 
 
 def class_member(owner: Any, name: str) -> tuple[type | None, Any]:
@@ -105,7 +106,7 @@ def is_library_class(kind: type) -> bool:
     return str(kind.__module__).split(".", 1)[0] in ("builtins", "numpy", "scipy", "tracer", "viz")
 
 
-def names_beside(function: Any) -> dict[str, Any]:
+def numpy_namespace(function: Any) -> dict[str, Any]:
     """The namespace of NumPy's that a function belongs to; empty for others."""
     module = own(function, "__module__") if callable(function) else None
     if type(module) is not str or module.partition(".")[0] != "numpy":

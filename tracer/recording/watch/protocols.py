@@ -40,7 +40,7 @@ def users_method(owner: Any, name: str) -> FunctionType | None:
     kind = type(owner)
     if kind in PLAIN:
         return None
-    _count(kind, name)
+    _guard_method(kind, name)
     for base in kind.__mro__:
         found = vars(base).get(name)
         if found is not None:
@@ -49,25 +49,23 @@ def users_method(owner: Any, name: str) -> FunctionType | None:
     return None
 
 
-def _count(kind: Any, name: str) -> None:
+def _guard_method(kind: Any, name: str) -> None:
     """A class of other people's may get a method later, or another one."""
     recorder = ACTIVE.get()
     root = str(kind.__module__).partition(".")[0]
     if recorder is None or root in OURS or kind in recorder.captures.classes:
         return
     path = Path("globals", kind, (("static", name),))
-    if path.key() not in recorder.captures.conditions:
-        recorder.captures.condition(path, inspect.getattr_static(kind, name, MISSING))
+    if path.key() not in recorder.captures.guards:
+        recorder.captures.guards.add_value(path, inspect.getattr_static(kind, name, MISSING))
 
 
-def ask(captures: Captures, owner: Any, name: str, *args: Any) -> Any:
+def call_special(captures: Captures, owner: Any, name: str, *args: Any) -> Any:
     """``owner``'s method for a protocol, instrumented; NotImplemented if it has none of its own."""
-    from tracer.recording.watch.instrument import instrumented
-
     function = users_method(owner, name)
     if function is None:
         return NotImplemented
-    return instrumented(MethodType(function, owner), captures)(*args)
+    return captures.instrumented(MethodType(function, owner))(*args)
 
 
 def as_array(captures: Captures, value: Any) -> Any:
@@ -75,47 +73,47 @@ def as_array(captures: Captures, value: Any) -> Any:
     if type(value) in PLAIN or hasattr(type(value), "__array_ufunc__"):
         return value
     if users_method(value, "__array__") is not None:
-        return ask(captures, value, "__array__")
+        return call_special(captures, value, "__array__")
     sized = users_method(value, "__len__") is not None
     if sized and users_method(value, "__getitem__") is not None:
         if not isinstance(value, (*CONTAINERS, np.ndarray)):
-            return list(_items_in_turn(captures, value))
+            return list(items_by_index(captures, value))
     return value
 
 
-def unseen(captures: Captures, value: Any) -> None:
+def guard_contents(captures: Captures, value: Any) -> None:
     """A captured object is used by code that can't be seen: all that is in it counts."""
     if type(value) in PLAIN or isinstance(value, (np.ndarray, np.generic, type, types.ModuleType)):
         if type(value) in (list, tuple, dict, set):
-            captures.whole(value)
+            captures.guard_contents(value)
         return
-    captures.whole(value)
+    captures.guard_contents(value)
 
 
-def methods_count(captures: Captures, values: Iterable[Any]) -> None:
+def guard_methods(captures: Captures, values: Iterable[Any]) -> None:
     """Code that can't be seen calls methods of objects and of items: what they name counts."""
     for value in values:
         items = value if type(value) in (list, tuple, set, frozenset, dict) else (value,)
-        for kind in {type(item) for item in items} - PLAIN - captures.classes_counted:
-            captures.classes_counted.add(kind)
-            class_counts(captures, kind, special=True)
+        for kind in {type(item) for item in items} - PLAIN - captures.guarded_classes:
+            captures.guarded_classes.add(kind)
+            guard_class(captures, kind, special=True)
 
 
-def class_counts(captures: Captures, kind: type, special: bool = False) -> None:
+def guard_class(captures: Captures, kind: type, special: bool = False) -> None:
     """All that a class's methods name counts; or that of its ``special`` methods alone."""
     for base in kind.__mro__:
         for name, member in vars(base).items():
             wanted = not special or (name.startswith("__") and name not in ("__init__", "__new__"))
             plain = own(member, "__func__", own(member, "fget", member))
             if wanted and isinstance(plain, FunctionType) and is_users(plain.__code__.co_filename):
-                captures.scanned(plain)
+                captures.guard_free_variables(plain)
 
 
-def _items_in_turn(captures: Captures, value: Any) -> Iterator[Any]:
+def items_by_index(captures: Captures, value: Any) -> Iterator[Any]:
     number = 0
     while True:
         try:
-            item = ask(captures, value, "__getitem__", number)
+            item = call_special(captures, value, "__getitem__", number)
         except IndexError:
             return
         yield item

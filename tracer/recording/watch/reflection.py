@@ -6,58 +6,57 @@ False
 
 from __future__ import annotations
 
+import functools
 import operator
 import os
 import sys
 import types
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tracer.recording.captures.paths import Path, is_library_module
 from tracer.recording.tensor.active import leak
 from tracer.recording.tensor.tensor import TracedTensor
 from tracer.recording.tensor.text import TracedText
-from tracer.recording.watch.answers import global_table
-
-if TYPE_CHECKING:
-    from tracer.recording.watch.monitor import Monitor
+from tracer.recording.watch.context_variables import getenv
+from tracer.recording.watch.interface import ActiveMonitor
 
 
-def _type(monitor: Monitor, *args: Any, **keywords: Any) -> Any:
+def _type(monitor: ActiveMonitor, *args: Any, **keywords: Any) -> Any:
     """``type(x)`` of a traced array is the type that it has in plain code."""
     if len(args) == 1 and isinstance(args[0], TracedTensor):
         return args[0].__class__
     return type(*args, **keywords)
 
 
-def _isinstance(monitor: Monitor, thing: Any, kinds: Any) -> bool:
+def _isinstance(monitor: ActiveMonitor, thing: Any, kinds: Any) -> bool:
     return isinstance(thing._value if isinstance(thing, TracedTensor) else thing, kinds)
 
 
-def _dir(monitor: Monitor, *args: Any) -> list[str]:
+def _dir(monitor: ActiveMonitor, *args: Any) -> list[str]:
     return dir(*[arg._value if isinstance(arg, TracedTensor) else arg for arg in args])
 
 
-def _getsizeof(monitor: Monitor, thing: Any, *default: Any) -> int:
+def _getsizeof(monitor: ActiveMonitor, thing: Any, *default: Any) -> int:
     if isinstance(thing, TracedTensor):
-        monitor.captures.identities.owns(thing)
+        monitor.captures.identities.guard_ownership(thing)
     return sys.getsizeof(thing._value if isinstance(thing, TracedTensor) else thing, *default)
 
 
-def _getrefcount(monitor: Monitor, thing: Any) -> int:
+def _getrefcount(monitor: ActiveMonitor, thing: Any) -> int:
     if isinstance(thing, TracedTensor):
         raise leak("The references to a traced array were counted.", "leave them uncounted")
     return sys.getrefcount(thing)
 
 
-# -- attributes and the environment ---------------------------------------------------------------
-def _vars(monitor: Monitor, *args: Any) -> Any:
+# -- attributes ----------------------------------------------------------------------------------
+def _vars(monitor: ActiveMonitor, *args: Any) -> Any:
     table = vars(*args)
     path = monitor.captures.path_of(args[0]) if args else None
-    return table if path is None else monitor.captures.take(table, path.then("attr", "__dict__"))
+    return table if path is None else monitor.captures.capture(table, path.then("attr", "__dict__"))
 
 
-def _getattr(monitor: Monitor, owner: Any, name: str, *default: Any) -> Any:
+def _getattr(monitor: ActiveMonitor, owner: Any, name: str, *default: Any) -> Any:
     try:
         if isinstance(owner, TracedTensor) and not hasattr(owner._value, name):
             getattr(owner._value, name)  # a number of Python's has less than a Tensor
@@ -68,38 +67,75 @@ def _getattr(monitor: Monitor, owner: Any, name: str, *default: Any) -> Any:
         return default[0]
 
 
-def _hasattr(monitor: Monitor, owner: Any, name: str) -> bool:
+def _hasattr(monitor: ActiveMonitor, owner: Any, name: str) -> bool:
     found = hasattr(owner._value if isinstance(owner, TracedTensor) else owner, name)
     path = monitor.captures.path_of(owner)
     if isinstance(owner, types.ModuleType):
         way = Path("globals", vars(owner), (("has item", name),))
-        monitor.captures.condition(way, name in vars(owner))
+        monitor.captures.guards.add_value(way, name in vars(owner))
     elif path is not None:
-        monitor.captures.condition(path.then("has", name), found)
+        monitor.captures.guards.add_value(path.then("has", name), found)
     return found
 
 
-def _getenv(monitor: Monitor, key: str, default: Any = None) -> Any:
-    return environment(monitor, "get", key, default)
+def _globals(monitor: ActiveMonitor) -> dict[str, Any]:
+    return module_table(monitor, monitor.globals)
 
 
-def environment(monitor: Monitor, method: str, *args: Any) -> Any:
-    """A method of ``os.environ``, asked again before each call."""
-    path = Path("globals", vars(os), (("name", "environ"), ("attr", method)))
-    return monitor.captures.take(getattr(os.environ, method)(*args), path.then("call", (args, ())))
+def module_table(monitor: ActiveMonitor, table: dict[str, Any]) -> dict[str, Any]:
+    """A module's ``__dict__``, with a path to each of its names."""
+    monitor.captures.add_path(table, Path("globals", table))
+    return table
+
+
+def _attrgetter(monitor: ActiveMonitor, getter: Any, owner: Any) -> Any:
+    values = []
+    for name in getter.__reduce__()[1]:
+        value = owner
+        for part in name.split("."):
+            value = monitor.attr(value, part)
+        values.append(value)
+    return values[0] if len(values) == 1 else tuple(values)
+
+
+def _itemgetter(monitor: ActiveMonitor, getter: Any, owner: Any) -> Any:
+    values = [monitor.item(owner, key) for key in getter.__reduce__()[1]]
+    return values[0] if len(values) == 1 else tuple(values)
+
+
+def _methodcaller(monitor: ActiveMonitor, caller: Any, owner: Any) -> Any:
+    name: str
+    args: list[Any]
+    made = caller.__reduce__()
+    keywords = getattr(made[0], "keywords", {})
+    name, *args = [*getattr(made[0], "args", ()), *made[1]]
+    return monitor.callee(monitor.attr(owner, name))(*args, **keywords)
+
+
+GETTERS: dict[type, Callable[..., Any]] = {
+    operator.attrgetter: _attrgetter,
+    operator.itemgetter: _itemgetter,
+    operator.methodcaller: _methodcaller,
+}
+
+
+def operator_getter(monitor: ActiveMonitor, function: Any) -> Callable[..., Any] | None:
+    """What to call instead of an ``operator.itemgetter`` and its like."""
+    getter = GETTERS.get(type(function))
+    return None if getter is None else functools.partial(getter, monitor, function)
 
 
 # -- code in a text -------------------------------------------------------------------------------
-def _eval(monitor: Monitor, source: Any, table: Any = None, local: Any = None) -> Any:
+def _eval(monitor: ActiveMonitor, source: Any, table: Any = None, local: Any = None) -> Any:
     return _evaluated(monitor, eval, source, table, local)
 
 
-def _exec(monitor: Monitor, source: Any, table: Any = None, local: Any = None) -> Any:
+def _exec(monitor: ActiveMonitor, source: Any, table: Any = None, local: Any = None) -> Any:
     return _evaluated(monitor, exec, source, table, local)
 
 
 def _evaluated(
-    monitor: Monitor, run: Callable[..., Any], source: Any, table: Any, local: Any
+    monitor: ActiveMonitor, run: Callable[..., Any], source: Any, table: Any, local: Any
 ) -> Any:
     """Code in a text runs as it is; whatever it names outside of the function counts."""
     if isinstance(source, TracedText):
@@ -113,7 +149,7 @@ def _evaluated(
         code = compile(text, "<string>", run.__name__)
     if table is monitor.globals:
         names = [name for name in _names(code) if name not in local or local is table]
-        _count_names(monitor, names, table)
+        _guard_names(monitor, names, table)
     return run(code, table, local)
 
 
@@ -124,31 +160,31 @@ def _names(code: types.CodeType) -> Iterator[str]:
             yield from _names(constant)
 
 
-def _count_names(monitor: Monitor, names: list[str], table: Mapping[str, Any]) -> None:
+def _guard_names(monitor: ActiveMonitor, names: list[str], table: Mapping[str, Any]) -> None:
     for name in names:
         held = table.get(name)
-        monitor.captures.all_of(Path("globals", table, (("name", name),)))
+        monitor.captures.guard_path(Path("globals", table, (("name", name),)))
         if isinstance(held, types.ModuleType) and not is_library_module(held):
             inside = vars(held)
             for attribute in names:
                 if attribute in inside:
-                    monitor.captures.all_of(Path("globals", inside, (("name", attribute),)))
+                    monitor.captures.guard_path(Path("globals", inside, (("name", attribute),)))
 
 
-SPECIAL: dict[Any, Callable[..., Any]] = {
+REFLECTION: dict[Any, Callable[..., Any]] = {
     type: _type,
     isinstance: _isinstance,
     dir: _dir,
     vars: _vars,
     getattr: _getattr,
     hasattr: _hasattr,
-    os.getenv: _getenv,
+    os.getenv: getenv,
     eval: _eval,
     exec: _exec,
-    globals: global_table,
+    globals: _globals,
     sys.getsizeof: _getsizeof,
     sys.getrefcount: _getrefcount,
-    id: lambda monitor, thing: monitor.captures.identities.number(thing),
+    id: lambda monitor, thing: monitor.captures.identities.id_of(thing),
     operator.is_: lambda monitor, left, right: monitor.same(left, right),
     operator.is_not: lambda monitor, left, right: not monitor.same(left, right),
     operator.eq: lambda monitor, left, right: monitor.compare("eq", left, right),

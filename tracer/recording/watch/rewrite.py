@@ -1,9 +1,10 @@
-"""A user's function compiled once more from its own source, each load going through a monitor.
+"""A user's function rewritten: loads, calls, operators and stores go through its monitor.
 
->>> watched_code(function)  # `W * x` has become `__calcgraph_monitor__.name(W, "W") * x`
-<code object loss at ...>
+>>> ast.unparse(Instrumenter("", code).instrument(definition))  # of lambda x: W * x
+"lambda x: monitor.binary('mul', monitor.name(W, 'W'), x)"
 
-Positions stay those of the user's file; cells and globals are the user's own.
+The instructions are the methods of `monitor.Monitor`. Positions stay those of the user's file;
+cells and globals are the user's own.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ OPERATORS: dict[type, str] = {
 
 
 class Instrumenter(ast.NodeTransformer):
-    """Sends loads through the monitor."""
+    """Turns what a function does into calls of its monitor's methods."""
 
     def __init__(self, class_name: str, code: CodeType):
         self.class_name = class_name

@@ -1,6 +1,6 @@
 """Functions without source (``python -c``, ``exec``), over globals that tell of each load.
 
->>> watch(function, monitor)
+>>> with_watched_globals(function, monitor)
 
 Their code is not compiled again: it runs as it is, over a dict that hands on what it is asked for.
 What it reads of an object is not seen, so that everything in the object counts.
@@ -14,7 +14,7 @@ import types
 from collections.abc import Callable
 from contextvars import ContextVar
 from types import FunctionType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -24,16 +24,14 @@ from tracer.recording.captures.paths import Path
 from tracer.recording.tensor.active import leak
 from tracer.recording.tensor.tensor import TracedTensor
 from tracer.recording.watch.context_variables import path_of
-from tracer.recording.watch.protocols import class_counts
-
-if TYPE_CHECKING:
-    from tracer.recording.watch.monitor import Monitor
+from tracer.recording.watch.interface import ActiveMonitor
+from tracer.recording.watch.protocols import guard_class
 
 
 class WatchedGlobals(dict[str, Any]):
     """The globals of a function without source: each load goes through a Monitor."""
 
-    def __init__(self, table: dict[str, Any], monitor: Monitor, compared: Compared):
+    def __init__(self, table: dict[str, Any], monitor: ActiveMonitor, compared: ComparedValues):
         super().__init__(table)
         self.real = table
         self.monitor = monitor
@@ -41,26 +39,26 @@ class WatchedGlobals(dict[str, Any]):
 
     def __getitem__(self, name: str) -> Any:
         value = self.monitor.name(self.monitor.globals[name], name)
-        self.compared.meet(value)
+        self.compared.add(value)
         if isinstance(value, (FunctionType, type)) or not callable(value):
-            _count(self.monitor, value)
+            _guard_value(self.monitor, value)
         else:
-            _count(self.monitor, own(value, "__self__", value))
+            _guard_value(self.monitor, own(value, "__self__", value))
         if isinstance(value, type):  # as it is, for isinstance(); its methods run unseen
-            class_counts(self.monitor.captures, value)
+            guard_class(self.monitor.captures, value)
             return value
         return self.monitor.callee(value) if callable(value) else value
 
 
-class Compared:
+class ComparedValues:
     """What a function without source may compare by ``is``, where nobody sees the outcome."""
 
-    def __init__(self, monitor: Monitor, code: types.CodeType):
+    def __init__(self, monitor: ActiveMonitor, code: types.CodeType):
         self.identities = monitor.captures.identities
         self.asks = _asks_identity(code)
-        self.met: list[Any] = []
+        self.tensors: list[Any] = []
 
-    def meet(self, value: Any) -> None:
+    def add(self, value: Any) -> None:
         """Here is one more: an object counts by its identity, no array may come twice.
 
         Raises
@@ -70,10 +68,10 @@ class Compared:
         """
         if not self.asks:
             return
-        self.identities.notice(value)
+        self.identities.guard_identity(value)
         if isinstance(value, TracedTensor):
-            self.identities.distinct(value, self.met)
-            self.met.append(value)
+            self.identities.refuse_duplicates(value, self.tensors)
+            self.tensors.append(value)
 
 
 def _asks_identity(code: types.CodeType) -> bool:
@@ -86,20 +84,20 @@ def _asks_identity(code: types.CodeType) -> bool:
     return False
 
 
-def _count(monitor: Monitor, value: Any) -> None:
+def _guard_value(monitor: ActiveMonitor, value: Any) -> None:
     """Everything in a captured container, object or class is guarded."""
     if isinstance(value, ContextVar):
-        monitor.captures.all_of(path_of(value, None))
+        monitor.captures.guard_path(path_of(value, None))
     if isinstance(value, type):
         for kind in value.__mro__:
             for name in vars(kind) if is_users_class(kind) else ():
                 if not name.startswith("__"):
-                    monitor.captures.all_of(Path("globals", kind, (("static", name),)))
+                    monitor.captures.guard_path(Path("globals", kind, (("static", name),)))
     if not isinstance(value, (*SINGLE, type, types.ModuleType, FunctionType)):
-        monitor.captures.whole(value)
+        monitor.captures.guard_contents(value)
 
 
-def watch(function: FunctionType, monitor: Monitor) -> Callable[..., Any]:
+def with_watched_globals(function: FunctionType, monitor: ActiveMonitor) -> Callable[..., Any]:
     """A function without source, with its globals and closure variables seen as they are loaded.
 
     Raises
@@ -115,10 +113,12 @@ def watch(function: FunctionType, monitor: Monitor) -> Callable[..., Any]:
             f"{function.__name__} assigns to {sorted(written)[0]} outside of it and has no source.",
             "define it in a file, or return the value",
         )
-    compared = Compared(monitor, code)
+    compared = ComparedValues(monitor, code)
     cells = tuple(
         [
-            types.CellType(_held(monitor, cell.cell_contents, name)) if _is_filled(cell) else cell
+            types.CellType(_cell_value(monitor, cell.cell_contents, name))
+            if _is_filled(cell)
+            else cell
             for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True)
         ]
     )
@@ -134,19 +134,19 @@ def watch(function: FunctionType, monitor: Monitor) -> Callable[..., Any]:
     @functools.wraps(function)
     def watched(*args: Any, **kwargs: Any) -> Any:
         for argument in (*args, *kwargs.values()):
-            _count(monitor, argument)
-            compared.meet(argument)
+            _guard_value(monitor, argument)
+            compared.add(argument)
         return seen(*args, **kwargs)
 
     return watched
 
 
-def _held(monitor: Monitor, value: Any, name: str) -> Any:
+def _cell_value(monitor: ActiveMonitor, value: Any, name: str) -> Any:
     """What a closure variable holds: numbers lifted, functions seen, the rest counted."""
     if isinstance(value, SINGLE):
         return monitor.name(value, name)
     taken = monitor.name(value, name)
-    _count(monitor, taken)
+    _guard_value(monitor, taken)
     return monitor.callee(taken) if isinstance(taken, FunctionType) else taken
 
 

@@ -77,7 +77,7 @@ def aliases_of(
     return tuple(found), tuple(places)
 
 
-def with_places(graph: CalcGraph, places: Sequence[Node]) -> CalcGraph | None:
+def with_operands(graph: CalcGraph, places: Sequence[Node]) -> CalcGraph | None:
     """The graph that gives the values of such nodes, too; None if there are none."""
     if not places:
         return None

@@ -1,4 +1,8 @@
-"""Where outside of the function a call writes."""
+"""Where outside of the function a call writes.
+
+>>> mutation = Mutation(path, "attr", (("cache", ValueSource("output", 1)),))
+>>> mutation.apply(mutation.resolve(function, leaves), [values[1]])     # model.cache = values[1]
+"""
 
 from __future__ import annotations
 
@@ -9,8 +13,13 @@ from typing import Any
 from tracer.python.unwrap import innermost
 from tracer.recording.captures.containers import ABSENT
 from tracer.recording.captures.paths import MISSING, Path
-from tracer.recording.captures.snapshots import Snapshot, VariableSnapshot, set_variable, take_away
-from tracer.recording.captures.snapshots import put as put_attribute
+from tracer.recording.captures.snapshots import (
+    Snapshot,
+    VariableSnapshot,
+    delete_attribute,
+    set_attribute,
+    set_variable,
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,7 +33,7 @@ class Mutation:
     kind : str
         ``"attr"``, ``"table"``, ``"rows"``, ``"grow"`` (rows are appended), ``"name"`` (a global)
         or ``"cell"``.
-    sets : tuple of (key, Recipe)
+    sets : tuple of (key, ValueSource)
         Of rows, all that are there at the end; a number as the key of what was there before.
     gone : tuple
         Keys that are deleted.
@@ -35,7 +44,7 @@ class Mutation:
     sets: tuple[tuple[Any, ValueSource | None], ...] = ()
     gone: tuple[Any, ...] = ()
 
-    def find(self, function: Any, leaves: Sequence[Any]) -> Any:
+    def resolve(self, function: Any, leaves: Sequence[Any]) -> Any:
         """The object that is written to, or the variable's place."""
         path = self.path
         if self.kind == "cell":
@@ -48,7 +57,7 @@ class Mutation:
             return path.base
         return path.read(function, list(leaves))
 
-    def write(self, thing: Any, values: Sequence[Any]) -> None:
+    def apply(self, thing: Any, values: Sequence[Any]) -> None:
         """Carry it out, with a value for each of ``sets``."""
         rows = [(key, value) for (key, _), value in zip(self.sets, values, strict=True)]
         if self.kind in ("name", "cell"):
@@ -59,8 +68,8 @@ class Mutation:
         elif self.kind == "rows":
             held = list(thing)
             fresh = [
-                held[key] if recipe is None else value
-                for (key, recipe), value in zip(self.sets, values, strict=True)
+                held[key] if source is None else value
+                for (key, source), value in zip(self.sets, values, strict=True)
             ]
             thing.clear()
             thing.extend(fresh)
@@ -71,16 +80,16 @@ class Mutation:
                 thing[key] = value
         else:
             for name in self.gone:
-                take_away(thing, name)
+                delete_attribute(thing, name)
             for name, value in rows:
-                put_attribute(thing, name, value)
+                set_attribute(thing, name, value)
 
 
-def find(
-    places: Sequence[Mutation], apart: Sequence[Path], function: Any, leaves: Sequence[Any]
+def resolve(
+    places: Sequence[Mutation], unaliased: Sequence[Path], function: Any, leaves: Sequence[Any]
 ) -> list[Any] | None:
-    """What each place leads to; None if two that were apart are one now."""
-    things = [place.find(function, leaves) for place in places]
+    """What each place leads to; None if two that were no aliases are one now."""
+    things = [place.resolve(function, leaves) for place in places]
     if any([thing is MISSING for thing in things]):
         return None
     spots = [
@@ -90,7 +99,7 @@ def find(
     if len(set(spots)) < len(spots):
         return None
     written = {number for number, _ in spots}
-    others: Iterator[Any] = (path.read(function, list(leaves)) for path in apart)
+    others: Iterator[Any] = (path.read(function, list(leaves)) for path in unaliased)
     return None if any([id(other) in written for other in others]) else things
 
 
@@ -100,7 +109,7 @@ class StateSnapshot:
     def __init__(self, places: Sequence[Mutation], function: Any, leaves: Sequence[Any]):
         self.held: list[Snapshot | VariableSnapshot] = []
         for place in places:
-            thing = place.find(function, leaves)
+            thing = place.resolve(function, leaves)
             if place.kind in ("name", "cell"):
                 name = place.path.steps[-1][1] if place.path.steps else ""
                 self.held.append(VariableSnapshot(thing, name, place.path))

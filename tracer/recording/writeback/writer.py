@@ -1,17 +1,22 @@
-"""Carries out what a call wrote, from the values that its program returned."""
+"""What a trace has put somewhere, written down: where later calls have each value from.
+
+>>> writer.source_of(x * 2)     # self.cache = x * 2
+ValueSource(kind='output', what=1)
+"""
 
 from __future__ import annotations
 
 import types
 from collections.abc import Sequence
 from dataclasses import is_dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from tracer import errors, trees
 from tracer.ops.stand_ins import original_of
 from tracer.python.attributes import own
+from tracer.recording.captures.captures import Captures
 from tracer.recording.captures.containers import ABSENT, Containers, field_names, items_of
 from tracer.recording.captures.paths import Path
 from tracer.recording.captures.snapshots import Snapshot, VariableSnapshot
@@ -19,23 +24,13 @@ from tracer.recording.tensor.active import ACTIVE, leak
 from tracer.recording.tensor.leaks import refuse_untraced
 from tracer.recording.tensor.tensor import TracedTensor
 from tracer.recording.tensor.text import TracedText
-from tracer.recording.writeback.changes import Edit, Made
+from tracer.recording.writeback.changes import ContainerEdit, NewContainer
 from tracer.recording.writeback.places import Mutation, ValueSource
-
-if TYPE_CHECKING:
-    from tracer.recording.captures.captures import Captures
-
 
 FIXED_VALUES = (bool, int, float, complex, str, bytes, type(None))  # the same in each call
 # What is the same thing in every call, if it was made in the trace.
 CONSTANT = (
-    bool,
-    int,
-    float,
-    complex,
-    str,
-    bytes,
-    type(None),
+    *FIXED_VALUES,
     np.generic,
     np.dtype,
     type,
@@ -47,18 +42,22 @@ CONSTANT = (
     type(np.sum),
 )
 Parts = tuple[
-    tuple[Edit, ...], tuple[Made, ...], ValueSource | None, tuple[Mutation, ...], tuple[Path, ...]
+    tuple[ContainerEdit, ...],
+    tuple[NewContainer, ...],
+    ValueSource | None,
+    tuple[Mutation, ...],
+    tuple[Path, ...],
 ]
 
 
-def assigned_change(variable: VariableSnapshot, writer: Writer) -> Mutation:
+def variable_mutation(variable: VariableSnapshot, writer: Writer) -> Mutation:
     kind = "name" if isinstance(variable.place, dict) else "cell"
     now = variable.now()
-    sets = () if now is ABSENT else ((variable.name, writer.recipe(now)),)
+    sets = () if now is ABSENT else ((variable.name, writer.source_of(now)),)
     return Mutation(variable.path, kind, sets)
 
 
-def written_change(held: Snapshot, writer: Writer, captures: Captures) -> Mutation:
+def object_mutation(held: Snapshot, writer: Writer, captures: Captures) -> Mutation:
     path, now = held.path, held.now()
     if held.kind == "own":
         raise leak(
@@ -70,24 +69,69 @@ def written_change(held: Snapshot, writer: Writer, captures: Captures) -> Mutati
     if held.kind == "rows":
         added = held.added()
         if added is not None:
-            return Mutation(path, "grow", tuple([(None, writer.recipe(v)) for v in added]))
-        captures.exactly(path, held.thing)
+            return Mutation(path, "grow", tuple([(None, writer.source_of(v)) for v in added]))
+        captures.guard_initial(path, held.thing)
         return Mutation(path, "rows", tuple([_row(held, k, v, writer) for k, v in enumerate(now)]))
     gone = tuple([key for key in held.before if key not in now])
     sets = [
-        (key, writer.recipe(value))
+        (key, writer.source_of(value))
         for key, value in now.items()
         if key in held.written or held.before.get(key, ABSENT) is not value
     ]
     for key in gone:
-        captures.condition(path.then("has" if held.kind == "attr" else "contains", key), True)
+        captures.guards.add_value(
+            path.then("has" if held.kind == "attr" else "contains", key), True
+        )
     kept = [key for key in held.before if key in now]
     if held.kind == "table" and list(now)[: len(kept)] != kept:
-        captures.exactly(path, held.thing)  # the order of its keys is another
+        captures.guard_initial(path, held.thing)  # the order of its keys is another
         gone = tuple(held.before)
-        sets = [(key, writer.recipe(value)) for key, value in now.items()]
+        sets = [(key, writer.source_of(value)) for key, value in now.items()]
     writer.refuse_keys([key for key, _ in sets])
     return Mutation(path, held.kind, tuple(sets), gone)
+
+
+def mutations(captures: Captures, writer: Writer) -> tuple[Mutation, ...]:
+    """How to write again all that was written outside of the function."""
+    state = captures.state
+    changed = state.changed()
+    for variable in state.variables.values():
+        if not variable.changed() and variable.before is not ABSENT:
+            # it may have been given what it had before
+            captures.guard_initial(variable.path, variable.before)
+    variables = [held for held in changed if isinstance(held, VariableSnapshot)]
+    objects = [held for held in changed if isinstance(held, Snapshot)]
+    for variable in variables:
+        _note_counter(captures, variable.path, variable.before)
+    for held in objects:
+        for key, value in held.before.items() if isinstance(held.before, dict) else ():
+            if held.is_new(key, value):
+                step = "attr" if held.kind == "attr" else "item"
+                _note_counter(captures, held.path.then(step, key), value)
+    places = [variable_mutation(variable, writer) for variable in variables]
+    return (*places, *[object_mutation(held, writer, captures) for held in objects])
+
+
+def _note_counter(captures: Captures, path: Path, before: Any) -> None:
+    """An int that was read and then written: the next trace takes it as an input."""
+    if type(before) is int and path.key() in captures.guards:
+        captures.state.counters.places.add((path.root, path.steps))
+
+
+def unaliased(captures: Captures, places: Sequence[Mutation]) -> tuple[Path, ...]:
+    """The ways to other objects of the classes that were written to."""
+    written = {place.path.key() for place in places}
+    snapshots = captures.state.objects.values()
+    kinds = {type(held.thing) for held in snapshots if held.path.key() in written}
+    return tuple(
+        [
+            held.path
+            for held in snapshots
+            if type(held.thing) in kinds
+            and held.path.key() not in written
+            and not isinstance(held.thing, (type, types.FunctionType))
+        ]
+    )
 
 
 def _row(held: Snapshot, place: int, value: Any, writer: Writer) -> tuple[Any, ValueSource | None]:
@@ -99,10 +143,10 @@ def _row(held: Snapshot, place: int, value: Any, writer: Writer) -> tuple[Any, V
         for number, other in enumerate(before):
             if other is value:
                 return number, None
-    return None, writer.recipe(value)
+    return None, writer.source_of(value)
 
 
-def written_down(
+def record_changes(
     given: Containers, result: Any, outputs: Sequence[TracedTensor], captures: Any
 ) -> tuple[list[TracedTensor], Parts | None]:
     """What the function has changed of its arguments; None if it has left them as they were.
@@ -115,7 +159,7 @@ def written_down(
         Of `Changes`, all but the graph.
     """
     everything = list(outputs)
-    own = given.put_back()
+    own = given.restore()
     if own is not None:
         raise leak(
             f"The function changed a {type(own).__name__} that it was given as an argument.",
@@ -124,13 +168,13 @@ def written_down(
         )
     changed = given.changed()
     writer = Writer(given, everything, captures)
-    places = captures.state.edits(writer) if captures.recorder.enclosing is None else ()
+    places = mutations(captures, writer)
     if not changed and not places:
         return everything, None
     edits = tuple([writer.edit(number) for number in changed])
-    found = writer.recipe(result) if changed else writer.attempt(result)
-    apart = captures.state.apart(places)
-    return everything, (edits, tuple(writer.made), found, places, apart)
+    found = writer.source_of(result) if changed else writer.try_source_of(result)
+    others = unaliased(captures, places)
+    return everything, (edits, tuple(writer.created), found, places, others)
 
 
 class Writer:
@@ -140,24 +184,24 @@ class Writer:
         self.given = given
         self.captures = captures
         self.outputs = outputs
-        self.made: list[Made] = []
-        self.kept: list[Any] = []  # so that no other object takes the place of one in memory
-        self.known: dict[int, ValueSource] = {}
+        self.created: list[NewContainer] = []
+        self.alive: list[Any] = []  # so that no other object takes the place of one in memory
+        self.sources: dict[int, ValueSource] = {}
         for number, tensor in enumerate(outputs):
-            self.known.setdefault(id(tensor), ValueSource("output", number))
+            self.sources.setdefault(id(tensor), ValueSource("output", number))
         for number, leaf in enumerate(given.leaves):
             if not isinstance(leaf, CONSTANT):
-                twice = id(leaf) in self.known and not isinstance(leaf, TracedTensor)
+                twice = id(leaf) in self.sources and not isinstance(leaf, TracedTensor)
                 # which of the two it is may differ between calls of one signature
-                self.known[id(leaf)] = ValueSource("twice" if twice else "leaf", number)
+                self.sources[id(leaf)] = ValueSource("twice" if twice else "leaf", number)
         for number, container in enumerate(given.all):
-            self.known[id(container)] = ValueSource("container", number)
+            self.sources[id(container)] = ValueSource("container", number)
         self.is_outermost = captures.recorder is ACTIVE.get()
         for path, tensor, _ in captures.lifted.values() if self.is_outermost else ():
             if tensor._buffer is None or not tensor._buffer.version:
-                self.known[id(tensor)] = ValueSource("path", path)
+                self.sources[id(tensor)] = ValueSource("path", path)
 
-    def recipe(self, value: Any) -> ValueSource:
+    def source_of(self, value: Any) -> ValueSource:
         """Where a value is to be had in later calls.
 
         Raises
@@ -167,7 +211,7 @@ class Writer:
         """
         value = own(value, "__tracer_plain_function__", value)
         value = original_of(value) if callable(value) else value
-        known = self.known.get(id(value))
+        known = self.sources.get(id(value))
         if known is not None:
             if known.kind == "twice":
                 raise leak(
@@ -176,11 +220,11 @@ class Writer:
                     errors.CaptureMutationError,
                 )
             return known
-        self.kept.append(value)
+        self.alive.append(value)
         if isinstance(value, TracedTensor):
             self._refuse_inner(value)
             self.outputs.append(value)
-            return self._know(value, ValueSource("output", len(self.outputs) - 1))
+            return self._register(value, ValueSource("output", len(self.outputs) - 1))
         if isinstance(value, TracedText):
             raise leak(
                 "The text of a traced value was put into an object outside; it would be the same "
@@ -193,19 +237,19 @@ class Writer:
         if isinstance(value, CONSTANT):
             return ValueSource("value", value)
         if path is not None:
-            return self._know(value, ValueSource("path", path))
-        return self._made(value)
+            return self._register(value, ValueSource("path", path))
+        return self._new_container(value)
 
-    def attempt(self, result: Any) -> ValueSource | None:
-        """The recipe of a result; None if it is one that is made of its leaves alone."""
-        recorder, count, made = self.captures.recorder, len(self.outputs), len(self.made)
-        leaked, known = recorder.leaked, dict(self.known)
+    def try_source_of(self, result: Any) -> ValueSource | None:
+        """The source of a result; None if it is one that is made of its leaves alone."""
+        recorder, count, made = self.captures.recorder, len(self.outputs), len(self.created)
+        leaked, known = recorder.leaked, dict(self.sources)
         try:
-            return self.recipe(result)
+            return self.source_of(result)
         except errors.CaptureMutationError:
             recorder.leaked = leaked
-            self.known = known
-            del self.outputs[count:], self.made[made:]
+            self.sources = known
+            del self.outputs[count:], self.created[made:]
             return None
 
     def _refuse_inner(self, tensor: TracedTensor) -> None:
@@ -216,11 +260,11 @@ class Writer:
                 errors.CaptureMutationError,
             )
 
-    def _know(self, value: Any, recipe: ValueSource) -> ValueSource:
-        self.known[id(value)] = recipe
-        return recipe
+    def _register(self, value: Any, source: ValueSource) -> ValueSource:
+        self.sources[id(value)] = source
+        return source
 
-    def _made(self, value: Any) -> ValueSource:
+    def _new_container(self, value: Any) -> ValueSource:
         kind = type(value)
         structure = trees.opened(value)
         if structure is None or (is_dataclass(kind) and len(items_of(value)) != len(structure[0])):
@@ -231,13 +275,15 @@ class Writer:
             )
         keys, items, data = structure
         self.refuse_keys(keys)
-        number = len(self.made)
-        self.made.append(Made(kind, data, keys, ()))
-        recipe = self._know(value, ValueSource("new", number))
-        self.made[number] = Made(kind, data, keys, tuple([self.recipe(item) for item in items]))
-        return recipe
+        number = len(self.created)
+        self.created.append(NewContainer(kind, data, keys, ()))
+        source = self._register(value, ValueSource("new", number))
+        self.created[number] = NewContainer(
+            kind, data, keys, tuple([self.source_of(item) for item in items])
+        )
+        return source
 
-    def edit(self, number: int) -> Edit:
+    def edit(self, number: int) -> ContainerEdit:
         """What became of one container of the arguments."""
         container, before = self.given.all[number], self.given.before[number]
         now = items_of(container)
@@ -256,7 +302,7 @@ class Writer:
         for key, item in rows:
             keys.append(key)
             stays = kept.get(key, ABSENT) is item
-            items.append(None if stays else self.recipe(item))
+            items.append(None if stays else self.source_of(item))
         self.refuse_keys(keys)
         if is_dataclass(type(container)) and not set(keys) <= set(field_names(type(container))):
             raise leak(
@@ -264,7 +310,7 @@ class Writer:
                 "declare it among the fields",
                 errors.CaptureMutationError,
             )
-        return Edit(number, tuple(keys), tuple(items))
+        return ContainerEdit(number, tuple(keys), tuple(items))
 
     @staticmethod
     def refuse_keys(keys: Sequence[Any]) -> None:
