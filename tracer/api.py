@@ -12,13 +12,22 @@ from typing import Any, ParamSpec, TypeVar, overload
 import numpy as np
 
 from tracer import errors
+from tracer.function.flat_calls import MISSED, serve
 from tracer.function.traced import TracedClassMethod, TracedFunction, as_traced, look_like
 from tracer.python.attributes import is_traced
-from tracer.python.locks import loaded
-from tracer.python.tracebacks import BOUNDARY
+from tracer.python.locks import IMPORTING
+from tracer.python.tracebacks import BOUNDARY, clean
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+@functools.cache
+def _derivatives() -> Any:
+    """What differentiates: loaded at the first call, so that ``import tracer`` stays light."""
+    with IMPORTING:
+        from tracer.function import derivatives
+    return derivatives
 
 
 @overload
@@ -109,10 +118,8 @@ def _of_each_call(fn: Any, name: str, *options: Any) -> Callable[..., Any]:
 
     @_wraps(fn, name, *options)
     def derivative(*args: Any, **kwargs: Any) -> Any:
-        from tracer.function import derivatives
-
         with BOUNDARY:
-            return getattr(derivatives, name)(traced, args, kwargs, *options)
+            return getattr(_derivatives(), name)(traced, args, kwargs, *options)
 
     return derivative
 
@@ -142,13 +149,17 @@ def value_and_grad(
     NonScalarOutput, IntegerArgument, ArgnumsError, MissingRule
     """
     traced = as_traced(fn)
+    what = (type(argnums), argnums, has_aux) if type(argnums) is not list else None
 
     @_wraps(fn, argnums, has_aux)
     def value_and_gradient(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
-        derivatives = loaded("tracer.function.derivatives")
-
-        with BOUNDARY:
-            return derivatives.value_and_grad(traced, args, kwargs, argnums, has_aux)
+        try:  # a training loop goes through this: `with BOUNDARY` would call two methods
+            if what and not kwargs and (result := serve(traced, what, args)) is not MISSED:
+                return result
+            return _derivatives().value_and_grad(traced, args, kwargs, argnums, has_aux)
+        except BaseException as error:
+            clean(error)
+            raise
 
     return value_and_gradient
 
@@ -180,8 +191,11 @@ def grad(fn: Callable[..., Any], argnums: Any = 0, has_aux: bool = False) -> Cal
 
     @_wraps(fn, argnums, has_aux)
     def gradient(*args: Any, **kwargs: Any) -> Any:
-        with BOUNDARY:
+        try:
             value, gradients = both(*args, **kwargs)
+        except BaseException as error:
+            clean(error)
+            raise
         return (gradients, value[1]) if has_aux else gradients
 
     return gradient
@@ -215,10 +229,8 @@ def vjp(fn: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tup
     >>> out, pullback = vjp(np.sin, x)
     >>> (g_x,) = pullback(np.ones_like(out))
     """
-    derivatives = loaded("tracer.function.derivatives")
-
     with BOUNDARY:
-        return derivatives.vjp(as_traced(fn), primals)
+        return _derivatives().vjp(as_traced(fn), primals)
 
 
 def jvp(fn: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
@@ -246,10 +258,8 @@ def jvp(fn: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any])
     UserShapeError
         If a tangent's shape is not that of its primal.
     """
-    derivatives = loaded("tracer.function.derivatives")
-
     with BOUNDARY:
-        return derivatives.jvp(as_traced(fn), tuple(primals), tuple(tangents))
+        return _derivatives().jvp(as_traced(fn), tuple(primals), tuple(tangents))
 
 
 def jacobian(
@@ -326,10 +336,8 @@ def hvp(fn: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any])
     UserShapeError
         If a tangent's shape is not that of its primal.
     """
-    derivatives = loaded("tracer.function.derivatives")
-
     with BOUNDARY:
-        product = derivatives.hvp(as_traced(fn), tuple(primals), tuple(tangents))
+        product = _derivatives().hvp(as_traced(fn), tuple(primals), tuple(tangents))
     return product if len(primals) > 1 else product[0]
 
 
@@ -383,10 +391,8 @@ def linearize(fn: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[...,
     UserShapeError
         By the map, if a tangent's shape is not that of its primal.
     """
-    derivatives = loaded("tracer.function.derivatives")
-
     with BOUNDARY:
-        return derivatives.linearize(as_traced(fn), primals)
+        return _derivatives().linearize(as_traced(fn), primals)
 
 
 def vmap(fn: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> TracedFunction[..., Any]:

@@ -14,7 +14,7 @@ import numpy as np
 from tracer import errors, trees
 from tracer.function.call_key import Call
 from tracer.function.signature import check_argnums
-from tracer.function.traced import TracedFunction
+from tracer.python.attributes import Traced
 from tracer.python.tracebacks import BOUNDARY
 from tracer.recording.tensor.tensor import TracedTensor
 from tracer.recording.trace import Trace
@@ -25,7 +25,7 @@ class Selection:
 
     def __init__(
         self,
-        function: TracedFunction,
+        function: Traced,
         call_: Call,
         names: Sequence[str],
         argnums: Any,
@@ -43,6 +43,7 @@ class Selection:
             numbers, structure = trees.flatten(every[position])
             self.structures.append(structure)
             self.numbers += numbers
+        self.is_leaf = self.alone and self.structures[0] is trees.LEAF
         if any(fixed):  # leaves that do not move
             self.numbers = [n for n, still in zip(self.numbers, fixed, strict=True) if not still]
         for number in self.numbers:

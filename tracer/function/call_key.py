@@ -85,40 +85,6 @@ def leaf_key(leaf: Any) -> Any:
     return kind, leaf
 
 
-def flat_call(what: Any, args: tuple) -> tuple[tuple, list[Any]] | None:
-    """Key and leaves of the usual call: plain arrays, floats and dicts of them; None for others."""
-    key: list[Any] = [what]
-    leaves: list[Any] = []
-    for value in args:
-        kind = type(value)
-        if kind is np.ndarray and value.flags.carray:
-            key += (value.shape, value.dtype)
-            leaves.append(value)
-        elif kind is float:
-            key.append(kind)
-            leaves.append(value)
-        elif kind is not dict or not _flat_dict(value, key, leaves):
-            return None
-    return tuple(key), leaves
-
-
-def _flat_dict(value: dict[Any, Any], key: list[Any], leaves: list[Any]) -> bool:
-    names = tuple(value)
-    key.append(names)
-    for name, leaf in value.items():
-        kind = type(leaf)
-        if type(name) is not str:
-            return False
-        if kind is np.ndarray and leaf.flags.carray:
-            key += (leaf.shape, leaf.dtype)
-        elif kind is float:
-            key.append(kind)
-        else:
-            return False
-    leaves += value.values()
-    return True
-
-
 def flatten_call(args: tuple, kwargs: dict[str, Any]) -> Call:
     """The call as leaves and a key."""
     leaves, structure = trees.flatten((args, kwargs))

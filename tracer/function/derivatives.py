@@ -14,23 +14,15 @@ from typing import Any
 
 import numpy as np
 
-from tracer import errors, settings, trees
+from tracer import errors, trees
 from tracer.function import self_check
 from tracer.function.argnums import Pullback, Selection, fitted, flat_tangents, tangent_tree
-from tracer.function.call_key import flat_call
-from tracer.function.dispatch import (
-    is_flat,
-    is_simple,
-    nested_or_dispatch,
-    prepare,
-    remember,
-    trace_again,
-)
+from tracer.function.dispatch import enter_flat_call, nested_or_dispatch, prepare, trace_again
 from tracer.function.run import execute, halves_inside, pair_inside
 from tracer.function.specialization import Specialization
-from tracer.function.traced import TracedFunction
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.spec import ArraySpec
+from tracer.python.attributes import Traced
 from tracer.recording.arguments import private_copy
 from tracer.recording.random.streams import draws, streams_of
 from tracer.recording.tensor.active import ACTIVE
@@ -39,7 +31,7 @@ from tracer.transforms.jacobian import better_mode
 
 
 def jacobian(
-    function: TracedFunction, args: tuple, kwargs: dict[str, Any], argnums: Any, mode: str | None
+    function: Traced, args: tuple, kwargs: dict[str, Any], argnums: Any, mode: str | None
 ) -> Any:
     """``jacobian(function, argnums, mode)(*args, **kwargs)``."""
     call_, names = prepare(function, args, kwargs)
@@ -56,7 +48,7 @@ def jacobian(
     return nested_or_dispatch(function, call_, names, run)
 
 
-def hessian(function: TracedFunction, args: tuple, kwargs: dict[str, Any], argnums: Any) -> Any:
+def hessian(function: Traced, args: tuple, kwargs: dict[str, Any], argnums: Any) -> Any:
     """``hessian(function, argnums)(*args, **kwargs)``."""
     call_, names = prepare(function, args, kwargs)
     selected = Selection(function, call_, names, argnums, "hessian")
@@ -79,7 +71,7 @@ def hessian(function: TracedFunction, args: tuple, kwargs: dict[str, Any], argnu
     return nested_or_dispatch(function, call_, names, run)
 
 
-def hvp(function: TracedFunction, primals: tuple, tangents: tuple) -> tuple:
+def hvp(function: Traced, primals: tuple, tangents: tuple) -> tuple:
     """Hessian times vector: one tree per primal."""
     flat, _ = flat_tangents(primals, tangents)
     call_, names = prepare(function, primals, {})
@@ -97,7 +89,7 @@ def hvp(function: TracedFunction, primals: tuple, tangents: tuple) -> tuple:
     return nested_or_dispatch(function, call_, names, run)
 
 
-def elementwise(function: TracedFunction, args: tuple, kwargs: dict[str, Any], argnums: Any) -> Any:
+def elementwise(function: Traced, args: tuple, kwargs: dict[str, Any], argnums: Any) -> Any:
     """``elementwise_grad(function, argnums)(*args, **kwargs)``: cotangents of ones."""
     call_, names = prepare(function, args, kwargs)
     selected = Selection(function, call_, names, argnums, "elementwise_grad")
@@ -108,7 +100,7 @@ def elementwise(function: TracedFunction, args: tuple, kwargs: dict[str, Any], a
     return nested_or_dispatch(function, call_, names, run)
 
 
-def linearize(function: TracedFunction, primals: tuple) -> tuple[Any, Callable[..., Any]]:
+def linearize(function: Traced, primals: tuple) -> tuple[Any, Callable[..., Any]]:
     """``linearize(function, *primals)``."""
     call_, names = prepare(function, primals, {})
     selected = Selection(function, call_, names, tuple(range(len(primals))), "linearize")
@@ -187,21 +179,9 @@ def _of_outputs(trace: Trace, found: list[Any]) -> Any:
 
 
 def value_and_grad(
-    function: TracedFunction, args: tuple, kwargs: dict[str, Any], argnums: Any, has_aux: bool
+    function: Traced, args: tuple, kwargs: dict[str, Any], argnums: Any, has_aux: bool
 ) -> Any:
     """``(value, gradient)``; with ``has_aux``, ``((value, aux), gradient)``."""
-    flat = None
-    if not kwargs and ACTIVE.get() is None and is_simple(function) and type(argnums) is not list:
-        flat = flat_call((type(argnums), argnums, has_aux), args)
-        known = function.cache.flat.get(flat[0]) if flat is not None else None
-        if flat is not None and known is not None and known[1] is settings.current():
-            leaf, _, run_program, finish = known
-            inputs = leaf.inputs(function.__tracer_function__, flat[1])
-            if inputs is not None:
-                try:
-                    return finish(run_program(*inputs))
-                except Exception:  # another branch, or an error that user code may catch
-                    pass
     call_, names = prepare(function, args, kwargs)
     selected = Selection(function, call_, names, argnums)
 
@@ -209,7 +189,6 @@ def value_and_grad(
         trace = leaf.trace
         kind = _scalar_kind(trace, has_aux)
         count = len(trace.graph.outputs)
-
         one = trace.structure is trees.LEAF and not trace.fixed
 
         def finish(results: Sequence[Any]) -> Any:
@@ -219,12 +198,11 @@ def value_and_grad(
         def differentiate() -> Any:
             wrt = selected.wrt(trace)
             results = finish(_run(leaf, kind, wrt, inputs))
-            plain = kind == "value_and_grad" and not (
-                trace.formatted or leaf.interpreted or leaf.makes or trace.changes
-            )
-            if flat is not None and plain and is_flat(call_, args, flat[1]):
-                program = leaf.program(kind, wrt)
-                remember(function, flat[0], (leaf, settings.current(), program.run, finish))
+            flat = not kwargs and type(argnums) is not list and ACTIVE.get() is None
+            if flat and kind == "value_and_grad":
+                what, program = (type(argnums), argnums, has_aux), (leaf, kind, wrt)
+                end = tuple if one and selected.is_leaf else finish
+                enter_flat_call(function, what, args, call_, program, end)
             return results
 
         def anew(args: tuple, kwargs: dict[str, Any]) -> Any:
@@ -324,7 +302,7 @@ def aux_seeds(graph: CalcGraph, inputs: int) -> list[Any]:
     return seeds
 
 
-def vjp(function: TracedFunction, primals: tuple) -> tuple[Any, Callable[[Any], tuple]]:
+def vjp(function: Traced, primals: tuple) -> tuple[Any, Callable[[Any], tuple]]:
     """``(out, pullback)``."""
     call_, names = prepare(function, primals, {})
     selected = Selection(function, call_, names, tuple(range(len(primals))), "vjp")
@@ -361,7 +339,7 @@ def owned(residuals: Sequence[Any], inputs: Sequence[Any], outputs: Sequence[Any
     ]
 
 
-def jvp(function: TracedFunction, primals: tuple, tangents: tuple) -> tuple[Any, Any]:
+def jvp(function: Traced, primals: tuple, tangents: tuple) -> tuple[Any, Any]:
     """``(out, tangent_out)``."""
     flat, still = flat_tangents(primals, tangents)
     call_, names = prepare(function, primals, {})

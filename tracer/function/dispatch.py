@@ -14,13 +14,14 @@ from typing import Any
 
 from tracer import errors, settings, trees
 from tracer.function.call_key import Call, flatten_call, with_static
+from tracer.function.flat_calls import flat_call
 from tracer.function.signature import argument_names, bind
 from tracer.function.specialization import Specialization
 from tracer.function.trace_call import NeedsValues, leaf_names, make_leaf, trace_call
-from tracer.function.traced import TracedFunction
 from tracer.function.weak_ints import BRANCHES, keep_static, with_weak_ints
 from tracer.graph.evaluate import GuardMiss
 from tracer.ops.seeds import one_call, same_again
+from tracer.python.attributes import Traced
 from tracer.recording.random.streams import draws
 from tracer.recording.tensor.active import ACTIVE
 
@@ -30,9 +31,7 @@ UNSIZED = (TypeError, AttributeError, ValueError, errors.MissingRule)
 Run = Callable[[Specialization, list[Any]], Any]
 
 
-def prepare(
-    function: TracedFunction, args: tuple, kwargs: dict[str, Any]
-) -> tuple[Call, list[str]]:
+def prepare(function: Traced, args: tuple, kwargs: dict[str, Any]) -> tuple[Call, list[str]]:
     """The flat call and the names of its leaves' arguments."""
     args, kwargs = bind(function, args, kwargs)
     names = argument_names(function, args, kwargs)
@@ -43,7 +42,7 @@ def prepare(
 
 @one_call
 def dispatch(
-    function: TracedFunction, call: Call, names: Sequence[str], run: Run, attempts: int = ATTEMPTS
+    function: Traced, call: Call, names: Sequence[str], run: Run, attempts: int = ATTEMPTS
 ) -> Any:
     """Run the leaf whose guards hold, the last used first; trace a new one if none does."""
     known = Search(function, call, names)
@@ -84,7 +83,7 @@ class Search:
         Why a new trace is needed.
     """
 
-    def __init__(self, function: TracedFunction, call: Call, names: Sequence[str]):
+    def __init__(self, function: Traced, call: Call, names: Sequence[str]):
         self.function = function
         self.call = call
         self.leaves = function.cache.leaves(call.key)
@@ -138,7 +137,7 @@ class Search:
 
 
 def _run_new(
-    function: TracedFunction,
+    function: Traced,
     call: Call,
     names: Sequence[str],
     run: Run,
@@ -176,7 +175,7 @@ def _has_free_sizes(leaf: Specialization) -> bool:
     return any([not spec.is_static for node in leaf.trace.graph.order for spec in node.specs])
 
 
-def _forget(function: TracedFunction, call: Call, leaf: Specialization) -> None:
+def _forget(function: Traced, call: Call, leaf: Specialization) -> None:
     """A program that failed on the values it was traced with is of no use."""
     with function.cache.lock:
         function.cache.flat.clear()
@@ -187,9 +186,7 @@ def _forget(function: TracedFunction, call: Call, leaf: Specialization) -> None:
             function.cache.entries.pop(call.key, None)
 
 
-def _move_to_front(
-    function: TracedFunction, leaves: list[Specialization], leaf: Specialization
-) -> None:
+def _move_to_front(function: Traced, leaves: list[Specialization], leaf: Specialization) -> None:
     with function.cache.lock:
         if leaf in leaves:
             leaves.remove(leaf)
@@ -197,7 +194,7 @@ def _move_to_front(
 
 
 # -- calls that keep no program -----------------------------------------------------------------
-def nested_or_dispatch(function: TracedFunction, call: Call, names: Sequence[str], run: Run) -> Any:
+def nested_or_dispatch(function: Traced, call: Call, names: Sequence[str], run: Run) -> Any:
     """Inside a trace, ``run`` records a trace of the function in the one around it."""
     recorder = ACTIVE.get()
     if recorder is None:
@@ -213,7 +210,7 @@ def nested_or_dispatch(function: TracedFunction, call: Call, names: Sequence[str
     return run(*_once(function, call, names, sized=True))
 
 
-def _writing(function: TracedFunction, call: Call, run: Run) -> Run:
+def _writing(function: Traced, call: Call, run: Run) -> Run:
     """``run``, after which what the function writes to objects from outside is written."""
 
     def run_and_write(leaf: Specialization, inputs: list[Any]) -> Any:
@@ -238,7 +235,7 @@ def _writing(function: TracedFunction, call: Call, run: Run) -> Run:
 
 
 def trace_again(
-    function: TracedFunction, args: tuple, kwargs: dict[str, Any]
+    function: Traced, args: tuple, kwargs: dict[str, Any]
 ) -> tuple[Specialization, list[Any]]:
     """A trace for one call alone, to be interpreted, and its inputs."""
     call, names = prepare(function, args, kwargs)
@@ -247,7 +244,7 @@ def trace_again(
 
 
 def _once(
-    function: TracedFunction,
+    function: Traced,
     call: Call,
     names: Sequence[str],
     sized: bool = False,
@@ -265,23 +262,37 @@ def _once(
 
 
 # -- the usual call of plain arrays -------------------------------------------------------------
-def is_simple(function: TracedFunction) -> bool:
-    """Whether calls of plain arrays may go straight to their program."""
-    checked = settings.current().check if function.check is None else function.check
-    return not function.static and not checked
+def enter_flat_call(
+    function: Traced,
+    what: Any,
+    args: tuple,
+    call: Call,
+    program: tuple[Specialization, str, tuple[int, ...]],
+    finish: Callable[[Any], Any],
+) -> None:
+    """Let calls of plain arrays like this one go straight to its program, where they may.
+
+    ``program`` is named by its specialization, its kind and what it differentiates by; ``finish``
+    makes the result of its outputs.
+    """
+    specialization, kind, wrt = program
+    chosen, cache = settings.current(), function.cache
+    checked = chosen.check if function.check is None else function.check
+    if function.static or checked or not specialization.is_pure:
+        return
+    flat = flat_call(what, args)
+    if flat is None or not _is_flat(call, args, flat[1]):
+        return
+    if len(cache.flat) > chosen.cache_size:
+        cache.flat.clear()
+    gather = None if specialization.takes_leaves(flat[1]) else specialization.inputs
+    run = specialization.program(kind, wrt).run
+    cache.flat[flat[0]] = specialization, chosen, gather, run, finish
 
 
-def is_flat(call_: Call, args: tuple, leaves: Sequence[Any]) -> bool:
+def _is_flat(call: Call, args: tuple, leaves: Sequence[Any]) -> bool:
     """Whether these are the call's leaves, in order, and no default is among its arguments."""
-    positional, named = call_.structure.children
-    if len(positional.children) != len(args) or named.keys or len(leaves) != len(call_.leaves):
+    positional, named = call.structure.children
+    if len(positional.children) != len(args) or named.keys or len(leaves) != len(call.leaves):
         return False
-    return all([one is other for one, other in zip(leaves, call_.leaves, strict=True)])
-
-
-def remember(function: TracedFunction, key: tuple, entry: tuple) -> None:
-    """The program that a row of plain arrays ran."""
-    flat = function.cache.flat
-    if len(flat) > settings.current().cache_size:
-        flat.clear()
-    flat[key] = entry
+    return all([one is other for one, other in zip(leaves, call.leaves, strict=True)])

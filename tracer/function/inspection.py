@@ -22,11 +22,10 @@ from tracer.function.cache import users_function
 from tracer.function.call_key import Call
 from tracer.function.dispatch import dispatch, prepare
 from tracer.function.specialization import Specialization
-from tracer.function.traced import TracedFunction
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.node import Node
 from tracer.graph.origin import Origin
-from tracer.python.attributes import own
+from tracer.python.attributes import Traced, own
 from tracer.recording.random.streams import put_back, states_of, streams_of
 
 MOST_LINES = 20_000  # nodes of a graph whose lines are looked up for the picture
@@ -34,7 +33,7 @@ MODES = ("vjp", "forward", "jvp")
 
 
 def find_leaf(
-    function: TracedFunction, args: tuple, kwargs: dict[str, Any]
+    function: Traced, args: tuple, kwargs: dict[str, Any]
 ) -> tuple[Specialization, Call, list[str]]:
     """The leaf that a call would run (traced if need be), and the call."""
     call, names = prepare(function, args, kwargs)
@@ -58,7 +57,7 @@ def _check(mode: str, form: str = "readable") -> None:
 
 
 def graph_of(
-    function: TracedFunction, args: tuple, kwargs: dict[str, Any], argnums: Any, mode: str
+    function: Traced, args: tuple, kwargs: dict[str, Any], argnums: Any, mode: str
 ) -> CalcGraph:
     """The graph of a call, as `TracedFunction.graph` gives it."""
     _check(mode)
@@ -142,7 +141,7 @@ def is_scalar(leaf: Specialization) -> bool:
 
 
 def source_of(
-    function: TracedFunction,
+    function: Traced,
     args: tuple,
     kwargs: dict[str, Any],
     argnums: Any,
@@ -166,7 +165,7 @@ def source_of(
 
 
 def _branches(
-    function: TracedFunction, leaf: Specialization, call: Call, selected: Selection
+    function: Traced, leaf: Specialization, call: Call, selected: Selection
 ) -> list[CalcGraph]:
     """The programs of all branches seen so far, if they can be written as one function."""
     leaves = [
@@ -186,9 +185,7 @@ def _branches(
     return graphs if len(graphs) > 1 else []
 
 
-def save(
-    function: TracedFunction, path: Any, args: tuple, kwargs: dict[str, Any], argnums: Any
-) -> None:
+def save(function: Traced, path: Any, args: tuple, kwargs: dict[str, Any], argnums: Any) -> None:
     """Write the module, as `TracedFunction.save` does."""
     leaf, call, names = find_leaf(function, args, kwargs)
     selected = Selection(function, call, names, argnums)
@@ -196,7 +193,7 @@ def save(
 
 
 def _module(
-    function: TracedFunction,
+    function: Traced,
     leaf: Specialization,
     call: Call,
     names: Sequence[str],
@@ -214,7 +211,7 @@ def _module(
     }
 
 
-def _header(function: TracedFunction, call: Call, names: Sequence[str], wrt: str) -> str:
+def _header(function: Traced, call: Call, names: Sequence[str], wrt: str) -> str:
     plain = users_function(function)
     name = getattr(function, "__name__", "f")
     code = own(plain, "__code__")
@@ -252,7 +249,7 @@ def _described(name: str, value: Any) -> str:
 
 
 def _arguments(
-    function: TracedFunction,
+    function: Traced,
     leaf: Specialization,
     call: Call,
     names: Sequence[str],
@@ -277,7 +274,7 @@ def _arguments(
     return Arguments(tuple(names), tuple(flat), tree, captures)
 
 
-def explain(function: TracedFunction) -> str:
+def explain(function: Traced) -> str:
     """What was compiled and why, as `TracedFunction.explain` gives it."""
     name = getattr(function, "__qualname__", "function")
     rows = [f"{name}: {len(function.cache.entries)} signatures"]

@@ -8,38 +8,28 @@ Loaded at the first call of a traced function, so that ``import tracer`` stays l
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import Any
 
-from tracer import settings, trees
+from tracer import trees
 from tracer.function import self_check
-from tracer.function.call_key import flat_call
-from tracer.function.dispatch import dispatch, is_flat, is_simple, prepare, remember
+from tracer.function.dispatch import dispatch, enter_flat_call, prepare
 from tracer.function.signature import bind
 from tracer.function.specialization import Specialization
-from tracer.function.traced import TracedFunction
+from tracer.python.attributes import Traced
 from tracer.recording.captures.containers import is_shared
 from tracer.recording.random.streams import streams_of
+from tracer.recording.regions.replay import replay
 from tracer.recording.tensor.active import ACTIVE
 from tracer.recording.tensor.views import overlap
 from tracer.recording.trace import OverlappingWrite
 from tracer.transforms.partition import partition
 
 
-def call(function: TracedFunction, args: tuple, kwargs: dict[str, Any]) -> Any:
+def call(function: Traced, args: tuple, kwargs: dict[str, Any]) -> Any:
     """``f(*args)``: inside another trace the plain function is traced along."""
     if ACTIVE.get() is not None:
         return function.__tracer_function__(*args, **kwargs)
-    flat = flat_call("forward", args) if not kwargs and is_simple(function) else None
-    known = function.cache.flat.get(flat[0]) if flat is not None else None
-    if flat is not None and known is not None and known[1] is settings.current():
-        leaf, _, run_program, one = known
-        inputs = leaf.inputs(function.__tracer_function__, flat[1])
-        if inputs is not None:
-            try:
-                values = run_program(*inputs)
-                return values[0] if one else leaf.trace.outputs(values)
-            except Exception:  # another branch, or an error that user code may catch
-                pass
     call_, names = prepare(function, args, kwargs)
 
     def run(leaf: Specialization, inputs: list[Any]) -> Any:
@@ -63,14 +53,11 @@ def call(function: TracedFunction, args: tuple, kwargs: dict[str, Any]) -> Any:
                 streams=streams_of(leaf.trace.graph, inputs),
             )
         result = outputs()
-        acts = leaf.writes or changes or leaf.makes
-        plain = not (acts or leaf.trace.formatted or leaf.interpreted)
-        if flat is not None and plain and is_flat(call_, args, flat[1]):
+        if not kwargs:
             trace = leaf.trace
             one = trace.structure is trees.LEAF and not trace.fixed and not trace.locked
-            remember(
-                function, flat[0], (leaf, settings.current(), leaf.program("forward").run, one)
-            )
+            finish = itemgetter(0) if one else trace.outputs
+            enter_flat_call(function, "forward", args, call_, (leaf, "forward", ()), finish)
         return result
 
     try:
@@ -105,8 +92,6 @@ def execute(
     """Run a program; inside another trace its nodes are recorded there."""
     recorder = ACTIVE.get()
     if recorder is not None:
-        from tracer.recording.regions.replay import replay
-
         return replay(recorder, leaf.recordable(kind, wrt), inputs)
     return leaf.program(kind, wrt).run(*inputs)
 
@@ -115,8 +100,6 @@ def pair_inside(
     leaf: Specialization, kind: str, wrt: tuple[int, ...], inputs: Sequence[Any]
 ) -> tuple[Sequence[Any], Callable[[list[Any]], Sequence[Any]]]:
     """Values and linear part inside another trace: random numbers are drawn once, and kept."""
-    from tracer.recording.regions.replay import replay
-
     recorder, count = ACTIVE.get(), len(leaf.trace.graph.outputs)
     assert recorder is not None
     graph = leaf.recordable(kind, wrt)
@@ -135,8 +118,6 @@ def halves_inside(
     leaf: Specialization, kind: str, wrt: tuple[int, ...], inputs: Sequence[Any]
 ) -> tuple[Sequence[Any], Callable[[list[Any]], Sequence[Any]]]:
     """Values inside another trace, and what records the linear part there when it is called."""
-    from tracer.recording.regions.replay import replay
-
     recorder, count = ACTIVE.get(), len(leaf.trace.graph.outputs)
     assert recorder is not None
     graph = leaf.recordable(kind, wrt)  # made here, where an error of it still has a remedy

@@ -8,18 +8,14 @@ from __future__ import annotations
 import functools
 import inspect
 from types import FunctionType, MethodType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from tracer import errors
-from tracer.python.attributes import own
+from tracer.python.attributes import Traced, own
 from tracer.python.unwrap import innermost
-
-if TYPE_CHECKING:
-    from tracer.function.traced import TracedFunction
-
 
 # Signatures with what they were read from. A function is not kept alive: its closure may hold data.
 _Known = tuple[Any, Any, Any, inspect.Signature | None]
@@ -88,9 +84,7 @@ def _read_signature(function: Any) -> inspect.Signature | None:
         return None
 
 
-def bind(
-    function: TracedFunction, args: tuple, kwargs: dict[str, Any]
-) -> tuple[tuple, dict[str, Any]]:
+def bind(function: Traced, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
     """Arguments with defaults filled in and keywords made positional where they can be."""
     signature = signature_of(function.__tracer_function__)
     if signature is None or own(function, "__tracer_unbound__"):
@@ -110,7 +104,7 @@ def bind(
     return bound.args, bound.kwargs
 
 
-def argument_names(function: TracedFunction, args: tuple, kwargs: dict[str, Any]) -> list[str]:
+def argument_names(function: Traced, args: tuple, kwargs: dict[str, Any]) -> list[str]:
     """The name of each positional argument, then of each keyword."""
     signature = signature_of(function.__tracer_function__)
     names: list[str] = []

@@ -91,7 +91,8 @@ class Specialization:
             for path, node, layout in zip(trace.captures, captured, trace.layouts, strict=False)
         ]
         self.writes = any(effect.kind == "write" for effect in trace.graph.effects)
-        self.makes = makes(trace.graph)
+        acts = self.writes or trace.changes is not None or makes(trace.graph)
+        self.is_pure = not (acts or trace.formatted or interpreted)
 
     def graph(self, kind: str, wrt: tuple[int, ...] = ()) -> CalcGraph:
         """The optimised graph; ``kind`` is a key of `TRANSFORMS`."""
@@ -212,6 +213,11 @@ class Specialization:
             values.append(value)
         values += self.trace.outer
         return values
+
+    def takes_leaves(self, leaves: list[Any]) -> bool:
+        """Whether `inputs` are the leaves as they are, in every call."""
+        others = self.conditions or self.captures or self.changes is not None or self.trace.outer
+        return not others and self.dynamic == tuple(range(len(leaves)))
 
     def changed(self, function: Any, leaves: list[Any]) -> errors.CaptureMutationError:
         """What the function has changed of what it reads from outside, as an error."""

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from tracer import settings, trees
 from tracer.function.call_key import Call
 from tracer.function.specialization import Specialization
-from tracer.function.traced import TracedFunction
 from tracer.function.weak_ints import serves_every_value
+from tracer.python.attributes import Traced
 from tracer.recording.trace import Trace, trace_function
 from tracer.rules.declare import load_rules
 
@@ -32,7 +32,7 @@ class NeedsValues(Exception):
 
 
 def make_leaf(
-    function: TracedFunction,
+    function: Traced,
     call: Call,
     names: Sequence[str],
     reason: str,
@@ -70,7 +70,7 @@ def make_leaf(
 
 
 def trace_call(
-    function: TracedFunction,
+    function: Traced,
     call: Call,
     names: Sequence[str],
     title: str,
@@ -88,7 +88,7 @@ def trace_call(
 
 
 def _trace_weak(
-    function: TracedFunction, call: Call, names: Sequence[str], title: str, sized: bool
+    function: Traced, call: Call, names: Sequence[str], title: str, sized: bool
 ) -> Trace:
     """A trace with ints among its inputs, if it holds for all their values."""
     assert call.plain is not None

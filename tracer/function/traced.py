@@ -15,8 +15,9 @@ from types import MethodType
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from tracer.function.cache import shared_cache
+from tracer.function.flat_calls import MISSED, serve
 from tracer.python.attributes import Traced, own
-from tracer.python.locks import loaded
+from tracer.python.locks import IMPORTING
 from tracer.python.tracebacks import BOUNDARY, clean
 
 if TYPE_CHECKING:
@@ -25,6 +26,14 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 Q = ParamSpec("Q")
 R = TypeVar("R")
+
+
+@functools.cache
+def _calls() -> Any:
+    """What runs calls: loaded at the first, so that ``import tracer`` stays light."""
+    with IMPORTING:
+        from tracer.function import run
+    return run
 
 
 class TracedFunction(Traced, Generic[P, R]):
@@ -99,7 +108,9 @@ class TracedFunction(Traced, Generic[P, R]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         try:
-            return loaded("tracer.function.run").call(self, args, kwargs)
+            if not kwargs and (result := serve(self, "forward", args)) is not MISSED:
+                return result
+            return _calls().call(self, args, kwargs)
         except BaseException as error:
             clean(error)
             raise
@@ -232,7 +243,7 @@ class TracedMethod(TracedFunction[P, R]):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         try:
-            return loaded("tracer.function.run").call(self.__func__, (self.__self__, *args), kwargs)
+            return _calls().call(self.__func__, (self.__self__, *args), kwargs)
         except BaseException as error:
             clean(error)
             raise

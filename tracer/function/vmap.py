@@ -18,7 +18,6 @@ from tracer import errors, trees
 from tracer.function.call_key import Call
 from tracer.function.signature import argument_names
 from tracer.function.trace_call import leaf_names
-from tracer.function.traced import TracedFunction
 from tracer.function.vmap_axes import (
     Axis,
     axes_of_call,
@@ -31,7 +30,7 @@ from tracer.function.vmap_axes import (
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.evaluate import GuardMiss, evaluate
 from tracer.graph.reach import needed
-from tracer.python.attributes import plain_array
+from tracer.python.attributes import Traced, plain_array
 from tracer.recording.recorder.recorder import Recorder
 from tracer.recording.regions.replay import replay
 from tracer.recording.tensor.active import ACTIVE
@@ -67,7 +66,7 @@ class Examples:
     size : int
     """
 
-    def __init__(self, function: TracedFunction, args: tuple, kwargs: dict[str, Any], in_axes: Any):
+    def __init__(self, function: Traced, args: tuple, kwargs: dict[str, Any], in_axes: Any):
         leaves, self.structure = trees.flatten((args, kwargs))
         self.names = argument_names(function, args, kwargs)
         self.axes = axes_of_call(in_axes, args, kwargs, self.names)
@@ -88,7 +87,7 @@ class Examples:
             for leaf, axis in zip(self.stacks, self.axes, strict=True)
         ]
 
-    def static(self, function: TracedFunction) -> frozenset[int]:
+    def static(self, function: Traced) -> frozenset[int]:
         """Numbers of the leaves that the function was told to take as they are."""
         args, kwargs = trees.unflatten(self.structure, list(range(len(self.stacks))))
         found: set[int] = set()
@@ -109,9 +108,7 @@ def _first(stack: np.ndarray) -> Any:
     return stack[0] if len(stack) else np.ones(stack.shape[1:], stack.dtype)[()]
 
 
-def call(
-    function: TracedFunction, args: tuple, kwargs: dict[str, Any], in_axes: Any, out_axes: Any
-) -> Any:
+def call(function: Traced, args: tuple, kwargs: dict[str, Any], in_axes: Any, out_axes: Any) -> Any:
     """``vmap(function, in_axes, out_axes)(*args, **kwargs)``, recorded in the trace at work.
 
     Outside of a trace it is what the compiled program is checked against: a loop of plain calls.
@@ -134,7 +131,7 @@ def call(
     return trees.unflatten(structure, leaves)
 
 
-def _trace_of_one(function: TracedFunction, examples: Examples) -> Trace:
+def _trace_of_one(function: Traced, examples: Examples) -> Trace:
     """The trace of one example."""
     leaves = examples.first()
     labels = leaf_names(Call(leaves, examples.structure, ()), examples.names)
@@ -202,7 +199,7 @@ def _holds(graph: CalcGraph, inputs: Sequence[Any]) -> bool:
 
 # -- one after the other ------------------------------------------------------------------------
 def _in_turn(
-    recorder: Recorder, function: TracedFunction, trace: Trace, examples: Examples, out_axes: Any
+    recorder: Recorder, function: Traced, trace: Trace, examples: Examples, out_axes: Any
 ) -> list[Any]:
     """Each example along its own branches; their results stacked."""
     one = instrumented(function.__tracer_function__, recorder.captures)
