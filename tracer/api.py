@@ -64,6 +64,8 @@ def trace(
 
     Raises
     ------
+    UnknownOption
+        If there is no such backend.
     TypeError
         If it is no function. Calls raise what the function raises, and the errors of
         `tracer.errors` where it can't be traced.
@@ -75,6 +77,11 @@ def trace(
     ...     return np.mean((x @ w) ** 2)
     >>> loss(w, x), loss.source(w, x)
     """
+    if backend not in (None, "numpy"):
+        with BOUNDARY:
+            raise errors.UnknownOption(
+                f"backend is 'numpy', not {backend!r}.", None, "leave it out: there is no other yet"
+            )
     if function is None:
         return functools.partial(_trace, static=static, check=check, backend=backend)
     return _trace(function, static, check, backend)

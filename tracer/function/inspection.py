@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tracer import trees
+from tracer import errors, trees
 from tracer.codegen.readable.branches import write_branches
 from tracer.codegen.readable.module import Arguments, graph_text, header, module_text, write_module
 from tracer.codegen.readable.source import derived_nodes
@@ -53,7 +53,9 @@ def _check(mode: str, form: str = "readable") -> None:
     if mode not in MODES:
         raise ValueError(f"mode is 'vjp', 'forward' or 'jvp', not {mode!r}")
     if form != "readable":
-        raise ValueError(f"form is 'readable', not {form!r}")
+        raise errors.UnknownOption(
+            f"form is 'readable', not {form!r}.", None, "leave it out: there is no other yet"
+        )
 
 
 def graph_of(
