@@ -65,7 +65,7 @@ class TreeDef:
         return (
             self.kind is other.kind
             and self.keys == other.keys
-            and [type(key) for key in self.keys] == [type(key) for key in other.keys]
+            and (not self.keys or [type(k) for k in self.keys] == [type(k) for k in other.keys])
             and self.children == other.children
             and bool(self.data == other.data)
         )

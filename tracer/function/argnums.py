@@ -1,6 +1,6 @@
 """What ``argnums`` selects, and the trees and dtypes that gradients and tangents have.
 
->>> selected = Selection(function, call, names, (0, 1))
+>>> selected = Selection(function, call, (0, 1))
 >>> selected.tree(gradients)
 """
 
@@ -26,16 +26,16 @@ class Selection:
     def __init__(
         self,
         function: Traced,
-        call_: Call,
-        names: Sequence[str],
+        call: Call,
         argnums: Any,
         what: str = "grad",
         fixed: Sequence[bool] = (),
     ):
         self.positions, self.alone = check_argnums(
-            argnums, list(names), getattr(function, "__name__", "f")
+            argnums, call.names, getattr(function, "__name__", "f")
         )
-        args, kwargs = trees.unflatten(call_.structure, list(range(len(call_.leaves))))
+        self.label = ", ".join([call.names[position] for position in self.positions])
+        args, kwargs = trees.unflatten(call.structure, list(range(len(call.leaves))))
         every = [*args, *kwargs.values()]
         self.structures = []
         self.numbers: list[int] = []
@@ -47,13 +47,13 @@ class Selection:
         if any(fixed):  # leaves that do not move
             self.numbers = [n for n, still in zip(self.numbers, fixed, strict=True) if not still]
         for number in self.numbers:
-            if number in call_.static:
+            if number in call.static:
                 raise errors.ArgnumsError(
                     "A static argument has no derivative.",
                     None,
                     "leave it out of static or argnums",
                 )
-            _refuse_integers(call_.leaves[number], what, names, self.positions)
+            _refuse_integers(call.leaves[number], what, self.label)
 
     def wrt(self, trace: Trace) -> tuple[int, ...]:
         """Positions among the graph's inputs."""
@@ -92,12 +92,11 @@ def refuse_writes(trace: Trace) -> None:
             )
 
 
-def _refuse_integers(leaf: Any, what: str, names: Sequence[str], positions: Sequence[int]) -> None:
+def _refuse_integers(leaf: Any, what: str, label: str) -> None:
     if isinstance(leaf, (float, complex)) or (
         isinstance(leaf, (np.ndarray, np.generic)) and leaf.dtype.kind in "fc"
     ):
         return
-    label = ", ".join([names[p] for p in positions])
     kind = str(leaf.dtype) if isinstance(leaf, (np.ndarray, np.generic)) else type(leaf).__name__
     fix = "cast it to floating point first: x.astype(float), or float(x)"
     if kind in ("Generator", "RandomState"):

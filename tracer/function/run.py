@@ -13,7 +13,7 @@ from typing import Any
 
 from tracer import trees
 from tracer.function import self_check
-from tracer.function.dispatch import dispatch, enter_flat_call, prepare
+from tracer.function.dispatch import call_of, dispatch, enter_flat_call
 from tracer.function.signature import bind
 from tracer.function.specialization import Specialization
 from tracer.python.attributes import Traced
@@ -30,81 +30,87 @@ def call(function: Traced, args: tuple, kwargs: dict[str, Any]) -> Any:
     """``f(*args)``: inside another trace the plain function is traced along."""
     if ACTIVE.get() is not None:
         return function.__tracer_function__(*args, **kwargs)
-    call_, names = prepare(function, args, kwargs)
+    call_ = call_of(function, args, kwargs)
 
-    def run(leaf: Specialization, inputs: list[Any]) -> Any:
-        changes = leaf.trace.changes is not None
-        given = bind(function, args, kwargs) if changes else (args, kwargs)
-        if (leaf.writes and overlap(inputs)) or (changes and is_shared(given)):
+    def run(specialization: Specialization, inputs: list[Any]) -> Any:
+        changes = specialization.trace.changes is not None
+        given = bind(function, args, kwargs)[:2] if changes else (args, kwargs)
+        if (specialization.writes and overlap(inputs)) or (changes and is_shared(given)):
             return function.__tracer_function__(*args, **kwargs)
 
         def outputs() -> Any:
             if not changes:
-                return _outputs(leaf, inputs)
-            return _changed(leaf, inputs, given, function.__tracer_function__, call_.leaves)
+                return _outputs(specialization, inputs)
+            return _changed(
+                specialization, inputs, given, function.__tracer_function__, call_.leaves
+            )
 
-        if self_check.is_due(leaf, function.check):
-            leaf.trace.kept.clear()  # the interpreter is compared with them
+        if self_check.is_due(specialization, function.check):
+            specialization.trace.kept.clear()  # the interpreter is compared with them
             return self_check.compare(
-                leaf,
+                specialization,
                 function.__tracer_function__,
                 given,
                 outputs,
-                streams=streams_of(leaf.trace.graph, inputs),
+                streams=streams_of(specialization.trace.graph, inputs),
             )
         result = outputs()
         if not kwargs:
-            trace = leaf.trace
+            trace = specialization.trace
             one = trace.structure is trees.LEAF and not trace.fixed and not trace.locked
             finish = itemgetter(0) if one else trace.outputs
-            enter_flat_call(function, "forward", args, call_, (leaf, "forward", ()), finish)
+            enter_flat_call(
+                function, "forward", args, call_, (specialization, "forward", ()), finish
+            )
         return result
 
     try:
-        return dispatch(function, call_, names, run)
+        return dispatch(function, call_, run)
     except OverlappingWrite:
         return function.__tracer_function__(*args, **kwargs)
 
 
-def _outputs(leaf: Specialization, inputs: list[Any]) -> Any:
-    values: Any = leaf.once((), inputs)
+def _outputs(specialization: Specialization, inputs: list[Any]) -> Any:
+    values: Any = specialization.from_trace_values((), inputs)
     if values is None:
-        values = leaf.program("places" if leaf.trace.whole else "forward").run(*inputs)
-    return leaf.trace.outputs(leaf.trace.aliased(values, inputs))
+        values = specialization.program("places" if specialization.trace.whole else "forward").run(
+            *inputs
+        )
+    return specialization.trace.outputs(specialization.trace.aliased(values, inputs))
 
 
 def _changed(
-    leaf: Specialization, inputs: list[Any], given: Any, function: Any, leaves: list[Any]
+    specialization: Specialization, inputs: list[Any], given: Any, function: Any, leaves: list[Any]
 ) -> Any:
     """The result, after the caller's dicts, lists and objects have been changed."""
-    values = leaf.program("changes").run(*inputs)
-    assert leaf.trace.changes is not None
-    values = leaf.trace.aliased(values, inputs)
-    result = leaf.trace.changes.carry_out(given, values, function, leaves)
-    if leaf.trace.changes.result is None:
-        return leaf.trace.outputs(values[: len(leaf.trace.graph.outputs)])
+    values = specialization.program("changes").run(*inputs)
+    assert specialization.trace.changes is not None
+    values = specialization.trace.aliased(values, inputs)
+    result = specialization.trace.changes.carry_out(given, values, function, leaves)
+    if specialization.trace.changes.result is None:
+        return specialization.trace.outputs(values[: len(specialization.trace.graph.outputs)])
     return result
 
 
 def execute(
-    leaf: Specialization, kind: str, wrt: tuple[int, ...], inputs: Sequence[Any]
+    specialization: Specialization, kind: str, wrt: tuple[int, ...], inputs: Sequence[Any]
 ) -> Sequence[Any]:
     """Run a program; inside another trace its nodes are recorded there."""
     recorder = ACTIVE.get()
     if recorder is not None:
-        return replay(recorder, leaf.recordable(kind, wrt), inputs)
-    return leaf.program(kind, wrt).run(*inputs)
+        return replay(recorder, specialization.recordable(kind, wrt), inputs)
+    return specialization.program(kind, wrt).run(*inputs)
 
 
-def pair_inside(
-    leaf: Specialization, kind: str, wrt: tuple[int, ...], inputs: Sequence[Any]
+def nested_partition(
+    specialization: Specialization, kind: str, wrt: tuple[int, ...], inputs: Sequence[Any]
 ) -> tuple[Sequence[Any], Callable[[list[Any]], Sequence[Any]]]:
     """Values and linear part inside another trace: random numbers are drawn once, and kept."""
-    recorder, count = ACTIVE.get(), len(leaf.trace.graph.outputs)
+    recorder, count = ACTIVE.get(), len(specialization.trace.graph.outputs)
     assert recorder is not None
-    graph = leaf.recordable(kind, wrt)
+    graph = specialization.recordable(kind, wrt)
     roles = {"value": count, "gradient": len(graph.outputs) - count}
-    given = graph.inputs[len(leaf.trace.graph.inputs) :]
+    given = graph.inputs[len(specialization.trace.graph.inputs) :]
     parts = partition(graph.replace(roles=roles), given)
     results = replay(recorder, parts.forward, inputs)
 
@@ -114,15 +120,17 @@ def pair_inside(
     return results[:count], apply
 
 
-def halves_inside(
-    leaf: Specialization, kind: str, wrt: tuple[int, ...], inputs: Sequence[Any]
+def nested_halves(
+    specialization: Specialization, kind: str, wrt: tuple[int, ...], inputs: Sequence[Any]
 ) -> tuple[Sequence[Any], Callable[[list[Any]], Sequence[Any]]]:
     """Values inside another trace, and what records the linear part there when it is called."""
-    recorder, count = ACTIVE.get(), len(leaf.trace.graph.outputs)
+    recorder, count = ACTIVE.get(), len(specialization.trace.graph.outputs)
     assert recorder is not None
-    graph = leaf.recordable(kind, wrt)  # made here, where an error of it still has a remedy
+    graph = specialization.recordable(
+        kind, wrt
+    )  # made here, where an error of it still has a remedy
 
     def apply(given: list[Any]) -> Sequence[Any]:
         return replay(ACTIVE.get() or recorder, graph, [*inputs, *given])[count:]
 
-    return replay(recorder, leaf.trace.graph, inputs), apply
+    return replay(recorder, specialization.trace.graph, inputs), apply

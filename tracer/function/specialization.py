@@ -1,6 +1,6 @@
 """One way through a function's branches: its trace, and the programs made of it.
 
->>> leaf.program("value_and_grad", (0, 1)).run(w, x)
+>>> specialization.program("value_and_grad", (0, 1)).run(w, x)
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Interpreted:
 class Specialization:
     """One way through a function's branches: its trace, and the programs made of it.
 
-    ``interpreted`` leaves are run once and forgotten, so that nothing is optimised or compiled.
+    ``interpreted`` ones are run once and forgotten, so that nothing is optimised or compiled.
     """
 
     def __init__(self, trace: Trace, numerics: str, interpreted: bool = False):
@@ -144,7 +144,7 @@ class Specialization:
                     found = self.programs[kind, wrt] = self._compiled(self.graph(kind, wrt), kind)
         return found
 
-    def pair(self, wrt: tuple[int, ...]) -> tuple[Any, Any]:
+    def vjp_programs(self, wrt: tuple[int, ...]) -> tuple[Any, Any]:
         """Forward program (outputs, then residuals) and backward program (residuals, seeds)."""
         if self.interpreted:
             parts = self.partition(wrt)
@@ -160,7 +160,7 @@ class Specialization:
                 self.programs["pair", wrt] = found
         return found
 
-    def linear(self, wrt: tuple[int, ...]) -> tuple[Any, Any]:
+    def linear_programs(self, wrt: tuple[int, ...]) -> tuple[Any, Any]:
         """Forward program (outputs, then residuals) and linear program (residuals, tangents)."""
         found = self.programs.get(("linear", wrt))
         if found is None:
@@ -178,7 +178,7 @@ class Specialization:
                 self.programs["linear", wrt] = found
         return found
 
-    def once(
+    def from_trace_values(
         self, wrt: tuple[int, ...], inputs: Sequence[Any], seeds: Sequence[Any] = ()
     ) -> list[Any] | None:
         """Outputs and gradients from the values of the trace, for the call that it was made for.
@@ -189,7 +189,7 @@ class Specialization:
             return None
         kept, graph = self.trace.kept.pop(), self.trace.whole or self.trace.graph
         try:
-            return with_user_warnings(finished)(graph, kept, inputs, wrt, seeds)
+            return with_user_warnings(_replayed)(graph, kept, inputs, wrt, seeds)
         except NotKept:
             return None
 
@@ -237,7 +237,7 @@ class Specialization:
         )
 
 
-def finished(
+def _replayed(
     graph: CalcGraph,
     kept: KeptValues,
     inputs: Sequence[Any],
