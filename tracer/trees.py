@@ -178,7 +178,7 @@ def unflatten(structure: TreeDef, leaves: Sequence[Any]) -> Any:
         return leaves[0]
     if len(leaves) != structure.leaves:
         raise ValueError(f"{structure!s} takes {structure.leaves} leaves, not {len(leaves)}")
-    if structure.kind is dict and all([child is LEAF for child in structure.children]):
+    if structure.kind is dict and structure.children.count(LEAF) == len(structure.keys):
         return dict(zip(structure.keys, leaves))  # the usual case
     return _build(structure, iter(leaves).__next__)
 

@@ -45,7 +45,7 @@ class Selection:
             self.numbers += numbers
         self.is_leaf = self.alone and self.structures[0] is trees.LEAF
         if any(fixed):  # leaves that do not move
-            self.numbers = [n for n, still in zip(self.numbers, fixed, strict=True) if not still]
+            self.numbers = [n for n, skip in zip(self.numbers, fixed, strict=True) if not skip]
         for number in self.numbers:
             if number in call.static:
                 raise errors.ArgnumsError(
@@ -109,7 +109,7 @@ def _refuse_integers(leaf: Any, what: str, label: str) -> None:
 class Pullback:
     """Takes a cotangent of the output to a tuple of cotangents, one per primal; reusable."""
 
-    def __init__(self, trace: Trace, selected: Selection, pull: Any, values: Sequence[Any]):
+    def __init__(self, trace: Trace, selected: Selection, pull: Any):
         self._trace = trace
         self._selected = selected
         self._pull = pull
@@ -179,11 +179,11 @@ def flat_tangents(primals: tuple, tangents: tuple) -> tuple[list[Any], list[bool
             None,
             "pass tangents with the structure of the primals",
         )
-    still = [_is_still(*pair) for pair in zip(leaves, flat, strict=True)]
-    return [t for t, fixed in zip(flat, still, strict=True) if not fixed], still
+    fixed = [_has_zero_tangent(*pair) for pair in zip(leaves, flat, strict=True)]
+    return [t for t, skip in zip(flat, fixed, strict=True) if not skip], fixed
 
 
-def _is_still(primal: Any, tangent: Any) -> bool:
+def _has_zero_tangent(primal: Any, tangent: Any) -> bool:
     """Whether a leaf is an integer (or no number at all) with the tangent zero."""
     if isinstance(primal, TracedTensor) or isinstance(tangent, TracedTensor):
         return False

@@ -44,7 +44,7 @@ def jacobian(
         blocks = execute(specialization, f"jacobian_{way}", wrt, inputs)
         specs = [specialization.trace.graph.inputs[place].specs[0] for place in wrt]
         rows = _rows(specialization.trace, blocks, specs)
-        return _of_outputs(specialization.trace, [selected.tree(row) for row in rows])
+        return trees.unflatten(specialization.trace.structure, [selected.tree(row) for row in rows])
 
     return nested_or_dispatch(function, call, run)
 
@@ -67,7 +67,7 @@ def hessian(function: Traced, args: tuple, kwargs: dict[str, Any], argnums: Any)
         for row in _rows(specialization.trace, blocks, specs, pairs):
             inner = [selected.tree(row[k : k + len(specs)]) for k in range(0, len(row), len(specs))]
             found.append(selected.tree(inner))
-        return _of_outputs(specialization.trace, found)
+        return trees.unflatten(specialization.trace.structure, found)
 
     return nested_or_dispatch(function, call, run)
 
@@ -114,23 +114,13 @@ def linearize(function: Traced, primals: tuple) -> tuple[Any, Callable[..., Any]
     def run(specialization: Specialization, inputs: list[Any]) -> Any:
         trace = specialization.trace
         wrt = selected.wrt(trace)
-        count = len(trace.graph.outputs)
         specs = [trace.graph.inputs[place].specs[0] for place in wrt]
-        recorder = ACTIVE.get()
-        if recorder is None:
-            first, second = specialization.linear_programs(wrt)
-            results = first.run(*inputs)
-            values = results[:count]
-            saved = private_residuals(results[count:], inputs, values)
-        else:
-            inside = nested_partition if draws(trace.graph) else nested_halves
-            values, apply = inside(specialization, "jvp", wrt, inputs)
+        values, push = _linear_part(specialization, "jvp", wrt, inputs)
 
         def linear(*tangents: Any) -> Any:
             flat, _ = flat_tangents(primals, tangents)
             given = [fitted(t, spec, "tangent") for t, spec in zip(flat, specs, strict=True)]
-            pushed = second.run(*saved, *given) if recorder is None else apply(given)
-            return tangent_tree(trace, [*values, *pushed])
+            return tangent_tree(trace, [*values, *push(given)])
 
         return trace.outputs(values), linear
 
@@ -180,10 +170,6 @@ def _of_shape(zero: np.ndarray, shape: tuple) -> Any:
     return np.zeros((*shape, *zero.shape), zero.dtype)[()]
 
 
-def _of_outputs(trace: Trace, found: list[Any]) -> Any:
-    return trees.unflatten(trace.structure, found)
-
-
 def value_and_grad(
     function: Traced, args: tuple, kwargs: dict[str, Any], argnums: Any, has_aux: bool
 ) -> Any:
@@ -199,7 +185,7 @@ def value_and_grad(
         def differentiate(inputs: list[Any] = inputs) -> Any:
             return finish(_gradients(specialization, kind, selected.wrt(trace), inputs))
 
-        def anew(args: tuple, kwargs: dict[str, Any]) -> Any:
+        def retraced(args: tuple, kwargs: dict[str, Any]) -> Any:
             """The value and gradient of a trace made for this call, without any rewriting."""
             again, inputs = trace_again(function, args, kwargs)
             results = _gradients(again, kind, selected.wrt(again.trace), inputs)
@@ -214,7 +200,7 @@ def value_and_grad(
                 function.__tracer_function__,
                 (args, kwargs),
                 differentiate,
-                anew,
+                retraced,
                 streams_of(trace.graph, inputs),
                 functools.partial(differentiate, copies) if trace.kept else None,
             )
@@ -324,26 +310,24 @@ def vjp(function: Traced, primals: tuple) -> tuple[Any, Callable[[Any], tuple]]:
 
     def run(specialization: Specialization, inputs: list[Any]) -> Any:
         trace = specialization.trace
-        wrt = selected.wrt(trace)
-        count = len(trace.graph.outputs)
-        if ACTIVE.get() is not None and draws(trace.graph):
-            values, pull = nested_partition(specialization, "vjp", wrt, inputs)
-        elif ACTIVE.get() is not None:
-            values, pull = nested_halves(specialization, "vjp", wrt, inputs)
-        else:
-            first, second = specialization.vjp_programs(wrt)
-            results = first.run(*inputs)
-            values, residuals = (
-                results[:count],
-                private_residuals(results[count:], inputs, results[:count]),
-            )
-
-            def pull(seeds: list[Any]) -> Sequence[Any]:
-                return second.run(*residuals, *seeds)
-
-        return trace.outputs(values), Pullback(trace, selected, pull, values)
+        values, pull = _linear_part(specialization, "vjp", selected.wrt(trace), inputs)
+        return trace.outputs(values), Pullback(trace, selected, pull)
 
     return nested_or_dispatch(function, call, run)
+
+
+def _linear_part(
+    specialization: Specialization, kind: str, wrt: tuple[int, ...], inputs: list[Any]
+) -> tuple[Sequence[Any], Callable[[list[Any]], Sequence[Any]]]:
+    """Values, and the map of cotangents (``kind`` is ``"vjp"``) or of tangents (``"jvp"``)."""
+    graph = specialization.trace.graph
+    if ACTIVE.get() is not None:
+        inside = nested_partition if draws(graph) else nested_halves
+        return inside(specialization, kind, wrt, inputs)
+    first, second = specialization.halves(kind, wrt)
+    results, count = first.run(*inputs), len(graph.outputs)
+    residuals = private_residuals(results[count:], inputs, results[:count])
+    return results[:count], lambda given: second.run(*residuals, *given)
 
 
 def private_residuals(
@@ -361,10 +345,10 @@ def private_residuals(
 
 def jvp(function: Traced, primals: tuple, tangents: tuple) -> tuple[Any, Any]:
     """``(out, tangent_out)``."""
-    flat, still = flat_tangents(primals, tangents)
+    flat, fixed = flat_tangents(primals, tangents)
     call = call_of(function, primals, {})
     every = tuple(range(len(primals)))
-    selected = Selection(function, call, every, "jvp", still)
+    selected = Selection(function, call, every, "jvp", fixed)
 
     def run(specialization: Specialization, inputs: list[Any]) -> Any:
         trace = specialization.trace

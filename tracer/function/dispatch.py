@@ -51,12 +51,12 @@ def dispatch(function: Traced, call: Call, run: Run, attempts: int = ATTEMPTS) -
         if call.weak and search.missed >= BRANCHES:
             raise NeedsValues(call.weak)
         keep = search.missed < limit
-        specialization = specialize(function, call, search.reason, keep, runs_now=True)
+        specialization = specialize(function, call, search.why(), keep, runs_now=True)
     except NeedsValues as needs:
         if search.specializations and needs.raised and call.plain is not None:
             return dispatch(function, call.plain, run)  # others of its values serve
-        found = leaf_names(call)
-        which = ", ".join([found[k] for k in sorted(needs.places)])
+        labels = leaf_names(call)
+        which = ", ".join([labels[k] for k in sorted(needs.places)])
         function.cache.note(f"{which} is read: each value has its own program")
         return dispatch(function, keep_static(function.cache, call, needs.places), run)
     if len(search.specializations) > limit:  # programs for captured values that are gone
@@ -76,7 +76,7 @@ class Search:
     missed : int
         How many programs stand for other branches.
     reason : str
-        Why a new trace is needed.
+        Why the last of them did not; empty if there is none.
     """
 
     def __init__(self, function: Traced, call: Call):
@@ -85,10 +85,7 @@ class Search:
         self.specializations = function.cache.specializations(call.key)
         self.result: Any = None
         self.missed = 0
-        self.reason = "first call" if not function.cache.entries else "new signature"
-        if call.weak:
-            varied = [leaf_names(call)[k] for k in sorted(call.weak)]
-            self.reason = f"{', '.join(varied)} varies"
+        self.reason = ""
 
     def serves(self, run: Run) -> bool:
         """Whether one of the programs did it."""
@@ -105,6 +102,13 @@ class Search:
                 cache.misses.pop(key, None)
                 return True
         return False
+
+    def why(self) -> str:
+        """Why a new trace is needed."""
+        if self.call.weak and not self.reason:
+            labels = leaf_names(self.call)
+            return f"{', '.join([labels[k] for k in sorted(self.call.weak)])} varies"
+        return self.reason or ("new signature" if self.function.cache.entries else "first call")
 
     def _runs(self, specialization: Specialization, run: Run) -> bool:
         """Run one program, if it stands for this call; else say why it does not."""
@@ -173,7 +177,7 @@ def nested_or_dispatch(function: Traced, call: Call, run: Run) -> Any:
     """Inside a trace, ``run`` records a trace of the function in the one around it."""
     recorder = ACTIVE.get()
     if recorder is None:
-        return dispatch(function, call, _writing(function, call, run))
+        return dispatch(function, call, _with_writes(function, call, run))
     specialization, inputs = _uncached(function, call)
     recorded = len(recorder.nodes)
     try:
@@ -185,7 +189,7 @@ def nested_or_dispatch(function: Traced, call: Call, run: Run) -> Any:
     return run(*_uncached(function, call, sized=True))
 
 
-def _writing(function: Traced, call: Call, run: Run) -> Run:
+def _with_writes(function: Traced, call: Call, run: Run) -> Run:
     """``run``, after which what the function writes to objects from outside is written."""
 
     def run_and_write(specialization: Specialization, inputs: list[Any]) -> Any:

@@ -212,13 +212,13 @@ def _header(function: Traced, call: Call, wrt: str) -> str:
     name = getattr(function, "__name__", "f")
     code = own(plain, "__code__")
     place = f"{os.path.basename(code.co_filename)}:{code.co_firstlineno}" if code else name
-    args, kwargs = trees.unflatten(call.structure, [Short(leaf) for leaf in call.leaves])
+    args, kwargs = trees.unflatten(call.structure, [LeafSummary(leaf) for leaf in call.leaves])
     values = [*args, *kwargs.values()]
     described = [_described(n, value) for n, value in zip(call.names, values, strict=True)]
     return header(f"{name}({', '.join(call.names)})", wrt, place, ", ".join(described))
 
 
-class Short:
+class LeafSummary:
     """A leaf as the header shows it: dtype and shape, or a static value's text."""
 
     def __init__(self, value: Any):

@@ -43,27 +43,17 @@ def compare(
     plain: Callable[..., Any],
     arguments: tuple[tuple, dict[str, Any]],
     run: Callable[[], Any],
-    anew: Callable[[tuple, dict[str, Any]], Any] | None = None,
+    retraced: Callable[[tuple, dict[str, Any]], Any] | None = None,
     streams: Sequence[Any] = (),
     interpreted: Callable[[], Any] | None = None,
 ) -> Any:
     """Run the program and what it is compared with; the program's result.
 
-    Parameters
-    ----------
-    specialization : Specialization
-        If it was traced for this very call, the values of the trace are what is expected.
-    plain : callable
-        The user's function.
-    arguments : tuple of args and kwargs
-    run : callable
-        Runs the program. Its result is ``(value, gradient)`` if ``anew`` is given.
-    anew : callable, optional
-        ``(value, gradient)`` by a new trace. It takes turns with the plain function.
-    streams : sequence
-        Random streams that both draw from: each starts from the same states.
-    interpreted : callable, optional
-        ``(value, gradient)`` by the interpreter, for a call that ends with a tape.
+    A specialization that was traced for this very call is expected to give the values of its trace;
+    another what the plain function gives, on copies of the arguments, with the random ``streams``
+    as they were. A gradient is checked where ``retraced`` is given: ``run`` then gives
+    ``(value, gradient)``, and so do ``retraced``, a new trace that takes turns with the plain
+    function, and ``interpreted``, of the interpreter, for a call that ends with a tape.
 
     Raises
     ------
@@ -78,8 +68,10 @@ def compare(
     found = saved.now()
     result = run()
     written, drawn = saved.now(), states_of(streams)
-    report = Report(plain, specialization, exact=anew is None or specialization.numerics == "exact")
-    value = result if anew is None else result[0]
+    report = Report(
+        plain, specialization, exact=retraced is None or specialization.numerics == "exact"
+    )
+    value = result if retraced is None else result[0]
     if seen:
         report.same(value, trace.outputs(seen), "result")
         if interpreted is not None:
@@ -90,8 +82,8 @@ def compare(
     with _rewound(before):
         saved.fill(found)
         try:
-            if anew is not None and specialization.calls.bit_length() % 2 == 0:
-                report.same(result, anew(args, kwargs), "value and gradient")
+            if retraced is not None and specialization.calls.bit_length() % 2 == 0:
+                report.same(result, retraced(args, kwargs), "value and gradient")
                 return result
             expected = plain(*args, **kwargs)
             if moved(drawn):
@@ -101,7 +93,7 @@ def compare(
             saved.fill(written)
     report.same(value, expected, "result")
     report.same(arguments[0], args, "arguments")
-    if anew is None:  # derivatives write when they are done
+    if retraced is None:  # derivatives write when they are done
         report.same(rows_of(written), rows_of(others), "written objects")
     return result
 

@@ -144,39 +144,30 @@ class Specialization:
                     found = self.programs[kind, wrt] = self._compiled(self.graph(kind, wrt), kind)
         return found
 
-    def vjp_programs(self, wrt: tuple[int, ...]) -> tuple[Any, Any]:
-        """Forward program (outputs, then residuals) and backward program (residuals, seeds)."""
-        if self.interpreted:
-            parts = self.partition(wrt)
-            return Interpreted(parts.forward), Interpreted(parts.backward)
-        found = self.programs.get(("pair", wrt))
+    def halves(self, kind: str, wrt: tuple[int, ...]) -> tuple[Any, Any]:
+        """Forward program (outputs, then residuals), and one of residuals and cotangents.
+
+        With ``kind`` ``"jvp"`` the second takes tangents.
+        """
+        key, second = ("pair", "backward") if kind == "vjp" else ("linear", "linear")
+        found = self.programs.get((key, wrt))
         if found is None:
             with self.lock:
-                parts = self.partition(wrt)
+                parts = self.partition(wrt) if kind == "vjp" else self._linear_partition(wrt)
+                if self.interpreted:
+                    return Interpreted(parts.forward), Interpreted(parts.backward)
                 found = (
                     self._compiled(parts.forward, "forward"),
-                    self._compiled(parts.backward, "backward"),
+                    self._compiled(parts.backward, second),
                 )
-                self.programs["pair", wrt] = found
+                self.programs[key, wrt] = found
         return found
 
-    def linear_programs(self, wrt: tuple[int, ...]) -> tuple[Any, Any]:
-        """Forward program (outputs, then residuals) and linear program (residuals, tangents)."""
-        found = self.programs.get(("linear", wrt))
-        if found is None:
-            graph, count = self.graph("jvp", wrt), len(self.trace.graph.outputs)
-            roles = {"value": count, "gradient": len(graph.outputs) - count}
-            tangents = graph.inputs[len(self.trace.graph.inputs) :]
-            parts = partition(graph.replace(roles=roles), tangents)
-            if self.interpreted:
-                return Interpreted(parts.forward), Interpreted(parts.backward)
-            with self.lock:
-                found = (
-                    self._compiled(parts.forward, "forward"),
-                    self._compiled(parts.backward, "linear"),
-                )
-                self.programs["linear", wrt] = found
-        return found
+    def _linear_partition(self, wrt: tuple[int, ...]) -> Partition:
+        graph, count = self.graph("jvp", wrt), len(self.trace.graph.outputs)
+        roles = {"value": count, "gradient": len(graph.outputs) - count}
+        tangents = graph.inputs[len(self.trace.graph.inputs) :]
+        return partition(graph.replace(roles=roles), tangents)
 
     def from_trace_values(
         self, wrt: tuple[int, ...], inputs: Sequence[Any], seeds: Sequence[Any] = ()
@@ -205,7 +196,7 @@ class Specialization:
                 return None
         if self.changes is not None and not self.changes.holds(function, leaves):
             return None
-        values = [leaves[number] for number in self.dynamic]
+        values = list(map(leaves.__getitem__, self.dynamic))
         for path, spec, layout in self.captures:
             value = path.read(function, leaves)
             if value is MISSING or not _fits(value, spec) or layout_of(value) != layout:
@@ -270,6 +261,10 @@ def _compiled(graph: CalcGraph, name: str) -> Program:
 
 
 def _fits(value: Any, spec: Any) -> bool:
+    if type(value) is np.ndarray:
+        return bool(
+            spec.kind == "array" and value.shape == spec.shape and value.dtype == spec.dtype
+        )
     if isinstance(value, TracedTensor) and value._recorder.closed:
         return False  # the function has put it there
     if isinstance(value, (np.ndarray, np.generic)):
