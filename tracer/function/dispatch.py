@@ -13,7 +13,7 @@ from typing import Any
 
 from tracer import errors, settings, trees
 from tracer.function.call_key import Call, flatten_call, with_static
-from tracer.function.flat_calls import flat_call
+from tracer.function.flat_calls import flat_key, flat_leaves, leaves_alone
 from tracer.function.signature import bind
 from tracer.function.specialization import Specialization
 from tracer.function.trace_call import NeedsValues, leaf_names, specialize, trace_call
@@ -51,7 +51,7 @@ def dispatch(function: Traced, call: Call, run: Run, attempts: int = ATTEMPTS) -
         if call.weak and search.missed >= BRANCHES:
             raise NeedsValues(call.weak)
         keep = search.missed < limit
-        specialization = specialize(function, call, search.why(), keep, runs_now=True)
+        specialization = specialize(function, call, search.why(), keep)
     except NeedsValues as needs:
         if search.specializations and needs.raised and call.plain is not None:
             return dispatch(function, call.plain, run)  # others of its values serve
@@ -255,14 +255,17 @@ def enter_flat_call(
     checked = chosen.check if function.check is None else function.check
     if function.static or checked or not specialization.is_pure:
         return
-    flat = flat_call(what, args)
-    if flat is None or not _is_flat(call, args, flat[1]):
+    key = flat_key(what, args)
+    leaves = flat_leaves(args)
+    if key is None or not _is_flat(call, args, leaves):
         return
     if len(cache.flat) > chosen.cache_size:
         cache.flat.clear()
-    gather = None if specialization.takes_leaves(flat[1]) else specialization.inputs
+    gather: Any = specialization.inputs
+    if specialization.takes_leaves(len(leaves)):
+        gather = leaves_alone if dict in [type(value) for value in args] else None
     run = specialization.program(kind, wrt).run
-    cache.flat[flat[0]] = specialization, chosen, gather, run, finish
+    cache.flat[key] = specialization, chosen, gather, run, finish
 
 
 def _is_flat(call: Call, args: tuple, leaves: Sequence[Any]) -> bool:

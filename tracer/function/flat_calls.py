@@ -7,17 +7,15 @@ Imported with the package, and on the way of each call: it imports little, and a
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-import numpy as np
+from numpy import ndarray
 
 from tracer import settings
 from tracer.python.attributes import Traced
 from tracer.recording.tensor.active import ACTIVE
 
 MISSED: Any = object()  # no result
-Gather = Callable[[Any, list[Any]], list[Any] | None]
 
 
 def serve(function: Traced, what: Any, args: tuple) -> Any:
@@ -27,17 +25,17 @@ def serve(function: Traced, what: Any, args: tuple) -> Any:
     """
     if ACTIVE.get() is not None:
         return MISSED
-    flat = flat_call(what, args)
-    if flat is None:
+    key = flat_key(what, args)
+    if key is None:
         return MISSED
-    entry = function.cache.flat.get(flat[0])
+    entry = function.cache.flat.get(key)
     if entry is None:
         return MISSED
     _, chosen, gather, run, finish = entry
     check = function.check
     if chosen is not settings.current() or (chosen.check if check is None else check):
         return MISSED
-    inputs = flat[1] if gather is None else gather(function.__tracer_function__, flat[1])
+    inputs = args if gather is None else gather(function.__tracer_function__, flat_leaves(args))
     if inputs is None:
         return MISSED
     try:
@@ -46,35 +44,51 @@ def serve(function: Traced, what: Any, args: tuple) -> Any:
         return MISSED
 
 
-def flat_call(what: Any, args: tuple) -> tuple[tuple, list[Any]] | None:
-    """Key and leaves of the usual call: plain arrays, floats and dicts of them; None for others."""
-    key: list[Any] = [what]
-    leaves: list[Any] = []
+def flat_key(what: Any, args: tuple) -> tuple | None:
+    """The key of the usual call: plain arrays, floats and dicts of them; None for others."""
+    key = [what]
+    add = key.append
     for value in args:
         kind = type(value)
-        if kind is np.ndarray and value.flags.carray:
-            key += (value.shape, value.dtype)
-            leaves.append(value)
+        if kind is ndarray and value.flags.carray:
+            add(value.shape)
+            add(value.dtype)
         elif kind is float:
-            key.append(kind)
-            leaves.append(value)
-        elif kind is not dict or not _flat_dict(value, key, leaves):
+            add(kind)
+        elif kind is not dict or not _add_dict(value, key):
             return None
-    return tuple(key), leaves
+    return tuple(key)
 
 
-def _flat_dict(value: dict[Any, Any], key: list[Any], leaves: list[Any]) -> bool:
-    names = tuple(value)
-    key.append(names)
-    for name, leaf in value.items():
-        kind = type(leaf)
+def _add_dict(table: dict[Any, Any], key: list[Any]) -> bool:
+    """Add what of a dict selects a program, if its names are texts and its values plain."""
+    add = key.append
+    add(tuple(table))
+    for name, value in table.items():
+        kind = type(value)
         if type(name) is not str:
             return False
-        if kind is np.ndarray and leaf.flags.carray:
-            key += (leaf.shape, leaf.dtype)
+        if kind is ndarray and value.flags.carray:
+            add(value.shape)
+            add(value.dtype)
         elif kind is float:
-            key.append(kind)
+            add(kind)
         else:
             return False
-    leaves += value.values()
     return True
+
+
+def flat_leaves(args: tuple) -> list[Any]:
+    """The leaves of such a call."""
+    leaves: list[Any] = []
+    for value in args:
+        if type(value) is dict:
+            leaves += value.values()
+        else:
+            leaves.append(value)
+    return leaves
+
+
+def leaves_alone(function: Any, leaves: list[Any]) -> list[Any]:
+    """The inputs of a program that reads nothing else."""
+    return leaves

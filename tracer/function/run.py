@@ -1,8 +1,8 @@
-"""What a traced function does when it is called, differentiated, pulled back or pushed forward.
+"""What a traced function does when it is called, and how its programs run inside other traces.
 
 Loaded at the first call of a traced function, so that ``import tracer`` stays light.
 
->>> value_and_grad(function, (w, x), {}, (0, 1), False)
+>>> evaluate_call(function, (w, x), {})
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from tracer.recording.trace import OverlappingWrite
 from tracer.transforms.partition import partition
 
 
-def call(function: Traced, args: tuple, kwargs: dict[str, Any]) -> Any:
+def evaluate_call(function: Traced, args: tuple, kwargs: dict[str, Any]) -> Any:
     """``f(*args)``: inside another trace the plain function is traced along."""
     if ACTIVE.get() is not None:
         return function.__tracer_function__(*args, **kwargs)
-    call_ = call_of(function, args, kwargs)
+    call = call_of(function, args, kwargs)
 
     def run(specialization: Specialization, inputs: list[Any]) -> Any:
         changes = specialization.trace.changes is not None
@@ -42,7 +42,7 @@ def call(function: Traced, args: tuple, kwargs: dict[str, Any]) -> Any:
             if not changes:
                 return _outputs(specialization, inputs)
             return _changed(
-                specialization, inputs, given, function.__tracer_function__, call_.leaves
+                specialization, inputs, given, function.__tracer_function__, call.leaves
             )
 
         if self_check.is_due(specialization, function.check):
@@ -60,12 +60,12 @@ def call(function: Traced, args: tuple, kwargs: dict[str, Any]) -> Any:
             one = trace.structure is trees.LEAF and not trace.fixed and not trace.locked
             finish = itemgetter(0) if one else trace.outputs
             enter_flat_call(
-                function, "forward", args, call_, (specialization, "forward", ()), finish
+                function, "forward", args, call, (specialization, "forward", ()), finish
             )
         return result
 
     try:
-        return dispatch(function, call_, run)
+        return dispatch(function, call, run)
     except OverlappingWrite:
         return function.__tracer_function__(*args, **kwargs)
 

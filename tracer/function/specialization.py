@@ -205,10 +205,10 @@ class Specialization:
         values += self.trace.outer
         return values
 
-    def takes_leaves(self, leaves: list[Any]) -> bool:
-        """Whether `inputs` are the leaves as they are, in every call."""
+    def takes_leaves(self, count: int) -> bool:
+        """Whether `inputs` are all leaves as they are, in every call."""
         others = self.conditions or self.captures or self.changes is not None or self.trace.outer
-        return not others and self.dynamic == tuple(range(len(leaves)))
+        return not others and self.dynamic == tuple(range(count))
 
     def changed(self, function: Any, leaves: list[Any]) -> errors.CaptureMutationError:
         """What the function has changed of what it reads from outside, as an error."""

@@ -35,7 +35,6 @@ def specialize(
     call: Call,
     reason: str,
     keep: bool = True,
-    runs_now: bool = False,
 ) -> Specialization:
     """Trace the function for this call and remember the program, unless there are too many.
 
@@ -50,8 +49,6 @@ def specialize(
         trace = _trace_weak(function, call, title, sized)
     else:
         trace = trace_call(function, call, title, sized, keeps=not keep)
-    if not runs_now:
-        trace.seen.clear()
     specialization = Specialization(trace, settings.current().numerics, interpreted=not keep)
     if keep:
         function.cache.add(call.key, specialization, f"{title}: {reason}")

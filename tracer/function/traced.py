@@ -110,7 +110,7 @@ class TracedFunction(Traced, Generic[P, R]):
         try:
             if not kwargs and (result := serve(self, "forward", args)) is not MISSED:
                 return result
-            return _calls().call(self, args, kwargs)
+            return _calls().evaluate_call(self, args, kwargs)
         except BaseException as error:
             clean(error)
             raise
@@ -243,7 +243,7 @@ class TracedMethod(TracedFunction[P, R]):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         try:
-            return _calls().call(self.__func__, (self.__self__, *args), kwargs)
+            return _calls().evaluate_call(self.__func__, (self.__self__, *args), kwargs)
         except BaseException as error:
             clean(error)
             raise
