@@ -4,7 +4,7 @@
 Entry(name='cumprod', state='composed', because='its derivative is that of its definition')
 >>> collections.Counter(entry.state for entry in tracer.coverage().values())
 
-States are read off the rules; what no rule can tell is the data in `names`.
+States are read off the rules; what no rule can tell is the data in `tracer.catalogue.names`.
 """
 
 from __future__ import annotations
