@@ -239,10 +239,22 @@ def test_source_and_graph_take_the_same_arguments():
     assert "def " in module_level.source(X, scale=3.0)
     assert module_level.graph(X, mode="forward").inputs
     assert "scale" in module_level.source(1.0, argnums="scale")
-    with pytest.raises(ValueError):
+    with pytest.raises(errors.UnknownOption, match=r"form is 'readable', not 'none'"):
         module_level.source(X, form="none")
     with pytest.raises(ValueError):
         module_level.graph(X, mode="none")
+
+
+@pytest.mark.parametrize("backend", ["jax", "", 0, np])
+def test_a_backend_that_is_not_there_is_refused_where_it_is_named(backend):
+    with pytest.raises(errors.UnknownOption, match=r"backend is 'numpy', not") as found:
+        trace(backend=backend)
+    assert "trace(backend=backend)" in str(found.value)
+    with pytest.raises(errors.UnknownOption):
+        trace(np.sin, backend=backend)
+    for known in (None, "numpy"):
+        assert trace(np.sin, backend=known)(1.0) == np.sin(1.0)
+        assert trace(backend=known)(np.sin)(1.0) == np.sin(1.0)
 
 
 def test_one_number_in_an_array_has_a_gradient():

@@ -12,13 +12,21 @@ from typing import Any, ParamSpec, TypeVar, overload
 import numpy as np
 
 from tracer import errors
-from tracer.function.traced import TracedClassMethod, TracedFunction, as_traced, look_like
-from tracer.python.attributes import is_traced
-from tracer.python.locks import loaded
-from tracer.python.tracebacks import BOUNDARY
+from tracer.function.flat_calls import MISSED, serve
+from tracer.function.traced import TracedFunction, as_traced, decorated, wraps
+from tracer.python.locks import IMPORTING
+from tracer.python.tracebacks import BOUNDARY, clean
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+@functools.cache
+def _derivatives() -> Any:
+    """What differentiates: loaded at the first call, so that ``import tracer`` stays light."""
+    with IMPORTING:
+        from tracer.function import derivatives
+    return derivatives
 
 
 @overload
@@ -55,6 +63,8 @@ def trace(
 
     Raises
     ------
+    UnknownOption
+        If there is no such backend.
     TypeError
         If it is no function. Calls raise what the function raises, and the errors of
         `tracer.errors` where it can't be traced.
@@ -66,53 +76,24 @@ def trace(
     ...     return np.mean((x @ w) ** 2)
     >>> loss(w, x), loss.source(w, x)
     """
+    if backend not in (None, "numpy"):
+        with BOUNDARY:
+            raise errors.UnknownOption(
+                f"backend is 'numpy', not {backend!r}.", None, "leave it out: there is no other yet"
+            )
     if function is None:
-        return functools.partial(_trace, static=static, check=check, backend=backend)
-    return _trace(function, static, check, backend)
+        return functools.partial(decorated, static=static, check=check, backend=backend)
+    return decorated(function, static, check, backend)
 
 
-# Decorators that @trace may stand on as well as under: what is in them is traced.
-INSIDE: dict[type, Callable[[Any, Callable[[Any], Any]], Any]] = {
-    staticmethod: lambda held, traced: staticmethod(traced(held.__func__)),
-    classmethod: lambda held, traced: TracedClassMethod(traced(held.__func__)),
-    property: lambda held, traced: property(traced(held.fget), held.fset, held.fdel, held.__doc__),
-}
-
-
-def _trace(function: Any, static: Any, check: Any, backend: Any) -> TracedFunction:
-    if type(function) in INSIDE:
-        return INSIDE[type(function)](function, lambda inner: _trace(inner, static, check, backend))
-    if not callable(function):
-        raise TypeError(f"trace takes a function, not {function!r}")
-    if isinstance(function, TracedFunction):  # of vmap, or traced already
-        static = (*function.static, *((static,) if isinstance(static, str) else static))
-        function = function.__tracer_function__
-    return TracedFunction(function, static, check, backend)
-
-
-def _wraps(function: Any, *recipe: Any) -> Any:
-    """Make a wrapper look like the function; ``recipe`` says what it does to it."""
-    traced = is_traced(function)
-    static = function.static if traced else ()
-
-    def decorate(wrapper: Any) -> Any:
-        look_like(wrapper, function.__tracer_function__ if traced else function)
-        wrapper.__tracer_recipe__ = (wrapper.__code__, static, *[repr(part) for part in recipe])
-        return wrapper
-
-    return decorate
-
-
-def _of_each_call(fn: Any, name: str, *options: Any) -> Callable[..., Any]:
-    """A callable that looks like ``fn`` and gives what ``derivatives`` names of its calls."""
+def _derivative(fn: Any, name: str, take: Callable[[Any], Any], *options: Any) -> Any:
+    """A callable that looks like ``fn``; ``take`` takes what it calls from the derivatives."""
     traced = as_traced(fn)
 
-    @_wraps(fn, name, *options)
+    @wraps(fn, name, *options)
     def derivative(*args: Any, **kwargs: Any) -> Any:
-        from tracer.function import derivatives
-
         with BOUNDARY:
-            return getattr(derivatives, name)(traced, args, kwargs, *options)
+            return take(_derivatives())(traced, args, kwargs, *options)
 
     return derivative
 
@@ -142,13 +123,17 @@ def value_and_grad(
     NonScalarOutput, IntegerArgument, ArgnumsError, MissingRule
     """
     traced = as_traced(fn)
+    what = (type(argnums), argnums, has_aux) if type(argnums) is not list else None
 
-    @_wraps(fn, argnums, has_aux)
+    @wraps(fn, argnums, has_aux)
     def value_and_gradient(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
-        derivatives = loaded("tracer.function.derivatives")
-
-        with BOUNDARY:
-            return derivatives.value_and_grad(traced, args, kwargs, argnums, has_aux)
+        try:  # a training loop goes through this: `with BOUNDARY` would call two methods
+            if what and not kwargs and (result := serve(traced, what, args)) is not MISSED:
+                return result
+            return _derivatives().value_and_grad(traced, args, kwargs, argnums, has_aux)
+        except BaseException as error:
+            clean(error)
+            raise
 
     return value_and_gradient
 
@@ -178,10 +163,13 @@ def grad(fn: Callable[..., Any], argnums: Any = 0, has_aux: bool = False) -> Cal
     """
     both = value_and_grad(fn, argnums, has_aux)
 
-    @_wraps(fn, argnums, has_aux)
+    @wraps(fn, argnums, has_aux)
     def gradient(*args: Any, **kwargs: Any) -> Any:
-        with BOUNDARY:
+        try:
             value, gradients = both(*args, **kwargs)
+        except BaseException as error:
+            clean(error)
+            raise
         return (gradients, value[1]) if has_aux else gradients
 
     return gradient
@@ -215,10 +203,8 @@ def vjp(fn: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tup
     >>> out, pullback = vjp(np.sin, x)
     >>> (g_x,) = pullback(np.ones_like(out))
     """
-    derivatives = loaded("tracer.function.derivatives")
-
     with BOUNDARY:
-        return derivatives.vjp(as_traced(fn), primals)
+        return _derivatives().vjp(as_traced(fn), primals)
 
 
 def jvp(fn: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
@@ -246,10 +232,8 @@ def jvp(fn: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any])
     UserShapeError
         If a tangent's shape is not that of its primal.
     """
-    derivatives = loaded("tracer.function.derivatives")
-
     with BOUNDARY:
-        return derivatives.jvp(as_traced(fn), tuple(primals), tuple(tangents))
+        return _derivatives().jvp(as_traced(fn), tuple(primals), tuple(tangents))
 
 
 def jacobian(
@@ -280,7 +264,7 @@ def jacobian(
     """
     if mode not in (None, "reverse", "forward"):
         raise ValueError(f"mode is None, 'reverse' or 'forward', not {mode!r}")
-    return _of_each_call(fn, "jacobian", argnums, mode)
+    return _derivative(fn, "jacobian", lambda of: of.jacobian, argnums, mode)
 
 
 def hessian(fn: Callable[..., Any], argnums: Any = 0) -> Callable[..., Any]:
@@ -301,7 +285,7 @@ def hessian(fn: Callable[..., Any], argnums: Any = 0) -> Callable[..., Any]:
     ------
     IntegerArgument, ArgnumsError, MissingRule
     """
-    return _of_each_call(fn, "hessian", argnums)
+    return _derivative(fn, "hessian", lambda of: of.hessian, argnums)
 
 
 def hvp(fn: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
@@ -326,10 +310,8 @@ def hvp(fn: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any])
     UserShapeError
         If a tangent's shape is not that of its primal.
     """
-    derivatives = loaded("tracer.function.derivatives")
-
     with BOUNDARY:
-        product = derivatives.hvp(as_traced(fn), tuple(primals), tuple(tangents))
+        product = _derivatives().hvp(as_traced(fn), tuple(primals), tuple(tangents))
     return product if len(primals) > 1 else product[0]
 
 
@@ -358,7 +340,7 @@ def elementwise_grad(fn: Callable[..., Any], argnums: Any = 0) -> Callable[..., 
     >>> elementwise_grad(np.tanh)(np.zeros(2))
     array([1., 1.])
     """
-    return _of_each_call(fn, "elementwise", argnums)
+    return _derivative(fn, "elementwise", lambda of: of.elementwise, argnums)
 
 
 def linearize(fn: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., Any]]:
@@ -383,10 +365,8 @@ def linearize(fn: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[...,
     UserShapeError
         By the map, if a tangent's shape is not that of its primal.
     """
-    derivatives = loaded("tracer.function.derivatives")
-
     with BOUNDARY:
-        return derivatives.linearize(as_traced(fn), primals)
+        return _derivatives().linearize(as_traced(fn), primals)
 
 
 def vmap(fn: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> TracedFunction[..., Any]:
@@ -423,7 +403,7 @@ def vmap(fn: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> TracedF
         raise TypeError(f"vmap: in_axes is an int, None or a tuple, not {in_axes!r}")
     traced = as_traced(fn)
 
-    @_wraps(fn, in_axes, out_axes)
+    @wraps(fn, in_axes, out_axes)
     def mapped(*args: Any, **kwargs: Any) -> Any:
         from tracer.function.vmap import call
 

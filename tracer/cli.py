@@ -49,9 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if sys.stdout is not None:
             sys.stdout.flush()  # here, where what goes wrong can be said
         return code
-    except CliError as error:
-        return _fail(f"tracer: {error}", 2)
-    except ArgnumsError as error:
+    except (CliError, ArgnumsError) as error:
         return _fail(f"tracer: {error}", 2)
     except TracerError as error:
         return _fail(f"{type(error).__name__}: {error}", 1)
@@ -85,14 +83,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     demo = commands.add_parser("demo", help="train a network on handwritten digits, show it all")
-    demo.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        default=Path("tracer-demo"),
-        metavar="FOLDER",
-        help="where its files go (tracer-demo)",
-    )
+    folder = Path("tracer-demo")
+    _add_output(demo, "FOLDER", "where its files go (tracer-demo)", default=folder)
     demo.set_defaults(run=_demo)
 
     source = _of_target(commands, "source", "print the generated NumPy source", _source)
@@ -111,20 +103,18 @@ def _parser() -> argparse.ArgumentParser:
             metavar="N[,N]",
             help="differentiate with respect to these arguments, counted from 0 (the first)",
         )
-    source.add_argument("-o", "--output", type=Path, metavar="FILE", help="instead of stdout")
-    graph.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        metavar="FILE",
-        help="a picture (.svg, .dot, .png), or the text (.txt)",
-    )
+    _add_output(source, "FILE", "instead of stdout")
+    _add_output(graph, "FILE", "a picture (.svg, .dot, .png), or the text (.txt)")
     check = _of_target(commands, "check", "compare the derivatives with differences", _check)
     check.add_argument(
         "--order", type=int, default=2, choices=(1, 2), help="up to which derivative (2)"
     )
     check.add_argument("--rtol", type=float, help="relative tolerance (1e-6 in double precision)")
     return parser
+
+
+def _add_output(command: Any, kind: str, text: str, default: Path | None = None) -> None:
+    command.add_argument("-o", "--output", type=Path, metavar=kind, help=text, default=default)
 
 
 def _of_target(commands: Any, name: str, text: str, run: Callable[[Any], int]) -> Any:

@@ -178,6 +178,15 @@ class ArgnumsError(TracerError, ValueError):
     """
 
 
+class UnknownOption(TracerError, ValueError):
+    """An option of `trace` or of ``source`` was given a value that it does not have.
+
+    >>> trace(np.sin, backend="fortran")
+
+    Fix: one of the values that the message names.
+    """
+
+
 class UserShapeError(TracerError, ValueError):
     """NumPy refused the shapes inside the user's function.
 

@@ -107,7 +107,7 @@ class _FlatFunction:
                 filled = list(leaves)
                 for i, array in zip(moving, arrays):
                     filled[i] = array
-                outputs = _seen(function)(*trees.unflatten(structure, filled))
+                outputs = _instrumented(function)(*trees.unflatten(structure, filled))
                 return tuple([leaf for leaf in trees.flatten(outputs)[0] if _is_inexact(leaf)])
 
             return call
@@ -120,7 +120,7 @@ class _FlatFunction:
         self.results = [name for name, leaf in named if _is_inexact(leaf)]
 
 
-def _seen(function: Callable[..., Any]) -> Callable[..., Any]:
+def _instrumented(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function as an open trace runs it: with what it reads from outside, ``float(x)``, …"""
     recorder = ACTIVE.get()
     if recorder is None or recorder.captures is None:
@@ -261,7 +261,7 @@ def _derivative(
         slopes = [np.imag(value) / h for value in moved]
         return slopes, [np.zeros(np.shape(slope)) for slope in slopes]
     rows = list(_differences(plain, wide, direction))
-    best = [_settled([row[i] for row in rows]) for i in range(len(rows[0]))]
+    best = [_extrapolated([row[i] for row in rows]) for i in range(len(rows[0]))]
     return [slope for slope, _ in best], [error for _, error in best]
 
 
@@ -278,7 +278,7 @@ def _differences(plain: Any, wide: Sequence[Any], direction: Sequence[Any]) -> I
             yield [(_widen(np.asarray(a)) - b) / (2 * h) for a, b in zip(ahead, behind)]
 
 
-def _settled(slopes: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def _extrapolated(slopes: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Richardson's extrapolation, element by element where two neighbours agree best."""
     better = np.stack([(16 * fine - coarse) / 15 for coarse, fine in pairwise(slopes)])
     change = np.abs(np.diff(better, axis=0))

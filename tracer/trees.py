@@ -65,7 +65,7 @@ class TreeDef:
         return (
             self.kind is other.kind
             and self.keys == other.keys
-            and [type(key) for key in self.keys] == [type(key) for key in other.keys]
+            and (not self.keys or [type(k) for k in self.keys] == [type(k) for k in other.keys])
             and self.children == other.children
             and bool(self.data == other.data)
         )
@@ -178,7 +178,7 @@ def unflatten(structure: TreeDef, leaves: Sequence[Any]) -> Any:
         return leaves[0]
     if len(leaves) != structure.leaves:
         raise ValueError(f"{structure!s} takes {structure.leaves} leaves, not {len(leaves)}")
-    if structure.kind is dict and all([child is LEAF for child in structure.children]):
+    if structure.kind is dict and structure.children.count(LEAF) == len(structure.keys):
         return dict(zip(structure.keys, leaves))  # the usual case
     return _build(structure, iter(leaves).__next__)
 

@@ -16,7 +16,7 @@ from tracer import (
     vjp,
     vmap,
 )
-from tracer.function.inspection import find_leaf
+from tracer.function.inspection import specialization_of
 from tracer.function.traced import as_traced
 
 W = np.eye(3) / 2 + 0.1
@@ -41,8 +41,8 @@ def deep(step):
 
 
 def residuals(f, *args):
-    leaf, _, _ = find_leaf(as_traced(f), args, {})
-    return leaf.partition((0,)).residuals
+    specialization, _ = specialization_of(as_traced(f), args, {})
+    return specialization.partition((0,)).residuals
 
 
 def test_residuals_shrink_to_the_inputs_of_each_part():

@@ -17,7 +17,7 @@ from tracer import (
     vjp,
     vmap,
 )
-from tracer.function.inspection import find_leaf
+from tracer.function.inspection import specialization_of
 from tracer.function.traced import as_traced
 from tracer.graph.check import check
 
@@ -107,10 +107,10 @@ def test_modes_agree_and_graphs_hold_their_invariants(name):
     np.testing.assert_allclose(
         jacobian(f, mode="reverse")(x), jacobian(f, mode="forward")(x), rtol=1e-10, atol=1e-12
     )
-    leaf, _, _ = find_leaf(as_traced(f), (x,), {})
+    specialization, _ = specialization_of(as_traced(f), (x,), {})
     for kind in ("jacobian_reverse", "jacobian_forward"):
-        if kind == "jacobian_forward" or leaf.trace.graph.outputs[0].specs[0].is_static:
-            check(leaf.graph(kind, (0,)), after=kind)
+        if kind == "jacobian_forward" or specialization.trace.graph.outputs[0].specs[0].is_static:
+            check(specialization.graph(kind, (0,)), after=kind)
 
 
 SCALAR = {
@@ -224,9 +224,12 @@ def test_one_program():
     f = trace(lambda x: np.tanh(x) * np.sin(x[0]))
     sizes = []
     for n in (3, 30):
-        leaf, _, _ = find_leaf(f, (np.ones(n),), {})
+        specialization, _ = specialization_of(f, (np.ones(n),), {})
         sizes.append(
-            [len(leaf.graph(k, (0,)).order) for k in ("jacobian_reverse", "jacobian_forward")]
+            [
+                len(specialization.graph(k, (0,)).order)
+                for k in ("jacobian_reverse", "jacobian_forward")
+            ]
         )
     assert sizes[0] == sizes[1]
 

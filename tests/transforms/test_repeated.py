@@ -131,8 +131,8 @@ def test_a_signature_whose_ways_never_come_again_is_not_tried_in_vain():
         for x in np.arange(0.5, 60.0):
             assert traced(x) == steps(x)
             assert slope(x) == pytest.approx(2 * x * np.ceil(x))
-        key, streak = next(iter(traced.cache.streaks.items()))
-        assert traced.cache.is_hopeless(key) == (streak % 32 != 0)
+        key, streak = next(iter(traced.cache.misses.items()))
+        assert traced.cache.skips_search(key) == (streak % 32 != 0)
         for _ in range(70):  # in the end one of them is tried again
             assert traced(np.float64(0.5)) == steps(0.5)
-        assert not traced.cache.streaks
+        assert not traced.cache.misses

@@ -31,15 +31,15 @@ MATRIX = np.array([[2.0, 0.5, 0.1], [0.5, 3.0, 0.2], [0.1, 0.2, 4.0]])
 def taped(monkeypatch):
     """Which calls were ended by a tape: True, or False where it was not to be had."""
     found = []
-    once = Specialization.once
+    from_trace_values = Specialization.from_trace_values
 
     def noted(self, *args):
-        result = once(self, *args)
+        result = from_trace_values(self, *args)
         if self.interpreted:
             found.append(result is not None)
         return result
 
-    monkeypatch.setattr(Specialization, "once", noted)
+    monkeypatch.setattr(Specialization, "from_trace_values", noted)
     return found
 
 

@@ -1,6 +1,6 @@
 """What ``argnums`` selects, and the trees and dtypes that gradients and tangents have.
 
->>> selected = Selection(function, call, names, (0, 1))
+>>> selected = Selection(function, call, (0, 1))
 >>> selected.tree(gradients)
 """
 
@@ -14,7 +14,7 @@ import numpy as np
 from tracer import errors, trees
 from tracer.function.call_key import Call
 from tracer.function.signature import check_argnums
-from tracer.function.traced import TracedFunction
+from tracer.python.attributes import Traced
 from tracer.python.tracebacks import BOUNDARY
 from tracer.recording.tensor.tensor import TracedTensor
 from tracer.recording.trace import Trace
@@ -25,17 +25,17 @@ class Selection:
 
     def __init__(
         self,
-        function: TracedFunction,
-        call_: Call,
-        names: Sequence[str],
+        function: Traced,
+        call: Call,
         argnums: Any,
         what: str = "grad",
         fixed: Sequence[bool] = (),
     ):
         self.positions, self.alone = check_argnums(
-            argnums, list(names), getattr(function, "__name__", "f")
+            argnums, call.names, getattr(function, "__name__", "f")
         )
-        args, kwargs = trees.unflatten(call_.structure, list(range(len(call_.leaves))))
+        self.label = ", ".join([call.names[position] for position in self.positions])
+        args, kwargs = trees.unflatten(call.structure, list(range(len(call.leaves))))
         every = [*args, *kwargs.values()]
         self.structures = []
         self.numbers: list[int] = []
@@ -43,16 +43,17 @@ class Selection:
             numbers, structure = trees.flatten(every[position])
             self.structures.append(structure)
             self.numbers += numbers
+        self.is_leaf = self.alone and self.structures[0] is trees.LEAF
         if any(fixed):  # leaves that do not move
-            self.numbers = [n for n, still in zip(self.numbers, fixed, strict=True) if not still]
+            self.numbers = [n for n, skip in zip(self.numbers, fixed, strict=True) if not skip]
         for number in self.numbers:
-            if number in call_.static:
+            if number in call.static:
                 raise errors.ArgnumsError(
                     "A static argument has no derivative.",
                     None,
                     "leave it out of static or argnums",
                 )
-            _refuse_integers(call_.leaves[number], what, names, self.positions)
+            _refuse_integers(call.leaves[number], what, self.label)
 
     def wrt(self, trace: Trace) -> tuple[int, ...]:
         """Positions among the graph's inputs."""
@@ -91,12 +92,11 @@ def refuse_writes(trace: Trace) -> None:
             )
 
 
-def _refuse_integers(leaf: Any, what: str, names: Sequence[str], positions: Sequence[int]) -> None:
+def _refuse_integers(leaf: Any, what: str, label: str) -> None:
     if isinstance(leaf, (float, complex)) or (
         isinstance(leaf, (np.ndarray, np.generic)) and leaf.dtype.kind in "fc"
     ):
         return
-    label = ", ".join([names[p] for p in positions])
     kind = str(leaf.dtype) if isinstance(leaf, (np.ndarray, np.generic)) else type(leaf).__name__
     fix = "cast it to floating point first: x.astype(float), or float(x)"
     if kind in ("Generator", "RandomState"):
@@ -109,7 +109,7 @@ def _refuse_integers(leaf: Any, what: str, names: Sequence[str], positions: Sequ
 class Pullback:
     """Takes a cotangent of the output to a tuple of cotangents, one per primal; reusable."""
 
-    def __init__(self, trace: Trace, selected: Selection, pull: Any, values: Sequence[Any]):
+    def __init__(self, trace: Trace, selected: Selection, pull: Any):
         self._trace = trace
         self._selected = selected
         self._pull = pull
@@ -179,11 +179,11 @@ def flat_tangents(primals: tuple, tangents: tuple) -> tuple[list[Any], list[bool
             None,
             "pass tangents with the structure of the primals",
         )
-    still = [_is_still(*pair) for pair in zip(leaves, flat, strict=True)]
-    return [t for t, fixed in zip(flat, still, strict=True) if not fixed], still
+    fixed = [_has_zero_tangent(*pair) for pair in zip(leaves, flat, strict=True)]
+    return [t for t, skip in zip(flat, fixed, strict=True) if not skip], fixed
 
 
-def _is_still(primal: Any, tangent: Any) -> bool:
+def _has_zero_tangent(primal: Any, tangent: Any) -> bool:
     """Whether a leaf is an integer (or no number at all) with the tangent zero."""
     if isinstance(primal, TracedTensor) or isinstance(tangent, TracedTensor):
         return False

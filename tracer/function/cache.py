@@ -38,50 +38,67 @@ class Cache:
     def __init__(self) -> None:
         self.entries: OrderedDict[tuple, list[Specialization]] = OrderedDict()
         self.flat: dict[tuple, tuple] = {}  # plain arrays by position: straight to the program
-        self.newest: list[Specialization] = []
+        self.last_used: list[Specialization] = []
         self.lock = own_lock()
         self.reasons: list[str] = []
         self.ints: OrderedDict[tuple, Any] = OrderedDict()  # which ints of a signature vary
         self.full = False  # whether a signature has met its limit of branches
         self.sized: set[tuple] = set()  # signatures whose programs hold for one size of each value
-        self.streaks: dict[tuple, int] = {}  # calls in a row that no program of many served
+        self.misses: dict[tuple, int] = {}  # calls in a row that no program of many served
 
-    def leaves(self, key: tuple) -> list[Specialization]:
+    def specializations(self, key: tuple) -> list[Specialization]:
         """The ways through the branches of one signature, the last used first."""
         found = self.entries.get(key)
         if found is None:
             return []
-        if found is not self.newest:
+        if found is not self.last_used:
             try:
                 self.entries.move_to_end(key)
             except KeyError:  # another thread dropped it
                 pass
-            self.newest = found
+            self.last_used = found
         return found
 
     def count_miss(self, key: tuple) -> None:
         """A call met more branches than programs are kept for, and all of them missed."""
         with self.lock:
-            if len(self.streaks) > settings.current().cache_size:
-                self.streaks.clear()
-            self.streaks[key] = self.streaks.get(key, 0) + 1
-            if self.streaks[key] == PATIENCE:
+            if len(self.misses) > settings.current().cache_size:
+                self.misses.clear()
+            self.misses[key] = self.misses.get(key, 0) + 1
+            if self.misses[key] == PATIENCE:
                 self.flat.clear()
 
-    def is_hopeless(self, key: tuple) -> bool:
+    def skips_search(self, key: tuple) -> bool:
         """Whether to try all programs of a signature would be in vain, as it was for long."""
-        streak = self.streaks.get(key, 0)
-        return streak >= PATIENCE and streak % RETRY != 0
+        count = self.misses.get(key, 0)
+        return count >= PATIENCE and count % RETRY != 0
 
-    def add(self, key: tuple, leaf: Specialization, reason: str) -> None:
+    def add(self, key: tuple, specialization: Specialization, reason: str) -> None:
         with self.lock:
-            self.entries.setdefault(key, []).insert(0, leaf)
+            self.entries.setdefault(key, []).insert(0, specialization)
             self.entries.move_to_end(key)
             while len(self.entries) > settings.current().cache_size:
                 dropped, _ = self.entries.popitem(last=False)
                 self.sized.discard(dropped)
                 self.flat.clear()
             self.note(reason)
+
+    def discard(self, key: tuple, specialization: Specialization) -> None:
+        """Drop a program that failed on the values it was traced with."""
+        with self.lock:
+            self.flat.clear()
+            others = self.entries.get(key, [])
+            if specialization in others:
+                others.remove(specialization)
+            if not others:
+                self.entries.pop(key, None)
+
+    def move_to_front(self, key: tuple, specialization: Specialization) -> None:
+        with self.lock:
+            others = self.entries.get(key, [])
+            if specialization in others:
+                others.remove(specialization)
+                others.insert(0, specialization)
 
     def note(self, reason: str) -> None:
         """Remember why a program was made, for `explain`."""
@@ -107,9 +124,9 @@ class Cache:
                     self.sized.discard(key)
 
     def latest(self) -> Specialization | None:
-        for leaves in reversed(self.entries.values()):
-            if leaves:
-                return leaves[0]
+        for specializations in reversed(self.entries.values()):
+            if specializations:
+                return specializations[0]
         return None
 
 
@@ -127,7 +144,7 @@ def shared_cache(function: Any, static: tuple[str, ...]) -> Cache:
     with _CACHES_LOCK:
         found = _CACHES.get(key)
         if found is None or found[0]() is not anchor:
-            found = _CACHES[key] = (_held(anchor, key, shared), Cache())
+            found = _CACHES[key] = (_reference(anchor, key, shared), Cache())
             while len(_CACHES) > CACHES_LIMIT:
                 _CACHES.popitem(last=False)
         else:
@@ -135,15 +152,15 @@ def shared_cache(function: Any, static: tuple[str, ...]) -> Cache:
         return found[1]
 
 
-def _held(anchor: Any, key: tuple, strongly: bool) -> Callable[[], Any]:
+def _reference(anchor: Any, key: tuple, strongly: bool) -> Callable[[], Any]:
     """A reference to what programs belong to."""
     try:
-        return (lambda: anchor) if strongly else ref(anchor, lambda gone: _drop(key, gone))
+        return (lambda: anchor) if strongly else ref(anchor, lambda gone: _forget(key, gone))
     except TypeError:  # an object with slots
         return lambda: anchor
 
 
-def _drop(key: tuple, gone: Any) -> None:
+def _forget(key: tuple, gone: Any) -> None:
     """Forget the programs of a callable that is gone; called in the middle of anything."""
     found = _CACHES.get(key)
     if found is not None and found[0] is gone:

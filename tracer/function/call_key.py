@@ -1,6 +1,6 @@
 """Which calls share a program: the arguments as leaves, and their key.
 
->>> flatten_call((w, x), {}).key"""
+>>> flatten_call((w, x), {}, ["w", "x"]).key"""
 
 from __future__ import annotations
 
@@ -18,16 +18,17 @@ from tracer.recording.captures.fingerprints import fingerprint
 class Call:
     """The arguments of one call, flat, with the key that says which program fits them.
 
-    ``weak`` counts ints that are inputs since they have varied; ``plain`` is then the same call
-    with all ints in its key.
+    ``names`` are those of the arguments, not of the leaves. ``weak`` counts ints that are inputs
+    since they have varied; ``plain`` is then the same call with all ints in its key.
     """
 
-    __slots__ = ("key", "leaves", "plain", "static", "structure", "weak")
+    __slots__ = ("key", "leaves", "names", "plain", "static", "structure", "weak")
 
     def __init__(
         self,
         leaves: list[Any],
         structure: Any,
+        names: list[str],
         key: tuple,
         static: frozenset[int] = frozenset(),
         weak: frozenset[int] = frozenset(),
@@ -35,6 +36,7 @@ class Call:
     ):
         self.leaves = leaves
         self.structure = structure
+        self.names = names
         self.key = key
         self.static = static
         self.weak = weak
@@ -44,16 +46,16 @@ class Call:
 class ById:
     """An object by identity, kept alive: the number of a lost one may come again."""
 
-    __slots__ = ("thing",)
+    __slots__ = ("value",)
 
-    def __init__(self, thing: Any):
-        self.thing = thing
+    def __init__(self, value: Any):
+        self.value = value
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, ById) and other.thing is self.thing
+        return isinstance(other, ById) and other.value is self.value
 
     def __hash__(self) -> int:
-        return id(self.thing)
+        return id(self.value)
 
 
 def leaf_key(leaf: Any) -> Any:
@@ -85,49 +87,15 @@ def leaf_key(leaf: Any) -> Any:
     return kind, leaf
 
 
-def flat_call(what: Any, args: tuple) -> tuple[tuple, list[Any]] | None:
-    """Key and leaves of the usual call: plain arrays, floats and dicts of them; None for others."""
-    key: list[Any] = [what]
-    leaves: list[Any] = []
-    for value in args:
-        kind = type(value)
-        if kind is np.ndarray and value.flags.carray:
-            key += (value.shape, value.dtype)
-            leaves.append(value)
-        elif kind is float:
-            key.append(kind)
-            leaves.append(value)
-        elif kind is not dict or not _flat_dict(value, key, leaves):
-            return None
-    return tuple(key), leaves
-
-
-def _flat_dict(value: dict[Any, Any], key: list[Any], leaves: list[Any]) -> bool:
-    names = tuple(value)
-    key.append(names)
-    for name, leaf in value.items():
-        kind = type(leaf)
-        if type(name) is not str:
-            return False
-        if kind is np.ndarray and leaf.flags.carray:
-            key += (leaf.shape, leaf.dtype)
-        elif kind is float:
-            key.append(kind)
-        else:
-            return False
-    leaves += value.values()
-    return True
-
-
-def flatten_call(args: tuple, kwargs: dict[str, Any]) -> Call:
+def flatten_call(args: tuple, kwargs: dict[str, Any], names: list[str]) -> Call:
     """The call as leaves and a key."""
     leaves, structure = trees.flatten((args, kwargs))
     leaves = [plain_array(leaf) for leaf in leaves]
     key = (structure, *[leaf_key(leaf) for leaf in leaves], *_aliases(leaves), settings.current())
-    return Call(leaves, structure, key)
+    return Call(leaves, structure, names, key)
 
 
-def with_static(call: Call, names: Sequence[str], static: Sequence[str]) -> Call:
+def with_static(call: Call, static: Sequence[str]) -> Call:
     """The call with the named arguments' numbers taken out of its inputs, into its key.
 
     Raises
@@ -135,20 +103,20 @@ def with_static(call: Call, names: Sequence[str], static: Sequence[str]) -> Call
     ArgnumsError
         If the function has no such argument.
     """
-    unknown = [name for name in static if name not in names]
+    unknown = [name for name in static if name not in call.names]
     if unknown:
         raise errors.ArgnumsError(
-            f"static={unknown[0]!r} names no argument of ({', '.join(names)}).",
+            f"static={unknown[0]!r} names no argument of ({', '.join(call.names)}).",
             None,
             "use the names of arguments",
         )
     args, kwargs = trees.unflatten(call.structure, list(range(len(call.leaves))))
     numbers: set[int] = set()
-    for name, value in zip(names, [*args, *kwargs.values()], strict=True):
+    for name, value in zip(call.names, [*args, *kwargs.values()], strict=True):
         if name in static:
             numbers.update(trees.flatten(value)[0])
     values = [(number, exact_key(call.leaves[number])) for number in sorted(numbers)]
-    return Call(call.leaves, call.structure, (*call.key, *values), frozenset(numbers))
+    return Call(call.leaves, call.structure, call.names, (*call.key, *values), frozenset(numbers))
 
 
 def exact_key(leaf: Any) -> Any:

@@ -8,29 +8,22 @@ blocks are put into the trees of the results and of the arguments.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from tracer import errors, settings, trees
+from tracer import errors, trees
 from tracer.function import self_check
 from tracer.function.argnums import Pullback, Selection, fitted, flat_tangents, tangent_tree
-from tracer.function.call_key import flat_call
-from tracer.function.dispatch import (
-    is_flat,
-    is_simple,
-    nested_or_dispatch,
-    prepare,
-    remember,
-    trace_again,
-)
-from tracer.function.run import execute, halves_inside, pair_inside
+from tracer.function.dispatch import call_of, enter_flat_call, nested_or_dispatch, trace_again
+from tracer.function.run import execute, nested_halves, nested_partition
 from tracer.function.specialization import Specialization
-from tracer.function.traced import TracedFunction
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.spec import ArraySpec
+from tracer.python.attributes import Traced
 from tracer.recording.arguments import private_copy
 from tracer.recording.random.streams import draws, streams_of
 from tracer.recording.tensor.active import ACTIVE
@@ -39,104 +32,99 @@ from tracer.transforms.jacobian import better_mode
 
 
 def jacobian(
-    function: TracedFunction, args: tuple, kwargs: dict[str, Any], argnums: Any, mode: str | None
+    function: Traced, args: tuple, kwargs: dict[str, Any], argnums: Any, mode: str | None
 ) -> Any:
     """``jacobian(function, argnums, mode)(*args, **kwargs)``."""
-    call_, names = prepare(function, args, kwargs)
-    selected = Selection(function, call_, names, argnums, "jacobian")
+    call = call_of(function, args, kwargs)
+    selected = Selection(function, call, argnums, "jacobian")
 
-    def run(leaf: Specialization, inputs: list[Any]) -> Any:
-        wrt = selected.wrt(leaf.trace)
-        way = better_mode(leaf.trace.graph, wrt, mode)
-        blocks = execute(leaf, f"jacobian_{way}", wrt, inputs)
-        specs = [leaf.trace.graph.inputs[place].specs[0] for place in wrt]
-        rows = _rows(leaf.trace, blocks, specs)
-        return _of_outputs(leaf.trace, [selected.tree(row) for row in rows])
+    def run(specialization: Specialization, inputs: list[Any]) -> Any:
+        wrt = selected.wrt(specialization.trace)
+        way = better_mode(specialization.trace.graph, wrt, mode)
+        blocks = execute(specialization, f"jacobian_{way}", wrt, inputs)
+        specs = [specialization.trace.graph.inputs[place].specs[0] for place in wrt]
+        rows = _rows(specialization.trace, blocks, specs)
+        return trees.unflatten(specialization.trace.structure, [selected.tree(row) for row in rows])
 
-    return nested_or_dispatch(function, call_, names, run)
+    return nested_or_dispatch(function, call, run)
 
 
-def hessian(function: TracedFunction, args: tuple, kwargs: dict[str, Any], argnums: Any) -> Any:
+def hessian(function: Traced, args: tuple, kwargs: dict[str, Any], argnums: Any) -> Any:
     """``hessian(function, argnums)(*args, **kwargs)``."""
-    call_, names = prepare(function, args, kwargs)
-    selected = Selection(function, call_, names, argnums, "hessian")
+    call = call_of(function, args, kwargs)
+    selected = Selection(function, call, argnums, "hessian")
 
-    def run(leaf: Specialization, inputs: list[Any]) -> Any:
-        wrt = selected.wrt(leaf.trace)
-        specs = [leaf.trace.graph.inputs[place].specs[0] for place in wrt]
-        blocks = list(execute(leaf, "hessian", wrt, inputs))
+    def run(specialization: Specialization, inputs: list[Any]) -> Any:
+        wrt = selected.wrt(specialization.trace)
+        specs = [specialization.trace.graph.inputs[place].specs[0] for place in wrt]
+        blocks = list(execute(specialization, "hessian", wrt, inputs))
         pairs = [
             np.zeros(first.seen_shape + second.seen_shape, first.dtype)
             for first in specs
             for second in specs
         ]
         found = []
-        for row in _rows(leaf.trace, blocks, specs, pairs):
+        for row in _rows(specialization.trace, blocks, specs, pairs):
             inner = [selected.tree(row[k : k + len(specs)]) for k in range(0, len(row), len(specs))]
             found.append(selected.tree(inner))
-        return _of_outputs(leaf.trace, found)
+        return trees.unflatten(specialization.trace.structure, found)
 
-    return nested_or_dispatch(function, call_, names, run)
+    return nested_or_dispatch(function, call, run)
 
 
-def hvp(function: TracedFunction, primals: tuple, tangents: tuple) -> tuple:
+def hvp(function: Traced, primals: tuple, tangents: tuple) -> tuple:
     """Hessian times vector: one tree per primal."""
     flat, _ = flat_tangents(primals, tangents)
-    call_, names = prepare(function, primals, {})
-    selected = Selection(function, call_, names, tuple(range(len(primals))), "hvp")
+    call = call_of(function, primals, {})
+    selected = Selection(function, call, tuple(range(len(primals))), "hvp")
 
-    def run(leaf: Specialization, inputs: list[Any]) -> Any:
-        wrt = selected.wrt(leaf.trace)
-        one_number(leaf.trace, "hvp")
-        specs = [leaf.trace.graph.inputs[place].specs[0] for place in wrt]
+    def run(specialization: Specialization, inputs: list[Any]) -> Any:
+        wrt = selected.wrt(specialization.trace)
+        one_number(specialization.trace, "hvp")
+        specs = [specialization.trace.graph.inputs[place].specs[0] for place in wrt]
         given = [fitted(t, spec, "tangent") for t, spec in zip(flat, specs, strict=True)]
-        if not leaf.trace.graph.outputs or not leaf.trace.graph.outputs[0].specs[0].is_inexact:
+        if (
+            not specialization.trace.graph.outputs
+            or not specialization.trace.graph.outputs[0].specs[0].is_inexact
+        ):
             return selected.tree([np.zeros_like(value) for value in given])
-        return selected.tree(execute(leaf, "hvp", wrt, [*inputs, *given]))
+        return selected.tree(execute(specialization, "hvp", wrt, [*inputs, *given]))
 
-    return nested_or_dispatch(function, call_, names, run)
+    return nested_or_dispatch(function, call, run)
 
 
-def elementwise(function: TracedFunction, args: tuple, kwargs: dict[str, Any], argnums: Any) -> Any:
+def elementwise(function: Traced, args: tuple, kwargs: dict[str, Any], argnums: Any) -> Any:
     """``elementwise_grad(function, argnums)(*args, **kwargs)``: cotangents of ones."""
-    call_, names = prepare(function, args, kwargs)
-    selected = Selection(function, call_, names, argnums, "elementwise_grad")
+    call = call_of(function, args, kwargs)
+    selected = Selection(function, call, argnums, "elementwise_grad")
 
-    def run(leaf: Specialization, inputs: list[Any]) -> Any:
-        return selected.tree(execute(leaf, "elementwise", selected.wrt(leaf.trace), inputs))
+    def run(specialization: Specialization, inputs: list[Any]) -> Any:
+        return selected.tree(
+            execute(specialization, "elementwise", selected.wrt(specialization.trace), inputs)
+        )
 
-    return nested_or_dispatch(function, call_, names, run)
+    return nested_or_dispatch(function, call, run)
 
 
-def linearize(function: TracedFunction, primals: tuple) -> tuple[Any, Callable[..., Any]]:
+def linearize(function: Traced, primals: tuple) -> tuple[Any, Callable[..., Any]]:
     """``linearize(function, *primals)``."""
-    call_, names = prepare(function, primals, {})
-    selected = Selection(function, call_, names, tuple(range(len(primals))), "linearize")
+    call = call_of(function, primals, {})
+    selected = Selection(function, call, tuple(range(len(primals))), "linearize")
 
-    def run(leaf: Specialization, inputs: list[Any]) -> Any:
-        trace = leaf.trace
+    def run(specialization: Specialization, inputs: list[Any]) -> Any:
+        trace = specialization.trace
         wrt = selected.wrt(trace)
-        count = len(trace.graph.outputs)
         specs = [trace.graph.inputs[place].specs[0] for place in wrt]
-        recorder = ACTIVE.get()
-        if recorder is None:
-            first, second = leaf.linear(wrt)
-            results = first.run(*inputs)
-            values = results[:count]
-            saved = owned(results[count:], inputs, values)
-        else:
-            inside = pair_inside if draws(trace.graph) else halves_inside
-            values, apply = inside(leaf, "jvp", wrt, inputs)
+        values, push = _linear_part(specialization, "jvp", wrt, inputs)
 
         def linear(*tangents: Any) -> Any:
             flat, _ = flat_tangents(primals, tangents)
             given = [fitted(t, spec, "tangent") for t, spec in zip(flat, specs, strict=True)]
-            pushed = second.run(*saved, *given) if recorder is None else apply(given)
-            return tangent_tree(trace, [*values, *pushed])
+            return tangent_tree(trace, [*values, *push(given)])
 
         return trace.outputs(values), linear
 
-    return nested_or_dispatch(function, call_, names, run)
+    return nested_or_dispatch(function, call, run)
 
 
 def one_number(trace: Trace, what: str) -> None:
@@ -182,75 +170,62 @@ def _of_shape(zero: np.ndarray, shape: tuple) -> Any:
     return np.zeros((*shape, *zero.shape), zero.dtype)[()]
 
 
-def _of_outputs(trace: Trace, found: list[Any]) -> Any:
-    return trees.unflatten(trace.structure, found)
-
-
 def value_and_grad(
-    function: TracedFunction, args: tuple, kwargs: dict[str, Any], argnums: Any, has_aux: bool
+    function: Traced, args: tuple, kwargs: dict[str, Any], argnums: Any, has_aux: bool
 ) -> Any:
     """``(value, gradient)``; with ``has_aux``, ``((value, aux), gradient)``."""
-    flat = None
-    if not kwargs and ACTIVE.get() is None and is_simple(function) and type(argnums) is not list:
-        flat = flat_call((type(argnums), argnums, has_aux), args)
-        known = function.cache.flat.get(flat[0]) if flat is not None else None
-        if flat is not None and known is not None and known[1] is settings.current():
-            leaf, _, run_program, finish = known
-            inputs = leaf.inputs(function.__tracer_function__, flat[1])
-            if inputs is not None:
-                try:
-                    return finish(run_program(*inputs))
-                except Exception:  # another branch, or an error that user code may catch
-                    pass
-    call_, names = prepare(function, args, kwargs)
-    selected = Selection(function, call_, names, argnums)
+    call = call_of(function, args, kwargs)
+    selected = Selection(function, call, argnums)
 
-    def run(leaf: Specialization, inputs: list[Any]) -> Any:
-        trace = leaf.trace
+    def run(specialization: Specialization, inputs: list[Any]) -> Any:
+        trace = specialization.trace
         kind = _scalar_kind(trace, has_aux)
-        count = len(trace.graph.outputs)
+        finish = _value_and_tree(trace, selected)
 
-        one = trace.structure is trees.LEAF and not trace.static_results
+        def differentiate(inputs: list[Any] = inputs) -> Any:
+            return finish(_gradients(specialization, kind, selected.wrt(trace), inputs))
 
-        def finish(results: Sequence[Any]) -> Any:
-            value = results[0] if one else trace.outputs(results[:count])
-            return value, selected.tree(results[count:])
-
-        def differentiate() -> Any:
-            wrt = selected.wrt(trace)
-            results = finish(_run(leaf, kind, wrt, inputs))
-            plain = kind == "value_and_grad" and not (
-                trace.formatted or leaf.interpreted or leaf.makes or trace.changes
-            )
-            if flat is not None and plain and is_flat(call_, args, flat[1]):
-                program = leaf.program(kind, wrt)
-                remember(function, flat[0], (leaf, settings.current(), program.run, finish))
-            return results
-
-        def anew(args: tuple, kwargs: dict[str, Any]) -> Any:
+        def retraced(args: tuple, kwargs: dict[str, Any]) -> Any:
             """The value and gradient of a trace made for this call, without any rewriting."""
             again, inputs = trace_again(function, args, kwargs)
-            results = _run(again, kind, selected.wrt(again.trace), inputs)
-            return again.trace.outputs(results[:count]), selected.tree(results[count:])
+            results = _gradients(again, kind, selected.wrt(again.trace), inputs)
+            return _value_and_tree(again.trace, selected)(results)
 
-        if ACTIVE.get() is None and self_check.is_due(leaf, function.check):
-            taped, copies = bool(trace.kept_values), [private_copy(value) for value in inputs]
-
-            def interpreted() -> Any:
-                return finish(_run(leaf, kind, selected.wrt(trace), copies))
-
+        if ACTIVE.get() is not None:
+            return differentiate()
+        if self_check.is_due(specialization, function.check):
+            copies = [private_copy(value) for value in inputs]
             return self_check.compare(
-                leaf,
+                specialization,
                 function.__tracer_function__,
                 (args, kwargs),
                 differentiate,
-                anew,
+                retraced,
                 streams_of(trace.graph, inputs),
-                interpreted if taped else None,
+                functools.partial(differentiate, copies) if trace.kept_values else None,
             )
-        return differentiate()
+        results = differentiate()
+        if kind == "value_and_grad" and not kwargs and type(argnums) is not list:
+            what = type(argnums), argnums, has_aux
+            program = specialization, kind, selected.wrt(trace)
+            enter_flat_call(function, what, args, call, program, finish)
+        return results
 
-    return nested_or_dispatch(function, call_, names, run)
+    return nested_or_dispatch(function, call, run)
+
+
+def _value_and_tree(trace: Trace, selected: Selection) -> Callable[[Sequence[Any]], Any]:
+    """Makes the value and the tree of gradients of a program's results; holds no arguments."""
+    count = len(trace.graph.outputs)
+    is_number = trace.structure is trees.LEAF and not trace.static_results
+    if is_number and selected.is_leaf:
+        return tuple
+
+    def finish(results: Sequence[Any]) -> Any:
+        value = results[0] if is_number else trace.outputs(results[:count])
+        return value, selected.tree(results[count:])
+
+    return finish
 
 
 def _scalar_kind(trace: Trace, has_aux: bool) -> str:
@@ -298,20 +273,24 @@ def _is_one(spec: ArraySpec) -> bool:
     return spec.is_static and math.prod(spec.seen_shape) == 1
 
 
-def _run(leaf: Specialization, kind: str, wrt: tuple[int, ...], inputs: list[Any]) -> list[Any]:
-    graph = leaf.trace.graph
+def _gradients(
+    specialization: Specialization, kind: str, wrt: tuple[int, ...], inputs: list[Any]
+) -> list[Any]:
+    graph = specialization.trace.graph
     if kind == "zero":
-        values: Any = leaf.once((), inputs)
-        values = execute(leaf, "forward", (), inputs) if values is None else values
+        values: Any = specialization.from_trace_values((), inputs)
+        values = execute(specialization, "forward", (), inputs) if values is None else values
         return [*values, *[np.zeros_like(inputs[k])[()] for k in wrt]]
     spec = graph.outputs[0].specs[0]
-    found = leaf.once(wrt, inputs, [np.ones(spec.seen_shape, spec.dtype)[()]])
+    found = specialization.from_trace_values(
+        wrt, inputs, [np.ones(spec.seen_shape, spec.dtype)[()]]
+    )
     if found is not None:
         return found
     if kind == "aux":
-        seeds = aux_seeds(leaf.graph("vjp", wrt), len(leaf.trace.graph.inputs))
-        return list(execute(leaf, "vjp", wrt, [*inputs, *seeds]))
-    return list(execute(leaf, kind, wrt, inputs))
+        seeds = aux_seeds(specialization.graph("vjp", wrt), len(specialization.trace.graph.inputs))
+        return list(execute(specialization, "vjp", wrt, [*inputs, *seeds]))
+    return list(execute(specialization, kind, wrt, inputs))
 
 
 def aux_seeds(graph: CalcGraph, inputs: int) -> list[Any]:
@@ -324,33 +303,36 @@ def aux_seeds(graph: CalcGraph, inputs: int) -> list[Any]:
     return seeds
 
 
-def vjp(function: TracedFunction, primals: tuple) -> tuple[Any, Callable[[Any], tuple]]:
+def vjp(function: Traced, primals: tuple) -> tuple[Any, Callable[[Any], tuple]]:
     """``(out, pullback)``."""
-    call_, names = prepare(function, primals, {})
-    selected = Selection(function, call_, names, tuple(range(len(primals))), "vjp")
+    call = call_of(function, primals, {})
+    selected = Selection(function, call, tuple(range(len(primals))), "vjp")
 
-    def run(leaf: Specialization, inputs: list[Any]) -> Any:
-        trace = leaf.trace
-        wrt = selected.wrt(trace)
-        count = len(trace.graph.outputs)
-        if ACTIVE.get() is not None and draws(trace.graph):
-            values, pull = pair_inside(leaf, "vjp", wrt, inputs)
-        elif ACTIVE.get() is not None:
-            values, pull = halves_inside(leaf, "vjp", wrt, inputs)
-        else:
-            first, second = leaf.pair(wrt)
-            results = first.run(*inputs)
-            values, residuals = results[:count], owned(results[count:], inputs, results[:count])
+    def run(specialization: Specialization, inputs: list[Any]) -> Any:
+        trace = specialization.trace
+        values, pull = _linear_part(specialization, "vjp", selected.wrt(trace), inputs)
+        return trace.outputs(values), Pullback(trace, selected, pull)
 
-            def pull(seeds: list[Any]) -> Sequence[Any]:
-                return second.run(*residuals, *seeds)
-
-        return trace.outputs(values), Pullback(trace, selected, pull, values)
-
-    return nested_or_dispatch(function, call_, names, run)
+    return nested_or_dispatch(function, call, run)
 
 
-def owned(residuals: Sequence[Any], inputs: Sequence[Any], outputs: Sequence[Any]) -> list[Any]:
+def _linear_part(
+    specialization: Specialization, kind: str, wrt: tuple[int, ...], inputs: list[Any]
+) -> tuple[Sequence[Any], Callable[[list[Any]], Sequence[Any]]]:
+    """Values, and the map of cotangents (``kind`` is ``"vjp"``) or of tangents (``"jvp"``)."""
+    graph = specialization.trace.graph
+    if ACTIVE.get() is not None:
+        inside = nested_partition if draws(graph) else nested_halves
+        return inside(specialization, kind, wrt, inputs)
+    first, second = specialization.halves(kind, wrt)
+    results, count = first.run(*inputs), len(graph.outputs)
+    residuals = private_residuals(results[count:], inputs, results[:count])
+    return results[:count], lambda given: second.run(*residuals, *given)
+
+
+def private_residuals(
+    residuals: Sequence[Any], inputs: Sequence[Any], outputs: Sequence[Any]
+) -> list[Any]:
     """Residuals that the caller could change later are copied."""
     visible = [v for v in (*inputs, *outputs) if isinstance(v, np.ndarray)]
     return [
@@ -361,19 +343,19 @@ def owned(residuals: Sequence[Any], inputs: Sequence[Any], outputs: Sequence[Any
     ]
 
 
-def jvp(function: TracedFunction, primals: tuple, tangents: tuple) -> tuple[Any, Any]:
+def jvp(function: Traced, primals: tuple, tangents: tuple) -> tuple[Any, Any]:
     """``(out, tangent_out)``."""
-    flat, still = flat_tangents(primals, tangents)
-    call_, names = prepare(function, primals, {})
+    flat, fixed = flat_tangents(primals, tangents)
+    call = call_of(function, primals, {})
     every = tuple(range(len(primals)))
-    selected = Selection(function, call_, names, every, "jvp", still)
+    selected = Selection(function, call, every, "jvp", fixed)
 
-    def run(leaf: Specialization, inputs: list[Any]) -> Any:
-        trace = leaf.trace
+    def run(specialization: Specialization, inputs: list[Any]) -> Any:
+        trace = specialization.trace
         wrt = selected.wrt(trace)
         specs = [trace.graph.inputs[k].specs[0] for k in wrt]
         given = [fitted(t, spec, "tangent") for t, spec in zip(flat, specs, strict=True)]
-        results = execute(leaf, "jvp", wrt, [*inputs, *given])
+        results = execute(specialization, "jvp", wrt, [*inputs, *given])
         return trace.outputs(results[: len(trace.graph.outputs)]), tangent_tree(trace, results)
 
-    return nested_or_dispatch(function, call_, names, run)
+    return nested_or_dispatch(function, call, run)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tracer import trees
+from tracer import errors, trees
 from tracer.codegen.readable.branches import write_branches
 from tracer.codegen.readable.module import Arguments, graph_text, header, module_text, write_module
 from tracer.codegen.readable.source import derived_nodes
@@ -20,68 +20,69 @@ from tracer.codegen.save import save_module
 from tracer.function.argnums import Selection
 from tracer.function.cache import users_function
 from tracer.function.call_key import Call
-from tracer.function.dispatch import dispatch, prepare
+from tracer.function.dispatch import call_of, dispatch
 from tracer.function.specialization import Specialization
-from tracer.function.traced import TracedFunction
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.node import Node
 from tracer.graph.origin import Origin
-from tracer.python.attributes import own
+from tracer.graph.spec import spec_of
+from tracer.python.attributes import Traced, own
 from tracer.recording.random.streams import put_back, states_of, streams_of
 
 MOST_LINES = 20_000  # nodes of a graph whose lines are looked up for the picture
 MODES = ("vjp", "forward", "jvp")
 
 
-def find_leaf(
-    function: TracedFunction, args: tuple, kwargs: dict[str, Any]
-) -> tuple[Specialization, Call, list[str]]:
-    """The leaf that a call would run (traced if need be), and the call."""
-    call, names = prepare(function, args, kwargs)
+def specialization_of(
+    function: Traced, args: tuple, kwargs: dict[str, Any]
+) -> tuple[Specialization, Call]:
+    """The program that a call would run (traced if need be), and the call."""
+    call = call_of(function, args, kwargs)
 
-    def run(leaf: Specialization, inputs: list[Any]) -> Specialization:
-        if leaf.trace.graph.guards:  # only running tells whether this is the branch
+    def run(specialization: Specialization, inputs: list[Any]) -> Specialization:
+        if specialization.trace.graph.guards:  # only running tells whether this is the branch
             copies = [v.copy() if isinstance(v, np.ndarray) else v for v in inputs]
-            states = states_of(streams_of(leaf.trace.graph, inputs))
-            leaf.program("forward").run(*copies)
+            states = states_of(streams_of(specialization.trace.graph, inputs))
+            specialization.program("forward").run(*copies)
             put_back(states)  # looking draws nothing
-        return leaf
+        return specialization
 
-    return dispatch(function, call, names, run), call, names
+    return dispatch(function, call, run), call
 
 
 def _check(mode: str, form: str = "readable") -> None:
     if mode not in MODES:
         raise ValueError(f"mode is 'vjp', 'forward' or 'jvp', not {mode!r}")
     if form != "readable":
-        raise ValueError(f"form is 'readable', not {form!r}")
+        raise errors.UnknownOption(
+            f"form is 'readable', not {form!r}.", None, "leave it out: there is no other yet"
+        )
 
 
 def graph_of(
-    function: TracedFunction, args: tuple, kwargs: dict[str, Any], argnums: Any, mode: str
+    function: Traced, args: tuple, kwargs: dict[str, Any], argnums: Any, mode: str
 ) -> CalcGraph:
     """The graph of a call, as `TracedFunction.graph` gives it."""
     _check(mode)
-    leaf, call, names = find_leaf(function, args, kwargs)
+    specialization, call = specialization_of(function, args, kwargs)
     if mode == "forward":
-        return leaf.graph("forward")
-    selected = Selection(function, call, names, argnums, mode)
-    wrt = selected.wrt(leaf.trace)
+        return specialization.graph("forward")
+    selected = Selection(function, call, argnums, mode)
+    wrt = selected.wrt(specialization.trace)
     if mode == "jvp":
-        return leaf.graph("jvp", wrt)
-    graph = leaf.graph("value_and_grad" if is_scalar(leaf) else "vjp", wrt)
+        return specialization.graph("jvp", wrt)
+    graph = specialization.graph("value_and_grad" if is_scalar(specialization) else "vjp", wrt)
     if "lines" not in graph.graph and len(graph.order) < MOST_LINES:
-        wanted = ", ".join([names[position] for position in selected.positions])
-        header = _header(function, call, names, wanted)
-        graph.graph["lines"] = _lines(graph, leaf, wrt, header)
+        header = _header(function, call, selected.label)
+        graph.graph["lines"] = _lines(graph, specialization, wrt, header)
     return graph
 
 
 def _lines(
-    graph: CalcGraph, leaf: Specialization, wrt: tuple[int, ...], text: str
+    graph: CalcGraph, specialization: Specialization, wrt: tuple[int, ...], text: str
 ) -> dict[Node, tuple[int | None, int | None]]:
     """The lines of the generated module that compute each forward node and its cotangents."""
-    joint, parts = leaf.graph("vjp", wrt), leaf.partition(wrt)
+    joint, parts = specialization.graph("vjp", wrt), specialization.partition(wrt)
     line_of = module_text(text, joint, parts, None)[2]
     derived = derived_nodes(joint)
     # of nodes that a pass or the partition made anew: by the place in the user's code
@@ -131,9 +132,9 @@ def _place(origin: Origin | None) -> tuple | None:
     return origin.file, origin.line, origin.column, origin.end_column, id(origin.scope)
 
 
-def is_scalar(leaf: Specialization) -> bool:
+def is_scalar(specialization: Specialization) -> bool:
     """Whether the function returns one real number."""
-    outputs = leaf.trace.graph.outputs
+    outputs = specialization.trace.graph.outputs
     return (
         len(outputs) == 1
         and outputs[0].specs[0].shape == ()
@@ -142,7 +143,7 @@ def is_scalar(leaf: Specialization) -> bool:
 
 
 def source_of(
-    function: TracedFunction,
+    function: Traced,
     args: tuple,
     kwargs: dict[str, Any],
     argnums: Any,
@@ -151,33 +152,32 @@ def source_of(
 ) -> str:
     """The generated source of a call, as `TracedFunction.source` gives it."""
     _check(mode, form)
-    leaf, call, names = find_leaf(function, args, kwargs)
+    specialization, call = specialization_of(function, args, kwargs)
     if mode == "forward":
-        return graph_text(leaf.graph("forward"), "forward", _header(function, call, names, ""))
-    selected = Selection(function, call, names, argnums, mode)
+        return graph_text(specialization.graph("forward"), "forward", _header(function, call, ""))
+    selected = Selection(function, call, argnums, mode)
     if mode == "jvp":
-        graph = leaf.graph("jvp", selected.wrt(leaf.trace))
-        return graph_text(graph, "jvp", _header(function, call, names, ""))
-    branches = _branches(function, leaf, call, selected)
+        graph = specialization.graph("jvp", selected.wrt(specialization.trace))
+        return graph_text(graph, "jvp", _header(function, call, ""))
+    branches = _branches(function, specialization, call, selected)
     if branches:
-        wanted = ", ".join([names[position] for position in selected.positions])
-        return write_branches(_header(function, call, names, wanted), branches)
-    return write_module(**_module(function, leaf, call, names, selected))
+        return write_branches(_header(function, call, selected.label), branches)
+    return write_module(**_module(function, specialization, call, selected))
 
 
 def _branches(
-    function: TracedFunction, leaf: Specialization, call: Call, selected: Selection
+    function: Traced, specialization: Specialization, call: Call, selected: Selection
 ) -> list[CalcGraph]:
     """The programs of all branches seen so far, if they can be written as one function."""
-    leaves = [
+    specializations = [
         other
-        for other in function.cache.leaves(call.key)
+        for other in function.cache.specializations(call.key)
         if other.inputs(function.__tracer_function__, call.leaves) is not None
     ]
     graphs = []
-    for other in leaves:
+    for other in specializations:
         guards = other.trace.graph.guards
-        alike = len(other.trace.graph.inputs) == len(leaf.trace.graph.inputs)
+        alike = len(other.trace.graph.inputs) == len(specialization.trace.graph.inputs)
         if not guards or not is_scalar(other) or not alike or other.trace.graph.effects:
             return []
         if any(guard.kind != "equals" for guard in guards):
@@ -186,61 +186,50 @@ def _branches(
     return graphs if len(graphs) > 1 else []
 
 
-def save(
-    function: TracedFunction, path: Any, args: tuple, kwargs: dict[str, Any], argnums: Any
-) -> None:
+def save(function: Traced, path: Any, args: tuple, kwargs: dict[str, Any], argnums: Any) -> None:
     """Write the module, as `TracedFunction.save` does."""
-    leaf, call, names = find_leaf(function, args, kwargs)
-    selected = Selection(function, call, names, argnums)
-    save_module(os.fspath(path), **_module(function, leaf, call, names, selected))
+    specialization, call = specialization_of(function, args, kwargs)
+    selected = Selection(function, call, argnums)
+    save_module(os.fspath(path), **_module(function, specialization, call, selected))
 
 
 def _module(
-    function: TracedFunction,
-    leaf: Specialization,
-    call: Call,
-    names: Sequence[str],
-    selected: Selection,
+    function: Traced, specialization: Specialization, call: Call, selected: Selection
 ) -> dict[str, Any]:
     """What the module writer takes."""
-    wrt = selected.wrt(leaf.trace)
-    wanted = ", ".join([names[position] for position in selected.positions])
-    parts = leaf.partition(wrt)
+    wrt = selected.wrt(specialization.trace)
+    named = is_scalar(specialization)
     return {
-        "header": _header(function, call, names, wanted),
-        "joint": leaf.graph("vjp", wrt),
-        "parts": parts,
-        "arguments": _arguments(function, leaf, call, names, selected) if is_scalar(leaf) else None,
+        "header": _header(function, call, selected.label),
+        "joint": specialization.graph("vjp", wrt),
+        "parts": specialization.partition(wrt),
+        "arguments": _arguments(function, specialization, call, selected) if named else None,
     }
 
 
-def _header(function: TracedFunction, call: Call, names: Sequence[str], wrt: str) -> str:
+def _header(function: Traced, call: Call, wrt: str) -> str:
     plain = users_function(function)
     name = getattr(function, "__name__", "f")
     code = own(plain, "__code__")
     place = f"{os.path.basename(code.co_filename)}:{code.co_firstlineno}" if code else name
-    args, kwargs = trees.unflatten(call.structure, [Short(leaf) for leaf in call.leaves])
+    args, kwargs = trees.unflatten(call.structure, [LeafSummary(leaf) for leaf in call.leaves])
     values = [*args, *kwargs.values()]
-    described = [_described(n, value) for n, value in zip(names, values, strict=True)]
-    return header(f"{name}({', '.join(names)})", wrt, place, ", ".join(described))
+    described = [_described(n, value) for n, value in zip(call.names, values, strict=True)]
+    return header(f"{name}({', '.join(call.names)})", wrt, place, ", ".join(described))
 
 
-class Short:
+class LeafSummary:
     """A leaf as the header shows it: dtype and shape, or a static value's text."""
 
     def __init__(self, value: Any):
         self.value = value
 
     def __repr__(self) -> str:
-        from tracer.graph.spec import spec_of
-
         if isinstance(self.value, (np.ndarray, np.generic, float, complex)):
             return repr(spec_of(self.value)).removeprefix("scalar ").removeprefix("weak ")
-        return (
-            repr(self.value)
-            if isinstance(self.value, (int, str, bool))
-            else type(self.value).__name__
-        )
+        if isinstance(self.value, (int, str, bool)):
+            return repr(self.value)
+        return type(self.value).__name__
 
 
 def _described(name: str, value: Any) -> str:
@@ -252,52 +241,47 @@ def _described(name: str, value: Any) -> str:
 
 
 def _arguments(
-    function: TracedFunction,
-    leaf: Specialization,
-    call: Call,
-    names: Sequence[str],
-    selected: Selection,
+    function: Traced, specialization: Specialization, call: Call, selected: Selection
 ) -> Arguments:
     """How the user's arguments become the flat inputs."""
     args, kwargs = trees.unflatten(call.structure, list(range(len(call.leaves))))
     # those of *args are called args[0], args[1] …; a parameter is called args_0
     names = [
-        name if name.isidentifier() else re.sub(r"\W+", "_", name).strip("_") for name in names
+        name if name.isidentifier() else re.sub(r"\W+", "_", name).strip("_") for name in call.names
     ]
     paths = [""] * len(call.leaves)
     for name, value in zip(names, [*args, *kwargs.values()], strict=True):
         for number, path in zip(trees.flatten(value)[0], trees.paths(value, name), strict=True):
             paths[number] = path
-    trace = leaf.trace
+    trace = specialization.trace
     flat = [paths[number] for number in trace.dynamic]
-    values = leaf.inputs(function.__tracer_function__, call.leaves) or []
+    values = specialization.inputs(function.__tracer_function__, call.leaves) or []
     captures = {k: values[k] for k in range(len(flat), len(values))}
     flat += [""] * len(captures)
     tree = selected.tree(list(range(len(selected.numbers))))
     return Arguments(tuple(names), tuple(flat), tree, captures)
 
 
-def explain(function: TracedFunction) -> str:
+def explain(function: Traced) -> str:
     """What was compiled and why, as `TracedFunction.explain` gives it."""
     name = getattr(function, "__qualname__", "function")
     rows = [f"{name}: {len(function.cache.entries)} signatures"]
-    for leaves in function.cache.entries.values():
-        inputs = (
-            ", ".join([repr(n.specs[0]) for n in leaves[0].trace.graph.inputs]) if leaves else ""
-        )
-        rows.append(f"  ({inputs}): {len(leaves)} program(s)")
-        for leaf in leaves:
-            rows += _explain_leaf(leaf)
+    for specializations in function.cache.entries.values():
+        nodes = specializations[0].trace.graph.inputs if specializations else ()
+        inputs = ", ".join([repr(node.specs[0]) for node in nodes])
+        rows.append(f"  ({inputs}): {len(specializations)} program(s)")
+        for specialization in specializations:
+            rows += _explain_specialization(specialization)
     if function.cache.reasons:
         rows += ["  traced because:", *[f"    {reason}" for reason in function.cache.reasons]]
     return "\n".join(rows)
 
 
-def _explain_leaf(leaf: Specialization) -> list[str]:
-    graph = leaf.trace.graph
-    kinds = ", ".join(sorted({kind for kind, _ in leaf.programs})) or "not compiled yet"
+def _explain_specialization(specialization: Specialization) -> list[str]:
+    graph = specialization.trace.graph
+    kinds = ", ".join(sorted({kind for kind, _ in specialization.programs})) or "not compiled yet"
     rows = [f"    {len(graph.order)} nodes, {len(graph.guards)} guards; {kinds}"]
-    rows += [f"      captured {path}" for path in leaf.trace.captures]
+    rows += [f"      captured {path}" for path in specialization.trace.captures]
     for guard in graph.guards:
         text = guard.origin.statement if guard.origin else guard.node.op.name
         rows.append(f"      guard {text!r} is {guard.outcome}")

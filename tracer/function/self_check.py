@@ -15,6 +15,7 @@ CheckFailed: f gave another value than the plain function: 1764.1 instead of 176
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from types import CodeType
 from typing import Any
 
@@ -28,41 +29,31 @@ from tracer.recording.tensor.tensor import TracedTensor
 from tracer.recording.writeback.places import StateSnapshot, rows_of
 
 
-def is_due(leaf: Any, chosen: bool | None) -> bool:
+def is_due(specialization: Any, chosen: bool | None) -> bool:
     """Count a call; whether this one is compared."""
     asked = settings.current().check if chosen is None else chosen
-    if not asked and not leaf.trace.formatted:  # a number may have been read from its own text
-        return False
-    leaf.calls += 1
-    return leaf.calls & (leaf.calls - 1) == 0
+    if not asked and not specialization.trace.formatted:
+        return False  # else a number may have been read from its own text
+    specialization.calls += 1
+    return specialization.calls & (specialization.calls - 1) == 0
 
 
 def compare(
-    leaf: Any,
+    specialization: Any,
     plain: Callable[..., Any],
     arguments: tuple[tuple, dict[str, Any]],
     run: Callable[[], Any],
-    anew: Callable[[tuple, dict[str, Any]], Any] | None = None,
+    retraced: Callable[[tuple, dict[str, Any]], Any] | None = None,
     streams: Sequence[Any] = (),
     interpreted: Callable[[], Any] | None = None,
 ) -> Any:
     """Run the program and what it is compared with; the program's result.
 
-    Parameters
-    ----------
-    leaf : Leaf
-        If it was traced for this very call, the values of the trace are what is expected.
-    plain : callable
-        The user's function.
-    arguments : tuple of args and kwargs
-    run : callable
-        Runs the program. Its result is ``(value, gradient)`` if ``anew`` is given.
-    anew : callable, optional
-        ``(value, gradient)`` by a new trace. It takes turns with the plain function.
-    streams : sequence
-        Random streams that both draw from: each starts from the same states.
-    interpreted : callable, optional
-        ``(value, gradient)`` by the interpreter, for a call that ends with a tape.
+    A specialization that was traced for this very call is expected to give the values of its trace;
+    another what the plain function gives, on copies of the arguments, with the random ``streams``
+    as they were. A gradient is checked where ``retraced`` is given: ``run`` then gives
+    ``(value, gradient)``, and so do ``retraced``, a new trace that takes turns with the plain
+    function, and ``interpreted``, of the interpreter, for a call that ends with a tape.
 
     Raises
     ------
@@ -70,43 +61,52 @@ def compare(
         If types, dtypes, shapes or values differ, of results, gradients or written arguments.
     """
     args, kwargs = trees.map(_copied, arguments)
-    seen = list(leaf.trace.traced_values)
-    before, undrawn = states_of(streams), states_of([GLOBAL])
-    places = leaf.trace.changes.mutations if leaf.trace.changes is not None else ()
+    trace, seen = specialization.trace, list(specialization.trace.traced_values)
+    before = [*states_of(streams), *states_of([GLOBAL])]
+    places = trace.changes.mutations if trace.changes is not None else ()
     saved = StateSnapshot(places, plain, trees.flatten(arguments)[0])
     found = saved.now()
     result = run()
-    written = saved.now()
-    after, drawn = states_of(streams), states_of([GLOBAL])
-    report = Report(plain, leaf, exact=anew is None or leaf.numerics == "exact")
-    value = result if anew is None else result[0]
+    written, drawn = saved.now(), states_of(streams)
+    report = Report(
+        plain, specialization, exact=retraced is None or specialization.numerics == "exact"
+    )
+    value = result if retraced is None else result[0]
     if seen:
-        report.same(value, leaf.trace.outputs(seen), "result")
+        report.same(value, trace.outputs(seen), "result")
         if interpreted is not None:
-            put_back([*before, *undrawn])
-            try:
-                Report(plain, leaf, exact=False).same(result, interpreted(), "value and gradient")
-            finally:
-                put_back([*after, *drawn])
+            with _rewound(before):
+                report.exact = False
+                report.same(result, interpreted(), "value and gradient")
         return result
-    put_back([*before, *undrawn])
-    saved.fill(found)
-    try:
-        if anew is not None and leaf.calls.bit_length() % 2 == 0:
-            report.same(result, anew(args, kwargs), "value and gradient")
-            return result
-        expected = plain(*args, **kwargs)
-        if moved(after):
-            raise report.failure("state of a random stream", "one draw", "another")
-    finally:
-        put_back([*after, *drawn])
-        others = saved.now()
-        saved.fill(written)
+    with _rewound(before):
+        saved.fill(found)
+        try:
+            if retraced is not None and specialization.calls.bit_length() % 2 == 0:
+                report.same(result, retraced(args, kwargs), "value and gradient")
+                return result
+            expected = plain(*args, **kwargs)
+            if moved(drawn):
+                raise report.failure("state of a random stream", "one draw", "another")
+        finally:
+            others = saved.now()
+            saved.fill(written)
     report.same(value, expected, "result")
     report.same(arguments[0], args, "arguments")
-    if anew is None:  # derivatives write when they are done
+    if retraced is None:  # derivatives write when they are done
         report.same(rows_of(written), rows_of(others), "written objects")
     return result
+
+
+@contextmanager
+def _rewound(states: Sequence[tuple[Any, Any]]) -> Iterator[None]:
+    """Random streams as they were, until the block ends."""
+    now = states_of([stream for stream, _ in states])
+    put_back(states)
+    try:
+        yield
+    finally:
+        put_back(now)
 
 
 # Names in a user's code that stand for what tracing sees once, and what they stand for.
@@ -129,9 +129,9 @@ CAUSES = {
 }
 
 
-def likely_cause(plain: Callable[..., Any], leaf: Any) -> str:
+def likely_cause(plain: Callable[..., Any], specialization: Any) -> str:
     """What to look for, from the names in the user's code."""
-    if leaf.trace.formatted:
+    if specialization.trace.formatted:
         return "a number was made of the text of a traced value: use the value itself"
     for code in _codes(getattr(innermost(plain), "__code__", None)):
         for name in reversed(code.co_names):
@@ -155,9 +155,9 @@ def _copied(leaf: Any) -> Any:
 class Report:
     """Compares, and says what differs and why that may be."""
 
-    def __init__(self, plain: Callable[..., Any], leaf: Any, exact: bool):
+    def __init__(self, plain: Callable[..., Any], specialization: Any, exact: bool):
         self.plain = plain
-        self.leaf = leaf
+        self.specialization = specialization
         self.exact = exact
 
     def same(self, got: Any, expected: Any, where: str) -> None:
@@ -184,7 +184,7 @@ class Report:
         return errors.CheckFailed(
             f"{name} gave another {path} than the plain function: {got} instead of {expected}.",
             None,
-            likely_cause(self.plain, self.leaf),
+            likely_cause(self.plain, self.specialization),
         )
 
 

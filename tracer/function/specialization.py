@@ -1,6 +1,6 @@
 """One way through a function's branches: its trace, and the programs made of it.
 
->>> leaf.program("value_and_grad", (0, 1)).run(w, x)
+>>> specialization.program("value_and_grad", (0, 1)).run(w, x)
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Interpreted:
 class Specialization:
     """One way through a function's branches: its trace, and the programs made of it.
 
-    ``interpreted`` leaves are run once and forgotten, so that nothing is optimised or compiled.
+    ``interpreted`` ones are run once and forgotten, so that nothing is optimised or compiled.
     """
 
     def __init__(self, trace: Trace, numerics: str, interpreted: bool = False):
@@ -91,7 +91,8 @@ class Specialization:
             for path, node, layout in zip(trace.captures, captured, trace.layouts, strict=False)
         ]
         self.writes = any(effect.kind == "write" for effect in trace.graph.effects)
-        self.makes = makes(trace.graph)
+        acts = self.writes or trace.changes is not None or makes(trace.graph)
+        self.is_pure = not (acts or trace.formatted or interpreted)
 
     def graph(self, kind: str, wrt: tuple[int, ...] = ()) -> CalcGraph:
         """The optimised graph; ``kind`` is a key of `TRANSFORMS`."""
@@ -143,41 +144,32 @@ class Specialization:
                     found = self.programs[kind, wrt] = self._compiled(self.graph(kind, wrt), kind)
         return found
 
-    def pair(self, wrt: tuple[int, ...]) -> tuple[Any, Any]:
-        """Forward program (outputs, then residuals) and backward program (residuals, seeds)."""
-        if self.interpreted:
-            parts = self.partition(wrt)
-            return Interpreted(parts.forward), Interpreted(parts.backward)
-        found = self.programs.get(("pair", wrt))
+    def halves(self, kind: str, wrt: tuple[int, ...]) -> tuple[Any, Any]:
+        """Forward program (outputs, then residuals), and one of residuals and cotangents.
+
+        With ``kind`` ``"jvp"`` the second takes tangents.
+        """
+        key, second = ("pair", "backward") if kind == "vjp" else ("linear", "linear")
+        found = self.programs.get((key, wrt))
         if found is None:
             with self.lock:
-                parts = self.partition(wrt)
+                parts = self.partition(wrt) if kind == "vjp" else self._linear_partition(wrt)
+                if self.interpreted:
+                    return Interpreted(parts.forward), Interpreted(parts.backward)
                 found = (
                     self._compiled(parts.forward, "forward"),
-                    self._compiled(parts.backward, "backward"),
+                    self._compiled(parts.backward, second),
                 )
-                self.programs["pair", wrt] = found
+                self.programs[key, wrt] = found
         return found
 
-    def linear(self, wrt: tuple[int, ...]) -> tuple[Any, Any]:
-        """Forward program (outputs, then residuals) and linear program (residuals, tangents)."""
-        found = self.programs.get(("linear", wrt))
-        if found is None:
-            graph, count = self.graph("jvp", wrt), len(self.trace.graph.outputs)
-            roles = {"value": count, "gradient": len(graph.outputs) - count}
-            tangents = graph.inputs[len(self.trace.graph.inputs) :]
-            parts = partition(graph.replace(roles=roles), tangents)
-            if self.interpreted:
-                return Interpreted(parts.forward), Interpreted(parts.backward)
-            with self.lock:
-                found = (
-                    self._compiled(parts.forward, "forward"),
-                    self._compiled(parts.backward, "linear"),
-                )
-                self.programs["linear", wrt] = found
-        return found
+    def _linear_partition(self, wrt: tuple[int, ...]) -> Partition:
+        graph, count = self.graph("jvp", wrt), len(self.trace.graph.outputs)
+        roles = {"value": count, "gradient": len(graph.outputs) - count}
+        tangents = graph.inputs[len(self.trace.graph.inputs) :]
+        return partition(graph.replace(roles=roles), tangents)
 
-    def once(
+    def from_trace_values(
         self, wrt: tuple[int, ...], inputs: Sequence[Any], seeds: Sequence[Any] = ()
     ) -> list[Any] | None:
         """Outputs and gradients from the values of the trace, for the call that it was made for.
@@ -188,7 +180,7 @@ class Specialization:
             return None
         kept, graph = self.trace.kept_values.pop(), self.trace.alias_graph or self.trace.graph
         try:
-            return with_user_warnings(finished)(graph, kept, inputs, wrt, seeds)
+            return with_user_warnings(_replayed)(graph, kept, inputs, wrt, seeds)
         except NotKept:
             return None
 
@@ -204,7 +196,7 @@ class Specialization:
                 return None
         if self.changes is not None and not self.changes.holds(function, leaves):
             return None
-        values = [leaves[number] for number in self.dynamic]
+        values = list(map(leaves.__getitem__, self.dynamic))
         for path, spec, layout in self.captures:
             value = path.read(function, leaves)
             if value is MISSING or not _fits(value, spec) or layout_of(value) != layout:
@@ -212,6 +204,13 @@ class Specialization:
             values.append(value)
         values += self.trace.outer
         return values
+
+    def takes_leaves(self, count: int) -> bool:
+        """Whether `inputs` are all leaves as they are, in every call."""
+        others = (
+            self.capture_guards or self.captures or self.changes is not None or self.trace.outer
+        )
+        return not others and self.dynamic == tuple(range(count))
 
     def changed(self, function: Any, leaves: list[Any]) -> errors.CaptureMutationError:
         """What the function has changed of what it reads from outside, as an error."""
@@ -231,7 +230,7 @@ class Specialization:
         )
 
 
-def finished(
+def _replayed(
     graph: CalcGraph,
     kept: KeptValues,
     inputs: Sequence[Any],
@@ -264,6 +263,10 @@ def _compiled(graph: CalcGraph, name: str) -> Program:
 
 
 def _fits(value: Any, spec: Any) -> bool:
+    if type(value) is np.ndarray:
+        return bool(
+            spec.kind == "array" and value.shape == spec.shape and value.dtype == spec.dtype
+        )
     if isinstance(value, TracedTensor) and value._recorder.closed:
         return False  # the function has put it there
     if isinstance(value, (np.ndarray, np.generic)):

@@ -1,18 +1,17 @@
 """A program for a call that none fits: the function is traced, and what comes of it is kept.
 
->>> leaf = make_leaf(function, call, names, reason="first call")
+>>> specialization = specialize(function, call, reason="first call")
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 
 from tracer import settings, trees
 from tracer.function.call_key import Call
 from tracer.function.specialization import Specialization
-from tracer.function.traced import TracedFunction
 from tracer.function.weak_ints import serves_every_value
+from tracer.python.attributes import Traced
 from tracer.recording.arguments import FlatArguments
 from tracer.recording.trace import Trace, trace_function
 from tracer.rules.declare import load_rules
@@ -32,13 +31,11 @@ class NeedsValues(Exception):
         super().__init__(places)
 
 
-def make_leaf(
-    function: TracedFunction,
+def specialize(
+    function: Traced,
     call: Call,
-    names: Sequence[str],
     reason: str,
     keep: bool = True,
-    runs_now: bool = False,
 ) -> Specialization:
     """Trace the function for this call and remember the program, unless there are too many.
 
@@ -47,17 +44,15 @@ def make_leaf(
     NeedsValues
         If ints that are inputs in this call must be parts of the program.
     """
-    title = f"{getattr(function, '__name__', 'f')}({', '.join(names)})"
+    title = f"{getattr(function, '__name__', 'f')}({', '.join(call.names)})"
     sized = call.key in function.cache.sized
     if call.weak:
-        trace = _trace_weak(function, call, names, title, sized)
+        trace = _trace_weak(function, call, title, sized)
     else:
-        trace = trace_call(function, call, names, title, sized, keeps=not keep)
-    if not runs_now:
-        trace.traced_values.clear()
-    leaf = Specialization(trace, settings.current().numerics, interpreted=not keep)
+        trace = trace_call(function, call, title, sized, keeps=not keep)
+    specialization = Specialization(trace, settings.current().numerics, interpreted=not keep)
     if keep:
-        function.cache.add(call.key, leaf, f"{title}: {reason}")
+        function.cache.add(call.key, specialization, f"{title}: {reason}")
     elif not function.cache.full:
         function.cache.full = True
         logger.warning(
@@ -67,13 +62,12 @@ def make_leaf(
         )
     level = 30 if settings.current().log_retraces else 20
     logger.log(level, "traced %s: %s", title, reason)
-    return leaf
+    return specialization
 
 
 def trace_call(
-    function: TracedFunction,
+    function: Traced,
     call: Call,
-    names: Sequence[str],
     title: str,
     sized: bool = False,
     keeps: bool = False,
@@ -82,24 +76,22 @@ def trace_call(
 
     ``keeps`` the values of the trace, for a call that no program will serve again.
     """
-    plain, labels = function.__tracer_function__, leaf_names(call, names)
+    plain, labels = function.__tracer_function__, leaf_names(call)
     arguments = FlatArguments(call.leaves, call.structure, labels, call.static, call.weak)
     return trace_function(plain, arguments, title, sized, keeps)
 
 
-def _trace_weak(
-    function: TracedFunction, call: Call, names: Sequence[str], title: str, sized: bool
-) -> Trace:
+def _trace_weak(function: Traced, call: Call, title: str, sized: bool) -> Trace:
     """A trace with ints among its inputs, if it holds for all their values."""
     assert call.plain is not None
     plain = call.plain
     try:
-        trace = trace_call(function, call, names, title, sized)
+        trace = trace_call(function, call, title, sized)
         places = serves_every_value(
             function.__tracer_function__,
             call,
             trace,
-            lambda: trace_call(function, plain, names, title, sized),
+            lambda: trace_call(function, plain, title, sized),
         )
     except Exception as error:  # told of the call as it is
         raise NeedsValues(call.weak, True) from error
@@ -109,11 +101,11 @@ def _trace_weak(
 
 
 # -- names of the inputs ------------------------------------------------------------------------
-def leaf_names(call: Call, names: Sequence[str]) -> list[str]:
+def leaf_names(call: Call) -> list[str]:
     """A name for each leaf: the last part of its path."""
     args, kwargs = trees.unflatten(call.structure, list(range(len(call.leaves))))
     found = [""] * len(call.leaves)
-    for name, value in zip(names, [*args, *kwargs.values()], strict=True):
+    for name, value in zip(call.names, [*args, *kwargs.values()], strict=True):
         for number, path in zip(trees.flatten(value)[0], trees.paths(value, name), strict=True):
             found[number] = _last_part(path)
     return found

@@ -15,8 +15,9 @@ from types import MethodType
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from tracer.function.cache import shared_cache
-from tracer.python.attributes import Traced, own
-from tracer.python.locks import loaded
+from tracer.function.flat_calls import MISSED, serve
+from tracer.python.attributes import Traced, is_traced, own
+from tracer.python.locks import IMPORTING
 from tracer.python.tracebacks import BOUNDARY, clean
 
 if TYPE_CHECKING:
@@ -25,6 +26,14 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 Q = ParamSpec("Q")
 R = TypeVar("R")
+
+
+@functools.cache
+def _calls() -> Any:
+    """What runs calls: loaded at the first, so that ``import tracer`` stays light."""
+    with IMPORTING:
+        from tracer.function import run
+    return run
 
 
 class TracedFunction(Traced, Generic[P, R]):
@@ -99,7 +108,9 @@ class TracedFunction(Traced, Generic[P, R]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         try:
-            return loaded("tracer.function.run").call(self, args, kwargs)
+            if not kwargs and (result := serve(self, "forward", args)) is not MISSED:
+                return result
+            return _calls().evaluate_call(self, args, kwargs)
         except BaseException as error:
             clean(error)
             raise
@@ -232,7 +243,7 @@ class TracedMethod(TracedFunction[P, R]):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         try:
-            return loaded("tracer.function.run").call(self.__func__, (self.__self__, *args), kwargs)
+            return _calls().evaluate_call(self.__func__, (self.__self__, *args), kwargs)
         except BaseException as error:
             clean(error)
             raise
@@ -282,3 +293,36 @@ def as_traced(function: Any) -> TracedFunction:
     if not callable(function):
         raise TypeError(f"{function!r} is not callable")
     return TracedFunction(function)
+
+
+# Decorators that @trace may stand on as well as under: what is in them is traced.
+INSIDE: dict[type, Callable[[Any, Callable[[Any], Any]], Any]] = {
+    staticmethod: lambda made, traced: staticmethod(traced(made.__func__)),
+    classmethod: lambda made, traced: TracedClassMethod(traced(made.__func__)),
+    property: lambda made, traced: property(traced(made.fget), made.fset, made.fdel, made.__doc__),
+}
+
+
+def decorated(function: Any, static: Any, check: Any, backend: Any) -> TracedFunction:
+    """What ``@trace`` makes of a function, or of what another decorator made of it."""
+    if type(function) in INSIDE:
+        return INSIDE[type(function)](function, lambda f: decorated(f, static, check, backend))
+    if not callable(function):
+        raise TypeError(f"trace takes a function, not {function!r}")
+    if isinstance(function, TracedFunction):  # of vmap, or traced already
+        static = (*function.static, *((static,) if isinstance(static, str) else static))
+        function = function.__tracer_function__
+    return TracedFunction(function, static, check, backend)
+
+
+def wraps(function: Any, *recipe: Any) -> Any:
+    """Make a wrapper look like the function; ``recipe`` says what it does to it."""
+    traced = is_traced(function)
+    static = function.static if traced else ()
+
+    def decorate(wrapper: Any) -> Any:
+        look_like(wrapper, function.__tracer_function__ if traced else function)
+        wrapper.__tracer_recipe__ = (wrapper.__code__, static, *[repr(part) for part in recipe])
+        return wrapper
+
+    return decorate

@@ -18,21 +18,19 @@ from tracer import errors, trees
 from tracer.function.call_key import Call
 from tracer.function.signature import argument_names
 from tracer.function.trace_call import leaf_names
-from tracer.function.traced import TracedFunction
 from tracer.function.vmap_axes import (
     Axis,
     axes_of_call,
     batch_size,
+    broadcast_prefix,
     leaf_paths,
-    placed,
-    spread,
     value_of,
+    with_batch_axis,
 )
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.evaluate import GuardMiss, evaluate
-from tracer.graph.node import is_pure
 from tracer.graph.reach import needed
-from tracer.python.attributes import plain_array
+from tracer.python.attributes import Traced, plain_array
 from tracer.recording.arguments import FlatArguments
 from tracer.recording.recorder.recorder import Recorder
 from tracer.recording.regions.replay import replay
@@ -41,6 +39,7 @@ from tracer.recording.trace import Trace, trace_function
 from tracer.recording.watch.instrument import instrumented
 from tracer.transforms.batch.batch_graph import batch
 from tracer.transforms.batch.batched import Unbatchable
+from tracer.transforms.partition import is_pure
 
 NUMBERS = (bool, int, float, complex, np.generic, np.ndarray)
 
@@ -68,12 +67,14 @@ class Examples:
     size : int
     """
 
-    def __init__(self, function: TracedFunction, args: tuple, kwargs: dict[str, Any], in_axes: Any):
+    def __init__(self, function: Traced, args: tuple, kwargs: dict[str, Any], in_axes: Any):
         leaves, self.structure = trees.flatten((args, kwargs))
         self.names = argument_names(function, args, kwargs)
         self.axes = axes_of_call(in_axes, args, kwargs, self.names)
         self.size = batch_size(leaves, self.axes, leaf_paths(args, kwargs, self.names))
-        self.stacks = [_front(leaf, axis) for leaf, axis in zip(leaves, self.axes, strict=True)]
+        self.stacks = [
+            _batch_first(leaf, axis) for leaf, axis in zip(leaves, self.axes, strict=True)
+        ]
 
     def leaves(self, number: int) -> list[Any]:
         """The leaves of one example, as they are recorded."""
@@ -89,7 +90,7 @@ class Examples:
             for leaf, axis in zip(self.stacks, self.axes, strict=True)
         ]
 
-    def static(self, function: TracedFunction) -> frozenset[int]:
+    def static(self, function: Traced) -> frozenset[int]:
         """Numbers of the leaves that the function was told to take as they are."""
         args, kwargs = trees.unflatten(self.structure, list(range(len(self.stacks))))
         found: set[int] = set()
@@ -99,7 +100,7 @@ class Examples:
         return frozenset(found)
 
 
-def _front(leaf: Any, axis: Axis) -> Any:
+def _batch_first(leaf: Any, axis: Axis) -> Any:
     if axis is None:
         return leaf
     array = plain_array(leaf)
@@ -110,9 +111,7 @@ def _first(stack: np.ndarray) -> Any:
     return stack[0] if len(stack) else np.ones(stack.shape[1:], stack.dtype)[()]
 
 
-def call(
-    function: TracedFunction, args: tuple, kwargs: dict[str, Any], in_axes: Any, out_axes: Any
-) -> Any:
+def call(function: Traced, args: tuple, kwargs: dict[str, Any], in_axes: Any, out_axes: Any) -> Any:
     """``vmap(function, in_axes, out_axes)(*args, **kwargs)``, recorded in the trace at work.
 
     Outside of a trace it is what the compiled program is checked against: a loop of plain calls.
@@ -124,21 +123,22 @@ def call(
     else:
         trace = _trace_of_one(function, examples)
         structure = trace.structure
-        found = _at_once(recorder, trace, examples, out_axes)
+        found = _vectorized(recorder, trace, examples, out_axes)
         if found is None:
-            found = _in_turn(recorder, function, trace, examples, out_axes)
+            found = _sequential(recorder, function, trace, examples, out_axes)
         results = found
     every = _axes_of_results(structure, out_axes)
     leaves = [
-        _finished(result, axis, examples.size) for result, axis in zip(results, every, strict=True)
+        _result_leaf(result, axis, examples.size)
+        for result, axis in zip(results, every, strict=True)
     ]
     return trees.unflatten(structure, leaves)
 
 
-def _trace_of_one(function: TracedFunction, examples: Examples) -> Trace:
+def _trace_of_one(function: Traced, examples: Examples) -> Trace:
     """The trace of one example."""
     leaves = examples.first()
-    labels = leaf_names(Call(leaves, examples.structure, ()), examples.names)
+    labels = leaf_names(Call(leaves, examples.structure, examples.names, ()))
     static = examples.static(function) if function.static else frozenset()
     name = getattr(function, "__name__", "f")
     plain = function.__tracer_function__
@@ -146,7 +146,7 @@ def _trace_of_one(function: TracedFunction, examples: Examples) -> Trace:
 
 
 # -- all at once --------------------------------------------------------------------------------
-def _at_once(
+def _vectorized(
     recorder: Recorder, trace: Trace, examples: Examples, out_axes: Any
 ) -> list[Any] | None:
     """The flat results by the batched graph; None if examples differ in more than their numbers."""
@@ -202,8 +202,8 @@ def _holds(graph: CalcGraph, inputs: Sequence[Any]) -> bool:
 
 
 # -- one after the other ------------------------------------------------------------------------
-def _in_turn(
-    recorder: Recorder, function: TracedFunction, trace: Trace, examples: Examples, out_axes: Any
+def _sequential(
+    recorder: Recorder, function: Traced, trace: Trace, examples: Examples, out_axes: Any
 ) -> list[Any]:
     """Each example along its own branches; their results stacked."""
     one = instrumented(function.__tracer_function__, recorder.captures)
@@ -289,14 +289,14 @@ def _stacked(column: Sequence[Any]) -> Any:
 def _axes_of_results(structure: Any, out_axes: Any) -> list[Axis]:
     """Where the batch goes in each leaf of the result."""
     tree = trees.unflatten(structure, list(range(structure.leaves)))
-    return spread(out_axes, tree, "out_axes")
+    return broadcast_prefix(out_axes, tree, "out_axes")
 
 
-def _finished(result: Any, axis: Axis, size: int) -> Any:
+def _result_leaf(result: Any, axis: Axis, size: int) -> Any:
     """A leaf of the result, with the batch in its place."""
     if type(result) is not Shared:
-        return result if axis is None else placed(result, axis)
+        return result if axis is None else with_batch_axis(result, axis)
     if axis is None or not isinstance(result.value, NUMBERS):
         return result.value
     array = np.asarray(result.value)
-    return placed(np.array(np.broadcast_to(array, (size, *array.shape))), axis)
+    return with_batch_axis(np.array(np.broadcast_to(array, (size, *array.shape))), axis)

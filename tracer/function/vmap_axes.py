@@ -1,6 +1,6 @@
 """Which axes count the examples: ``in_axes`` and ``out_axes`` against the arguments' trees.
 
->>> spread({"w": 0, "b": None}, {"w": w, "b": (b, 2.0)}, "in_axes of params")
+>>> broadcast_prefix({"w": 0, "b": None}, {"w": w, "b": (b, 2.0)}, "in_axes of params")
 [0, None, None]
 """
 
@@ -32,14 +32,14 @@ def axes_of_call(in_axes: Any, args: tuple, kwargs: dict[str, Any], names: list[
     entries = in_axes if isinstance(in_axes, (tuple, list)) else [in_axes] * len(args)
     found: list[Axis] = []
     for entry, value, name in zip(entries, args, names, strict=False):
-        found += spread(entry, value, f"in_axes of {name}")
+        found += broadcast_prefix(entry, value, f"in_axes of {name}")
     for leaf in trees.flatten(kwargs)[0]:
         found.append(0 if isinstance(leaf, np.ndarray) and np.ndim(value_of(leaf)) else None)
     leaves = trees.flatten((args, kwargs))[0]
     return [axis if _is_numeric(leaf) else None for axis, leaf in zip(found, leaves, strict=True)]
 
 
-def spread(prefix: Any, tree: Any, what: str) -> list[Axis]:
+def broadcast_prefix(prefix: Any, tree: Any, what: str) -> list[Axis]:
     """An axis for each leaf of ``tree`` from a tree of axes that may end above the leaves.
 
     Raises
@@ -63,7 +63,9 @@ def spread(prefix: Any, tree: Any, what: str) -> list[Axis]:
             None,
             "give an int, None, or a tree of them that is a prefix of the argument's tree",
         )
-    return [axis for key, part in parts.items() for axis in spread(given[key], part, what)]
+    return [
+        axis for key, part in parts.items() for axis in broadcast_prefix(given[key], part, what)
+    ]
 
 
 def _children(tree: Any) -> dict[Any, Any] | None:
@@ -133,7 +135,7 @@ def _is_numeric(leaf: Any) -> bool:
     )
 
 
-def placed(result: Any, axis: int) -> Any:
+def with_batch_axis(result: Any, axis: int) -> Any:
     """A batch of results with the batch at ``axis``.
 
     Raises

@@ -32,15 +32,15 @@ BRANCHES = 8  # so many outcomes of conditions on it, and each value has its own
 BOUND = 2**63
 
 
-class Seen:
+class IntHistory:
     """The ints of one signature: their first values, which have varied, which must stay static."""
 
-    __slots__ = ("first", "rigid", "varied")
+    __slots__ = ("first", "static", "varied")
 
     def __init__(self, first: dict[int, int]):
         self.first = first
         self.varied: set[int] = set()
-        self.rigid: set[int] = set()
+        self.static: set[int] = set()
 
 
 def with_weak_ints(cache: Cache, call: Call) -> Call:
@@ -51,19 +51,19 @@ def with_weak_ints(cache: Cache, call: Call) -> Call:
         return call
     general = _general(call, places)
     with cache.lock:
-        seen = cache.ints.get(general)
-        if seen is None:
-            cache.ints[general] = Seen({k: leaves[k] for k in places})
+        history = cache.ints.get(general)
+        if history is None:
+            cache.ints[general] = IntHistory({k: leaves[k] for k in places})
             while len(cache.ints) > settings.current().cache_size:
                 cache.ints.popitem(last=False)
             return call
         cache.ints.move_to_end(general)
-        seen.varied.update([k for k in places if leaves[k] != seen.first[k]])
-        weak = [k for k in seen.varied - seen.rigid if -BOUND <= leaves[k] < BOUND]
+        history.varied.update([k for k in places if leaves[k] != history.first[k]])
+        weak = [k for k in history.varied - history.static if -BOUND <= leaves[k] < BOUND]
     if not weak:
         return call
     key = _general(call, weak)
-    return Call(leaves, call.structure, key, call.static, frozenset(weak), call)
+    return Call(leaves, call.structure, call.names, key, call.static, frozenset(weak), call)
 
 
 def _general(call: Call, places: list[int]) -> tuple:
@@ -80,10 +80,10 @@ def keep_static(cache: Cache, call: Call, places: frozenset[int]) -> Call:
     leaves = call.leaves
     every = [k for k, leaf in enumerate(leaves) if type(leaf) is int and k not in call.static]
     with cache.lock:
-        seen = cache.ints.get(_general(call.plain, every))
-        if seen is None:  # dropped by other calls
+        history = cache.ints.get(_general(call.plain, every))
+        if history is None:  # dropped by other calls
             return call.plain
-        seen.rigid |= places
+        history.static |= places
     return with_weak_ints(cache, call.plain)
 
 

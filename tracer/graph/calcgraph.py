@@ -125,7 +125,7 @@ class CalcGraph(nx.DiGraph):
         ``{"value": 1, "gradient": 2}`` counts them in order.
     """
 
-    order: tuple[Node, ...]  # type: ignore[assignment]  # networkx's order() counts the nodes
+    order: tuple[Node, ...]
 
     def __init__(
         self,
@@ -165,7 +165,7 @@ class CalcGraph(nx.DiGraph):
             self.__dict__["_store"] = store
         return store
 
-    def _table(name: str, key: str | None = None):  # type: ignore[misc]  # of the four below
+    def _table(name: str, key: str | None = None):
         def get(self):
             own = self.__dict__.get("own" + name)
             return own if own is not None else self._fill()[key or name]
@@ -198,7 +198,7 @@ class CalcGraph(nx.DiGraph):
     def copy(self, as_view: bool = False):
         """A plain, changeable ``networkx.DiGraph`` (or a read-only view)."""
         if as_view:
-            return nx.graphviews.generic_graph_view(self)  # type: ignore[type-var]
+            return nx.graphviews.generic_graph_view(self)
         return nx.DiGraph(self)
 
     # -- calcgraph --------------------------------------------------------------------------

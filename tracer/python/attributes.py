@@ -20,6 +20,11 @@ class Traced:
     """The base of what `trace` returns: ``__tracer_function__`` is the user's function."""
 
     __slots__ = ()
+    __tracer_function__: Any
+    backend: str | None
+    cache: Any
+    check: bool | None
+    static: tuple[str, ...]
 
 
 class Recorded:

@@ -9,11 +9,9 @@ A child has none of its parent's other threads: a lock that one of them held wou
 
 from __future__ import annotations
 
-import functools
 import os
 import threading
 import weakref
-from importlib import import_module
 from typing import Any
 
 _OPENED: weakref.WeakSet[Any] = weakref.WeakSet()
@@ -38,14 +36,8 @@ def fork_lock() -> Any:
     return lock
 
 
-_LOADING = fork_lock()
-
-
-@functools.cache
-def loaded(name: str) -> Any:
-    """A module of this package, imported at its first use: a child can't wait for its parent."""
-    with _LOADING:
-        return import_module(name)
+# Held around imports at the first call: a child can't wait for a thread of its parent's.
+IMPORTING = fork_lock()
 
 
 def _before_fork() -> None:
