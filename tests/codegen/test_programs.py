@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from tests.codegen.graphs import digits, random_graph, robust
+from tracer.codegen.graph_names import names_for
 from tracer.codegen.program import compile_graph, program_of
 from tracer.codegen.readable import function_writer
-from tracer.codegen.readable.source import ModuleSource, add_backward, add_forward, names_for
+from tracer.codegen.readable.source import ModuleSource, add_backward, add_forward
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.evaluate import GuardMiss, evaluate
 from tracer.graph.node import HOLES, Node, Params

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from tests.codegen.graphs import digits, robust
+from tracer.codegen.comments import harmless
 from tracer.codegen.literals import Constants
 from tracer.codegen.namespace import Namespace, identifier
 from tracer.codegen.readable.branches import write_branches
-from tracer.codegen.readable.comments import harmless
 from tracer.codegen.readable.module import Arguments, expression_of, header, write_module
 from tracer.codegen.save import save_module
 from tracer.errors import TracerError

@@ -13,14 +13,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tracer.codegen.readable.draft import Draft
+from tracer.codegen.draft import Draft, derived_nodes
+from tracer.codegen.graph_names import names_for
+from tracer.codegen.line_folding import STEP
+from tracer.codegen.readable.definitions import define
 from tracer.codegen.readable.expressions import Expression
 from tracer.codegen.readable.function_writer import FunctionWriter
 from tracer.codegen.readable.guards import condition, miss
-from tracer.codegen.readable.line_folding import STEP
-from tracer.codegen.readable.module import define
 from tracer.codegen.readable.schedule import schedule
-from tracer.codegen.readable.source import ModuleSource, derived_nodes, names_for
+from tracer.codegen.readable.source import ModuleSource
 from tracer.errors import TracerError
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.node import Node

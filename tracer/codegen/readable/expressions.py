@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tracer.codegen.literals import Constants, fraction
+from tracer.codegen.operand_reads import sum_axes
 from tracer.graph.node import Hole, Node, Ref
 from tracer.graph.spec import ArraySpec
 from tracer.ops.scipy_names import is_scipy
@@ -255,20 +256,6 @@ def _python_scalar(speller: Speller, node: Node, lookup: Lookup) -> Expression:
         return base
     places = ", ".join([speller.argument(a, node, lookup).text for a in node.params.args[1:]])
     return Expression(f"{base.at(ATOM)}.item({places})")
-
-
-def sum_axes(shape: tuple, like: tuple) -> tuple[tuple[int, ...], bool] | None:
-    """Axes that ``sum_to`` adds up, and whether they stay with length 1; None if unknown."""
-    lead = len(shape) - len(like)
-    kept = []
-    for axis, size in enumerate(like):
-        source = shape[axis + lead]
-        if size is source or (type(size) is int and size == source):
-            continue
-        if size != 1 or type(source) is not int:
-            return None
-        kept.append(axis + lead)
-    return (*range(lead), *kept), bool(kept)
 
 
 def _sum_to(speller: Speller, node: Node, lookup: Lookup) -> Expression:

@@ -15,10 +15,11 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 
 from tracer.codegen.aliasing import hits_once
+from tracer.codegen.comments import WIDTH, quote, with_comment
+from tracer.codegen.draft import WRITES, Draft
+from tracer.codegen.line_folding import STEP, fold, wrap
 from tracer.codegen.literals import Constants, is_negative_literal
 from tracer.codegen.namespace import Namespace, identifier
-from tracer.codegen.readable.comments import WIDTH, quote, with_comment
-from tracer.codegen.readable.draft import WRITES, Draft
 from tracer.codegen.readable.expressions import (
     ATOM,
     PRODUCT,
@@ -28,7 +29,6 @@ from tracer.codegen.readable.expressions import (
     shape_comment,
 )
 from tracer.codegen.readable.guards import guard_lines, try_lines
-from tracer.codegen.readable.line_folding import STEP, fold, wrap
 from tracer.codegen.readable.schedule import schedule
 from tracer.graph.calcgraph import Guard
 from tracer.graph.node import Hole, Node

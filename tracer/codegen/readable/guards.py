@@ -11,8 +11,8 @@ import json
 
 import numpy as np
 
+from tracer.codegen.comments import harmless
 from tracer.codegen.literals import Constants
-from tracer.codegen.readable.comments import harmless
 from tracer.codegen.readable.expressions import ATOM, COMPARE, Expression
 from tracer.graph.calcgraph import Guard
 

@@ -16,11 +16,11 @@ from collections.abc import Callable
 import numpy as np
 
 from tracer.codegen.aliasing import owns_memory
-from tracer.codegen.readable.comments import with_comment
-from tracer.codegen.readable.draft import WRITES, Draft
+from tracer.codegen.comments import with_comment
+from tracer.codegen.draft import WRITES, Draft
+from tracer.codegen.line_folding import STEP
 from tracer.codegen.readable.expressions import ATOM, Expression, shape_comment
 from tracer.codegen.readable.function_writer import REGION_WRITERS, FunctionWriter
-from tracer.codegen.readable.line_folding import STEP
 from tracer.codegen.readable.regions import HAND_ON, STORE, TEST, Block, assigns, end_of, variables
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.control import Loop

@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 import ast
-import inspect
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,22 +15,17 @@ from typing import Any
 
 import numpy as np
 
-from tracer.codegen.literals import PLAIN_DTYPES, Constants, creation_of, quoted
+from tracer.codegen.draft import draft_of
+from tracer.codegen.graph_names import names_for
+from tracer.codegen.line_folding import STEP, fold
+from tracer.codegen.literals import Constants, quoted
 from tracer.codegen.namespace import identifier
-from tracer.codegen.readable.line_folding import STEP, fold
-from tracer.codegen.readable.source import (
-    ModuleSource,
-    add_backward,
-    add_forward,
-    draft_of,
-    names_for,
-)
+from tracer.codegen.readable.definitions import define
+from tracer.codegen.readable.source import ModuleSource, add_backward, add_forward
 from tracer.errors import TracerError
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.node import Node
 from tracer.transforms.partition import Partition
-
-SMALL = 16  # elements of an array that is written out
 
 
 @dataclass(frozen=True)
@@ -236,60 +230,3 @@ def _check_of(path: str, expression: str, node: Node) -> str:
 
 
 # -- constants ------------------------------------------------------------------------------------
-def define(constants: Constants) -> tuple[list[str], dict[str, np.ndarray]]:
-    """Imports and lines that make the constants; the arrays that are too large for lines."""
-    lines: list[str] = []
-    functions: list[str] = []
-    arrays: dict[str, np.ndarray] = {}
-    for name, value in constants.values.items():
-        if isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in "biufc":
-            text = _array(value, constants) if value.dtype in PLAIN_DTYPES else ""
-            if not text or len(text) + len(name) > 90:
-                arrays[name] = np.asarray(value)
-                text = f'CONSTANTS["{name}"]'
-            lines.append(f"{name} = {text}")
-        elif isinstance(value, (int, float, complex)):
-            lines.append(f"{name} = {constants.text(value)}")
-        else:
-            functions += _definition(name, value)
-    if arrays:
-        load = 'CONSTANTS = np.load(__file__.removesuffix(".py") + ".npz", allow_pickle=False)'
-        lines.insert(0, load)
-    return [*lines, *functions], arrays
-
-
-def _array(value: Any, constants: Constants) -> str:
-    if creation := creation_of(value):
-        return creation
-    if value.size > SMALL:
-        return ""
-    text = constants.text(value.tolist())
-    if "nan" in text and not np.isnan(value).any():
-        return ""
-    dtype = constants.text(value.dtype)
-    if value.size and np.array(value.tolist()).dtype == value.dtype:
-        return f"np.array({text})"
-    return f"np.array({text}, {dtype}).reshape({value.shape})"
-
-
-def _definition(name: str, value: Any) -> list[str]:
-    """A helper's own text, or the import of a function."""
-    module = getattr(value, "__module__", None) or ""
-    function = getattr(value, "__name__", "")
-    if module == "tracer.ops.registry":
-        first, *body = inspect.getsource(value).rstrip().split("\n")
-        parameters = ", ".join(
-            [
-                str(parameter.replace(annotation=inspect.Parameter.empty))
-                for parameter in inspect.signature(value).parameters.values()
-            ]
-        )
-        assert first.startswith(f"def {function}(") and first.endswith(":")
-        return ["", "", f"def {name}({parameters}):", *body]
-    if module and module.split(".")[0] in ("numpy", "scipy") and function.isidentifier():
-        alias = "" if name == function else f" as {name}"
-        return [f"from {module} import {function}{alias}"]
-    raise TracerError(
-        f"{name} ({type(value).__name__}) can't be written as plain NumPy code.",
-        fix="use the live program",
-    )

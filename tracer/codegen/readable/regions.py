@@ -16,11 +16,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from tracer.codegen.readable.comments import WIDTH
-from tracer.codegen.readable.draft import Draft
+from tracer.codegen.comments import WIDTH
+from tracer.codegen.draft import Draft
+from tracer.codegen.line_folding import STEP, wrap
 from tracer.codegen.readable.expressions import Expression, shape_comment
 from tracer.codegen.readable.function_writer import REGION_WRITERS, FunctionWriter
-from tracer.codegen.readable.line_folding import STEP, wrap
 from tracer.codegen.readable.schedule import LOWER
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.node import Node, Params, hole

@@ -14,12 +14,13 @@ from collections.abc import Iterable
 from math import inf
 
 from tracer.codegen.aliasing import hits_once, may_alias, picks_copies
-from tracer.codegen.readable.draft import CONTROL, WRITES, Draft
-from tracer.codegen.readable.in_place import rebind, write_in_place
-from tracer.codegen.readable.operand_reads import stands_for
+from tracer.codegen.draft import CONTROL, WRITES, Draft
+from tracer.codegen.in_place import rebind, write_in_place
+from tracer.codegen.operand_reads import stands_for
+from tracer.codegen.uses import count_uses, drop_unused
 from tracer.graph.calcgraph import Guard
 from tracer.graph.control import Loop
-from tracer.graph.node import Hole, Node, may_act
+from tracer.graph.node import Hole, Node
 
 DEPTH = 12  # of nesting; a reader's limit, far below the parser's
 UNPACKED = 8  # so many results are unpacked; more are indexed
@@ -69,34 +70,6 @@ def _broadcasts(draft: Draft, node: Node, user: Node) -> bool:
     return any(
         other.shape == user.shape and other.spec.kind == "array" for other in others
     ) and bool(user.shape)
-
-
-def drop_unused(draft: Draft) -> None:
-    """Keep what the outputs, guards and effects need, and random draws."""
-    live = set(draft.kept())
-    live.update(draft.real(node) for node in draft.guards)
-    live.update(draft.real(e.value) for e in draft.effects)
-    kept = []
-    for node in reversed(draft.order):
-        if node in draft.alias or (node not in live and not may_act(node)):
-            continue
-        kept.append(node)
-        live.update(draft.reads(node))
-    draft.order = kept[::-1]
-
-
-def count_uses(draft: Draft) -> None:
-    """Note who reads whom, once per place in the text."""
-    uses = draft.uses
-    for place, node in enumerate(draft.order):
-        draft.place[node] = place
-        for operand in draft.reads(node):
-            uses.setdefault(operand, []).append(node)
-    for node, guards in draft.guards.items():
-        for _, guard in guards:
-            uses.setdefault(draft.real(node), []).append(guard)
-    for node in draft.kept():
-        uses.setdefault(node, []).append(None)
 
 
 def unpack(draft: Draft) -> None:

@@ -10,21 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from tracer.codegen.comments import harmless
+from tracer.codegen.draft import Draft
 from tracer.codegen.literals import Constants
-from tracer.codegen.namespace import Namespace, cotangent_noun
+from tracer.codegen.namespace import Namespace
 from tracer.codegen.readable import loops  # noqa: F401 - the emitter learns loops, branches
-from tracer.codegen.readable.comments import harmless
-from tracer.codegen.readable.constant_names import written_names
-from tracer.codegen.readable.draft import Draft
 from tracer.codegen.readable.function_writer import FunctionWriter
 from tracer.codegen.readable.schedule import schedule
-from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.node import Node
 
 if TYPE_CHECKING:
     from tracer.transforms.partition import Partition
-
-NEAR = 100  # nodes that are looked at for the argument that a gradient belongs to
 
 
 class ModuleSource:
@@ -116,80 +112,6 @@ def docstring(header: str) -> list[str]:
     if len(lines) == 1 and not lines[0].endswith('"'):
         return [f'"""{lines[0]}"""']
     return [f'"""{lines[0]}', *lines[1:], '"""']
-
-
-def names_for(graph: CalcGraph) -> Namespace:
-    """An empty Namespace that keeps the users' names of a graph for their nodes."""
-    wanted = dict.fromkeys([node.name for node in graph.order if node.name])
-    suggested: dict[Node, str] = {}
-    for record in graph.records:
-        operand = record.node.inputs[record.slot]
-        if record.backward and not operand.name:
-            suggested.setdefault(record.backward[-1], cotangent_noun(operand))
-    function = graph.title.partition("(")[0].rpartition(".")[2]
-    values = graph.outputs[: graph.roles.get("value", 0)]
-    if len(values) == 1 and not values[0].name and function.isidentifier():
-        suggested[values[0]] = function
-        suggested |= {node: f"g_{function}" for node in graph.inputs if node.name == "g_out"}
-    written = written_names(graph, derived_nodes(graph))
-    suggested |= {node: name for node, name in written.items() if name not in wanted}
-    return Namespace(wanted, suggested, cotangents_of(graph))
-
-
-def cotangents_of(graph: CalcGraph) -> dict[Node, Node]:
-    """Which named value each node called ``g_…`` is the cotangent of."""
-    found: dict[Node, Node] = {}
-    shares: dict[Node, Node] = {}  # what one use of an argument adds to its gradient
-    known: dict[Node, Node] = {}  # a value → what a pullback of one of its uses made
-    for record in graph.records:
-        value, operand = record.node, record.node.inputs[record.slot]
-        # a sum hands its cotangent on as it is
-        share = record.backward[-1] if record.backward else known.get(value)
-        if share is not None:
-            known.setdefault(operand, share)
-            if operand.name and share.name == f"g_{operand.name}":
-                found.setdefault(share, operand)
-            if operand.op.name == "input":
-                shares[share] = operand
-        for made in record.backward if value.name else ():
-            for source in made.inputs:
-                if source.name == f"g_{value.name}":
-                    found.setdefault(source, value)
-    for output in graph.outputs[graph.roles.get("value", 0) :]:
-        near = [output]
-        for node in near:
-            argument = shares.get(node)
-            if argument is not None and output.name == f"g_{argument.name}":
-                found[output] = argument
-                break
-            near += node.inputs if len(near) < NEAR else ()
-    return found
-
-
-def derived_nodes(graph: CalcGraph) -> set[Node]:
-    """The nodes that a transform added: those that no value, guard or effect needs."""
-    values = graph.roles.get("value", 0)
-    if values == len(graph.outputs):
-        return set()
-    own = set(graph.outputs[:values])
-    own.update(guard.node for guard in graph.guards)
-    own.update(effect.value for effect in graph.effects)
-    for node in reversed(graph.order):
-        if node in own:
-            own.update(node.inputs)
-    return {node for node in graph.order if node not in own}
-
-
-def draft_of(graph: CalcGraph) -> Draft:
-    """A function for a whole graph."""
-    return Draft(
-        graph.inputs,
-        graph.order,
-        graph.outputs,
-        enumerate(graph.guards),
-        graph.effects,
-        derived_nodes(graph),
-    )
 
 
 def add_forward(text: ModuleSource, parts: Partition, **options: Any) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from tracer.codegen.readable.operand_reads import reads
-from tracer.graph.calcgraph import Effect, Guard
+from tracer.codegen.operand_reads import reads
+from tracer.graph.calcgraph import CalcGraph, Effect, Guard
 from tracer.graph.node import Node
 
 WRITES = ("setitem", "scatter_add")
@@ -97,3 +97,29 @@ class Draft:
             if effect.kind == "write":
                 ends += [effect.target, effect.value]
         return [self.real(node) for node in ends]
+
+
+def derived_nodes(graph: CalcGraph) -> set[Node]:
+    """The nodes that a transform added: those that no value, guard or effect needs."""
+    values = graph.roles.get("value", 0)
+    if values == len(graph.outputs):
+        return set()
+    own = set(graph.outputs[:values])
+    own.update(guard.node for guard in graph.guards)
+    own.update(effect.value for effect in graph.effects)
+    for node in reversed(graph.order):
+        if node in own:
+            own.update(node.inputs)
+    return {node for node in graph.order if node not in own}
+
+
+def draft_of(graph: CalcGraph) -> Draft:
+    """A function for a whole graph."""
+    return Draft(
+        graph.inputs,
+        graph.order,
+        graph.outputs,
+        enumerate(graph.guards),
+        graph.effects,
+        derived_nodes(graph),
+    )

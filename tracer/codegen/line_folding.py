@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from tracer.codegen.readable.comments import WIDTH
+from tracer.codegen.comments import WIDTH
 
 STEP = "    "
 

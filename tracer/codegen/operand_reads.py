@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tracer.codegen.readable.expressions import sum_axes
 from tracer.graph.node import Node
 
 
@@ -49,3 +48,17 @@ def stands_for(node: Node) -> Node | None:
         if source.shape == like.shape and source.spec.kind != "weak":
             return source
     return None
+
+
+def sum_axes(shape: tuple, like: tuple) -> tuple[tuple[int, ...], bool] | None:
+    """Axes that ``sum_to`` adds up, and whether they stay with length 1; None if unknown."""
+    lead = len(shape) - len(like)
+    kept = []
+    for axis, size in enumerate(like):
+        source = shape[axis + lead]
+        if size is source or (type(size) is int and size == source):
+            continue
+        if size != 1 or type(source) is not int:
+            return None
+        kept.append(axis + lead)
+    return (*range(lead), *kept), bool(kept)

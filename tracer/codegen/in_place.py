@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf
 
 from tracer.codegen.aliasing import may_alias, owns_memory, picks_copies
-from tracer.codegen.readable.draft import WRITES, Draft
+from tracer.codegen.draft import WRITES, Draft
 from tracer.graph.calcgraph import Guard
 from tracer.graph.control import Loop
 from tracer.graph.node import Hole, Node, map_structure
