@@ -1,7 +1,8 @@
 """One node as a Python expression, with exactly the parentheses that precedence asks for.
 
->>> Speller(constants, draft).spell(node, {a: Text("x @ w", PRODUCT), b: Text("b")}.get)
-Text(text='x @ w + b', level=12)
+>>> texts = {a: Expression("x @ w", PRODUCT), b: Expression("b")}
+>>> Speller(constants, derived=set()).spell(node, texts.get)
+Expression(text='x @ w + b', level=12)
 """
 
 from __future__ import annotations
@@ -81,18 +82,14 @@ class Speller:
         Where values without a literal go.
     derived : set of Node
         Nodes that a transform made; their calls are written as a person would, the user's own
-        are left as they are.
-    live : bool
-        Whether the text is run and not read: ``np.sum(x)`` is ``x.sum()`` there, which is the same
-        in half the time.
+        are left as they are. In a program that is run and not read, ``np.sum(x)`` is always
+        ``x.sum()``, which is the same in half the time.
     """
 
-    def __init__(self, constants: Constants, derived: set[Node], live: bool = False):
+    def __init__(self, constants: Constants, derived: set[Node]):
         self.constants = constants
         self.derived = derived
-        self.live = live
         self.regions: dict[Node, str] = {}
-        self.modules: set[str] = set()
 
     def spell(self, node: Node, lookup: Lookup) -> Expression:
         """The expression for one node."""
@@ -165,7 +162,7 @@ class Speller:
             return True
         if name not in PREFERRED_METHODS or node.spelling:
             return False
-        return self.live or node in self.derived
+        return not self.constants.saved or node in self.derived
 
     def _is_transposed_attribute(self, node: Node) -> bool:
         if node.op.name != "transpose" or len(node.params.args) != 1 or node.params.kwargs:
@@ -182,10 +179,12 @@ class Speller:
         if module == "builtins":
             return name
         if module in ("math", "cmath"):
-            self.modules.add(module)
+            self.constants.modules.add(module)
             return printed
         if is_scipy(printed):
-            self.modules.add(".".join(printed.split(".")[: 1 + printed.startswith("scipy.")]))
+            self.constants.modules.add(
+                ".".join(printed.split(".")[: 1 + printed.startswith("scipy.")])
+            )
             return printed
         return self.constants.reference(node.op.evaluate, node.op.name.rpartition(".")[2])
 

@@ -82,7 +82,7 @@ def write_module(
 
 def graph_text(graph: CalcGraph, name: str, header: str) -> str:
     """One function for a whole graph, with the constants that it reads above it."""
-    text = ModuleSource(names_for(graph), header, "saved")
+    text = ModuleSource(names_for(graph), header, saved=True)
     text.add(name, draft_of(graph))
     try:
         definitions = define(text.constants)[0]
@@ -99,14 +99,14 @@ def module_text(
     checked: bool = False,
 ) -> tuple[str, dict[str, np.ndarray], dict[Node, int]]:
     """The source, the arrays that it reads from the ``.npz`` beside it, and each node's line."""
-    text = ModuleSource(names_for(joint), header, "saved")
+    text = ModuleSource(names_for(joint), header, saved=True)
     text.names.claim("check")
     if parts is None:
         name = "value_and_grad" if joint.roles.get("gradient") else "forward"
-        text.add(name, draft_of(joint), returns="value")
+        text.add(name, draft_of(joint), unwrap=True)
     else:
-        add_forward(text, parts, returns="value")
-        add_backward(text, parts, returns="value")
+        add_forward(text, parts, unwrap=True)
+        add_backward(text, parts, unwrap=True)
         if arguments is not None:
             text.extra = _wrapper(text, joint, parts, arguments, checked)
     definitions, arrays = define(text.constants)

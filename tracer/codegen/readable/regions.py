@@ -73,14 +73,9 @@ class Block:
         for step in LOWER:
             step(draft)
         self.outer = outer
-        indent = outer.indent + STEP
-        self.function = function = FunctionWriter(
-            "", draft, outer.names, outer.constants, misses=outer.misses, base=indent
-        )
-        function.speller.modules = outer.speller.modules
-        function.counters = outer.counters
-        function._chunks = False
-        function._group = outer._group
+        self.function = FunctionWriter("", draft, outer.constants, indent=outer.indent + STEP)
+        self.function.counters = outer.counters
+        self.function.group = outer.group
 
     def readers(self, node: Node) -> list[Node]:
         """The nodes whose text names a value."""
@@ -90,10 +85,9 @@ class Block:
     def write(self, texts: dict[Node, Expression]) -> None:
         """The statements, behind those of the outer function."""
         function, outer = self.function, self.outer
-        function._texts |= texts
-        function.body()
-        function._close_context()
-        function._note_nested()
+        function.texts |= texts
+        function.write_body()
+        function.note_nested_lines()
         first = len(outer.lines)
         outer.lines += function.lines
         outer.bodies += function.bodies
@@ -132,16 +126,14 @@ def variables(function: FunctionWriter, node: Node, hints: Sequence[str]) -> lis
 def write_cond(function: FunctionWriter, node: Node) -> None:
     """``if …:`` and ``else:``, each with the statements of its branch."""
     names = variables(function, node, [n.name for n in node.regions[0].outputs])
-    test = function._lookup(node.inputs[0]).text
+    test = function.lookup(node.inputs[0]).text
     for number, region in enumerate(node.regions):
-        function._put(f"{function.indent}{'else' if number else f'if {test}'}:")
+        function.put(f"{function.indent}{'else' if number else f'if {test}'}:")
         if not number:
             function.line_of[node] = len(function.lines)
         ends = [end_of(HAND_ON, [output]) for output in region.outputs]
         block = Block(function, node, region, ends)
-        texts = {
-            i: function._lookup(o) for i, o in zip(region.inputs, node.inputs[1:], strict=True)
-        }
+        texts = {i: function.lookup(o) for i, o in zip(region.inputs, node.inputs[1:], strict=True)}
         inner = block.function
         for end, name in zip(ends, names, strict=True):
             inner.endings[end] = assigns(end, [name])
@@ -158,7 +150,7 @@ def assigns(
         if not kept:
             return
         left = ", ".join([names[k] for k in kept])
-        values = [function._lookup(end.inputs[k]) for k in kept]
+        values = [function.lookup(end.inputs[k]) for k in kept]
         text = ", ".join([value.text for value in values])
         if left == text:
             return
@@ -166,7 +158,7 @@ def assigns(
         line = f"{function.indent}{left} = {text}"
         if len(line) > WIDTH and len(kept) > 1:
             line = _on_lines(function, left, [value.text for value in values])
-        function._line(end, line, shape_comment(specs))
+        function.put_statement(end, line, shape_comment(specs))
 
     return write
 

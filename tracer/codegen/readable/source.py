@@ -1,7 +1,7 @@
 """The text of one module: its header, imports, constants and functions.
 
->>> text = Text(names_for(joint), "Value and gradient of loss(x).")
->>> text.add("value_and_grad", draft_of(joint), returns="value")
+>>> text = ModuleSource(names_for(joint), "Value and gradient of loss(x).")
+>>> text.add("value_and_grad", draft_of(joint), unwrap=True)
 >>> print(text.source())
 """
 
@@ -32,15 +32,14 @@ class ModuleSource:
         Shared by all functions, so that a value has one name everywhere.
     header : str
         The module's docstring, or ``""``.
-    misses : str
-        ``"live"``: a guard that does not hold raises GuardMiss; ``"saved"``: an error for people.
+    saved : bool
+        Whether it is for people, and not run as a Program.
     """
 
-    def __init__(self, names: Namespace, header: str = "", misses: str = "live"):
+    def __init__(self, names: Namespace, header: str = "", saved: bool = False):
         self.names = names
-        self.constants = Constants(names, spelled=misses == "saved")
+        self.constants = Constants(names, saved)
         self.header = header
-        self.misses = misses
         self.extra: list[str] = []
         self.functions: list[tuple[FunctionWriter, dict[Node, Node]]] = []
         self.lines: dict[Node, int] = {}
@@ -50,9 +49,7 @@ class ModuleSource:
         self, name: str, draft: Draft, stand_for: dict[Node, Node] | None = None, **options: Any
     ) -> FunctionWriter:
         """Write one more function; lines are kept for what ``stand_for`` maps its nodes to."""
-        function = FunctionWriter(
-            name, schedule(draft), self.names, self.constants, misses=self.misses, **options
-        )
+        function = FunctionWriter(name, schedule(draft), self.constants, **options)
         function.write()
         function.forget()
         self.functions.append((function, stand_for or {}))
@@ -62,7 +59,7 @@ class ModuleSource:
         """The whole text; ``definitions`` are lines that make the constants."""
         lines = docstring(self.header)
         definitions = list(definitions)
-        modules = set().union(*[function.speller.modules for function, _ in self.functions])
+        modules = self.constants.modules
         standard = sorted(modules & {"math", "cmath"})
         if standard:
             lines += [*([""] if lines else []), *[f"import {name}" for name in standard]]
@@ -118,7 +115,7 @@ def add_forward(text: ModuleSource, parts: Partition, **options: Any) -> None:
     """``forward(...) -> (outputs, residuals)``."""
     graph = parts.forward
     draft = Draft(graph.inputs, graph.order, graph.outputs, enumerate(graph.guards), graph.effects)
-    text.add("forward", draft, residuals=len(parts.residuals), **options)
+    text.add("forward", draft, residual_count=len(parts.residuals), **options)
 
 
 def add_backward(text: ModuleSource, parts: Partition, **options: Any) -> None:
@@ -126,8 +123,8 @@ def add_backward(text: ModuleSource, parts: Partition, **options: Any) -> None:
     graph, joint_node = parts.backward, parts.stand_ins | parts.copies
     for node, original in joint_node.items():
         text.names.alike(node, original)
-    saved = graph.inputs[: len(parts.residuals)]
+    residuals = graph.inputs[: len(parts.residuals)]
     seeds = graph.inputs[len(parts.residuals) :]
-    order = [node for node in graph.order if node not in set(saved)]
+    order = [node for node in graph.order if node not in set(residuals)]
     draft = Draft(seeds, order, graph.outputs, derived=set(graph.order))
-    text.add("backward", draft, joint_node, saved=saved, **options)
+    text.add("backward", draft, joint_node, residuals=residuals, **options)
