@@ -13,7 +13,8 @@ from tracer.codegen.comments import harmless
 from tracer.codegen.literals import Constants
 from tracer.codegen.namespace import Namespace, identifier
 from tracer.codegen.readable.branches import write_branches
-from tracer.codegen.readable.module import Arguments, expression_of, header, write_module
+from tracer.codegen.readable.module import header, write_module
+from tracer.codegen.readable.wrapper import Arguments, expression_of
 from tracer.codegen.save import save_module
 from tracer.errors import TracerError
 from tracer.graph.evaluate import evaluate

@@ -1,4 +1,10 @@
-"""Which statements are needed, and who reads whom."""
+"""Which statements are needed, and who reads whom.
+
+>>> drop_unused(draft)
+>>> count_uses(draft)
+>>> draft.uses[hidden]
+[<loss: f64[] = sum(%0)>]
+"""
 
 from __future__ import annotations
 
@@ -8,16 +14,16 @@ from tracer.graph.node import may_act
 
 def drop_unused(draft: Draft) -> None:
     """Keep what the outputs, guards and effects need, and random draws."""
-    live = set(draft.kept())
+    live = set(draft.ends())
     live.update(draft.real(node) for node in draft.guards)
     live.update(draft.real(e.value) for e in draft.effects)
-    kept = []
+    order = []
     for node in reversed(draft.order):
         if node in draft.alias or (node not in live and not may_act(node)):
             continue
-        kept.append(node)
+        order.append(node)
         live.update(draft.reads(node))
-    draft.order = kept[::-1]
+    draft.order = order[::-1]
 
 
 def count_uses(draft: Draft) -> None:
@@ -30,5 +36,5 @@ def count_uses(draft: Draft) -> None:
     for node, guards in draft.guards.items():
         for _, guard in guards:
             uses.setdefault(draft.real(node), []).append(guard)
-    for node in draft.kept():
+    for node in draft.ends():
         uses.setdefault(node, []).append(None)

@@ -1,4 +1,8 @@
-"""The lines that make a module's constants: imports, arrays, helpers."""
+"""The lines that make a module's constants: imports, arrays, helpers.
+
+>>> define(constants)
+(['CONSTANTS = np.load(…)', 'table = CONSTANTS["table"]'], {'table': array(…)})
+"""
 
 from __future__ import annotations
 
@@ -9,8 +13,11 @@ import numpy as np
 
 from tracer.codegen.literals import PLAIN_DTYPES, Constants, creation_of
 from tracer.errors import TracerError
+from tracer.ops.registry import RECOMPUTE, STOP_GRADIENT, SUM_TO
 
 SMALL = 16  # elements of an array that is written out
+# Functions of ours that are plain NumPy on their own: their text goes into the module.
+HELPERS = frozenset(op.evaluate for op in (SUM_TO, STOP_GRADIENT, RECOMPUTE))
 
 
 def define(constants: Constants) -> tuple[list[str], dict[str, np.ndarray]]:
@@ -53,17 +60,11 @@ def _definition(name: str, value: Any) -> list[str]:
     """A helper's own text, or the import of a function."""
     module = getattr(value, "__module__", None) or ""
     function = getattr(value, "__name__", "")
-    if module == "tracer.ops.registry":
-        first, *body = inspect.getsource(value).rstrip().split("\n")
-        parameters = ", ".join(
-            [
-                str(parameter.replace(annotation=inspect.Parameter.empty))
-                for parameter in inspect.signature(value).parameters.values()
-            ]
-        )
-        assert first.startswith(f"def {function}(") and first.endswith(":")
+    if inspect.isfunction(value) and value in HELPERS:
+        _, *body = inspect.getsource(value).rstrip().split("\n")
+        parameters = ", ".join(inspect.signature(value).parameters)
         return ["", "", f"def {name}({parameters}):", *body]
-    if module and module.split(".")[0] in ("numpy", "scipy") and function.isidentifier():
+    if module.split(".")[0] in ("numpy", "scipy") and function.isidentifier():
         alias = "" if name == function else f" as {name}"
         return [f"from {module} import {function}{alias}"]
     raise TracerError(

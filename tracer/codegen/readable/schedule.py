@@ -1,6 +1,6 @@
 """Decides what a function's statements are: what is nested, unpacked, written in place, left out.
 
-Each step notes its decisions in a Draft; the emitter then writes the text.
+Each step notes its decisions in a Draft; a FunctionWriter then writes the text.
 
 >>> draft = schedule(Draft(graph.inputs, graph.order, graph.outputs))
 >>> draft.into[product]            # nested in the statement that uses it
@@ -13,7 +13,7 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from math import inf
 
-from tracer.codegen.aliasing import hits_once, may_alias, picks_copies
+from tracer.codegen.aliasing import may_alias
 from tracer.codegen.draft import CONTROL, WRITES, Draft
 from tracer.codegen.in_place import rebind, write_in_place
 from tracer.codegen.operand_reads import stands_for
@@ -41,7 +41,7 @@ def schedule(draft: Draft) -> Draft:
 # -- steps ----------------------------------------------------------------------------------------
 def elide(draft: Draft) -> None:
     """Leave out what changes nothing, and broadcasts that NumPy does by itself."""
-    needed = {*draft.kept(), *draft.guards}
+    needed = {*draft.ends(), *draft.guards}
     consumers: dict[Node, list[Node]] = {}
     for node in draft.order:
         if any(operand.op.name in BROADCASTS for operand in node.inputs):
@@ -82,9 +82,9 @@ def unpack(draft: Draft) -> None:
         items = [user for user in users if isinstance(user, Node) and user.op.name == "item"]
         if len(items) != len(users) or (len(items) < 2 and not control):
             continue
-        found = draft.items[node] = {}
+        by_number = draft.items[node] = {}
         for item in items:
-            first = found.setdefault(item.params.args[1], item)
+            first = by_number.setdefault(item.params.args[1], item)
             if first is not item:  # the same result twice
                 draft.alias[item] = first
                 draft.uses.setdefault(first, []).extend(draft.uses.pop(item, []))
@@ -92,7 +92,7 @@ def unpack(draft: Draft) -> None:
 
 def nest(draft: Draft) -> None:
     """What the user wrote as one statement, used once, becomes one statement."""
-    written = _Families(draft)
+    writes = _AliasedWrites(draft)
     bases = {draft.real(n.inputs[0]) for n in draft.order if n.op.name in WRITES}
     depth: dict[Node, int] = {}
     next_draw = inf  # where the random draw after this node stands
@@ -105,7 +105,7 @@ def nest(draft: Draft) -> None:
                 below <= DEPTH
                 and _same_statement(draft, node, consumer)
                 and not (
-                    written.between(draft.reads(node), draft.place[node], at)
+                    writes.between(draft.reads(node), draft.place[node], at)
                     or (next_draw <= at and not node.op.is_pure)
                 )
             ):
@@ -121,16 +121,16 @@ def _single_consumer(draft: Draft, node: Node) -> Node | Guard | None:
     if len(users) != 1:
         return None
     consumer = users[0]
-    if isinstance(consumer, Node) and (consumer in draft.alias or consumer in draft.items):
-        consumer = None if consumer in draft.alias else consumer
+    if isinstance(consumer, Node) and consumer in draft.alias:
+        return None
     if isinstance(consumer, Guard) and consumer.kind != "equals":
         return None
     if isinstance(consumer, Node) and consumer.op.name in CONTROL:
-        return consumer if _written_once(draft, node, consumer) else None
+        return consumer if _named_once(draft, node, consumer) else None
     return consumer
 
 
-def _written_once(draft: Draft, node: Node, control: Node) -> bool:
+def _named_once(draft: Draft, node: Node, control: Node) -> bool:
     """Whether a loop or branch names an operand once, before its body: a test, a first carry."""
     reals = [draft.real(operand) for operand in control.inputs]
     if reals.count(node) != 1:
@@ -182,34 +182,34 @@ def _same_statement(draft: Draft, node: Node, consumer: Node | Guard) -> bool:
     return node.origin.statement_key == consumer.origin.statement_key
 
 
-class _Families:
+class _AliasedWrites:
     """Where arrays are written that a value may share memory with, before any decision."""
 
     def __init__(self, draft: Draft):
-        self.of: dict[Node, tuple[Node, ...]] = {}
-        self.writes: dict[Node, list[int]] = {}
+        self.arrays: dict[Node, tuple[Node, ...]] = {}
+        self.writes: dict[Node, list[int]] = {}  # the places of the writes into each array
         if not any(node.op.name in WRITES for node in draft.order):
             return
         for node in draft.order:
             if node.op.name in WRITES:
-                families = self.family(draft.real(node.inputs[0]))
-                for root in families:
-                    self.writes.setdefault(root, []).append(draft.place[node])
+                arrays = self._arrays_of(draft.real(node.inputs[0]))
+                for array in arrays:
+                    self.writes.setdefault(array, []).append(draft.place[node])
             else:
-                shared = [self.family(draft.real(n)) for n in may_alias(node)]
-                families = tuple(dict.fromkeys([root for roots in shared for root in roots]))
-            self.of[node] = families or (node,)
+                shared = [self._arrays_of(draft.real(n)) for n in may_alias(node)]
+                arrays = tuple(dict.fromkeys([a for some in shared for a in some]))
+            self.arrays[node] = arrays or (node,)
 
-    def family(self, node: Node) -> tuple[Node, ...]:
-        return self.of.get(node, (node,))
+    def _arrays_of(self, node: Node) -> tuple[Node, ...]:
+        return self.arrays.get(node, (node,))
 
     def between(self, nodes: Iterable[Node], first: int, last: int) -> bool:
         """Whether memory of the nodes may be written after ``first`` and before ``last``."""
         if not self.writes:
             return False
         for node in nodes:
-            for root in self.family(node):
-                places = self.writes.get(root)
+            for array in self._arrays_of(node):
+                places = self.writes.get(array)
                 if places:
                     index = bisect_right(places, first)
                     if index < len(places) and places[index] < last:
@@ -218,5 +218,3 @@ class _Families:
 
 
 LOWER = (elide, drop_unused, count_uses, unpack, nest, write_in_place, rebind)
-
-__all__ = ["DEPTH", "LOWER", "WRITES", "Draft", "hits_once", "picks_copies", "schedule"]
