@@ -19,18 +19,16 @@ from tracer.graph.calcgraph import CalcGraph, PullbackRecord
 from tracer.graph.node import Hole, Node, Ref
 from tracer.graph.spec import SHORT_DTYPES, ArraySpec, Dim
 from tracer.ops.default_names import noun
-from tracer.transforms.reverse.formula import TRANSPOSES, index_shown, turned
+from tracer.transforms.reverse.formula import TRANSPOSES, Token, index_shown, turned
 from viz.labels import Gap, Run
 from viz.metrics import shorten
-from viz.parts import Anatomy, source
+from viz.parts import LEAVES, Anatomy, source
 
 LONGEST_NAME = 28
 LONGEST_PILL = 72
 MOST_SHAPES = 3  # of an op with more results only the first are shown
 
-SIGNS = {"subtract": "-", "divide": "/", "pow": "**", "power": "**", "mod": "%"}
-
-Tokens = list[tuple[str, ArraySpec | None]]
+SIGNS = {"subtract": "-", "divide": "/", "pow": "**", "power": "**"}
 
 
 def shape_text(spec: ArraySpec, gap: str = " ") -> str:
@@ -137,7 +135,7 @@ def _own_name(node: Node) -> str:
 
 def saved_name(value: Node, parts: Anatomy, repeated: bool = False) -> str:
     """What a saved value is called: the user's name, else what it is, as in generated code."""
-    if value.op.name in ("input", "constant"):
+    if value.op.name in LEAVES:
         return leaf_text(value)
     if given := given_name(value, parts):
         return given
@@ -169,7 +167,7 @@ def leaf_text(node: Node) -> str:
     return shorten(node.name or "input", LONGEST_NAME)
 
 
-def tokens_of(record: PullbackRecord) -> Tokens:
+def tokens_of(record: PullbackRecord) -> list[Token]:
     """The formula of a record: hand-written if there is one, else printed from the rule."""
     if record.math:
         return [(record.math, None)]
@@ -252,6 +250,6 @@ def tooltip(node: Node) -> str:
     if node.origin is not None:
         lines.append(f"{node.origin.expression or node.origin.statement}")
         lines.append(f"{place_text(node.origin.file, node.origin.line)} in {node.origin.function}")
-    if node.op.name not in ("input", "constant"):
+    if node.op.name not in LEAVES:
         lines.append(f"params {shorten(repr(node.params), 120)}")
     return "\n".join(line for line in lines if line)

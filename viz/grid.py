@@ -1,4 +1,8 @@
-"""Rows and columns of the ladder, and the wires that go around them."""
+"""Rows and columns of the ladder, and the ways that values take around loops.
+
+>>> route(rungs, h, tanh, 0)         # the last step's h goes into the next one by a carry
+('carry', 0)
+"""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from tracer.graph.node import Node
 from viz import captions
+from viz.cotangents import connect_cotangents, connect_saved, connect_seeds
 from viz.folding import Cell, Folding
 from viz.grid import Ladder, Lines, route
 from viz.labels import Gap, Row, Run
@@ -18,8 +19,6 @@ from viz.picture import Box, Frame, Picture
 
 def ladder(parts: Anatomy, folding: Folding, lines: Lines | None = None) -> Picture:
     """The picture of a graph, ready for layout."""
-    from viz.cotangents import connect_cotangents, connect_saved, connect_seeds
-
     rungs = Ladder(parts, folding, lines or {})
     rungs.pulled = {folding.cell_of[record.node] for record in parts.records}
     _place_leaves(rungs)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from tracer.graph.calcgraph import CalcGraph, PullbackRecord
 from tracer.graph.node import Node
+from tracer.graph.reach import needed
 from tracer.ops.registry import SHAPE_ONLY_SLOTS
 
 LEAVES = ("input", "constant")
@@ -57,17 +58,6 @@ def source(node: Node) -> Node:
     return node
 
 
-def _ancestors(roots: list[Node]) -> set[Node]:
-    found: set[Node] = set()
-    stack = list(roots)
-    while stack:
-        node = stack.pop()
-        if node not in found:
-            found.add(node)
-            stack.extend(node.inputs)
-    return found
-
-
 def anatomy(graph: CalcGraph) -> Anatomy:
     """Take a joint, plain forward or forward-mode graph apart."""
     parts = Anatomy(graph)
@@ -75,7 +65,8 @@ def anatomy(graph: CalcGraph) -> Anatomy:
     is_plain = len(values) == len(graph.outputs)
     known = set(graph.order)
     records = [r for r in graph.records if r.node in known and r.node.op.name != "item"]
-    forward = set(graph.order) if is_plain and not records else _ancestors(_forward_roots(graph))
+    ends = graph.order if is_plain and not records else _forward_ends(graph)
+    forward = needed(graph.order, ends)
     parts.records = records
     for node in graph.order:
         if node in forward and node.op.name == "item":
@@ -93,11 +84,11 @@ def anatomy(graph: CalcGraph) -> Anatomy:
     return parts
 
 
-def _forward_roots(graph: CalcGraph) -> list[Node]:
+def _forward_ends(graph: CalcGraph) -> list[Node]:
     values = graph.outputs[: graph.roles.get("value", len(graph.outputs))]
-    roots = [*values, *(record.node for record in graph.records)]
-    roots += [guard.node for guard in graph.guards]
-    return roots + [effect.value for effect in graph.effects]
+    ends = [*values, *(record.node for record in graph.records)]
+    ends += [guard.node for guard in graph.guards]
+    return ends + [effect.value for effect in graph.effects]
 
 
 def _add_seeds(parts: Anatomy, values: tuple[Node, ...], forward: set[Node]) -> set[Node]:
