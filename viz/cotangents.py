@@ -102,22 +102,22 @@ def connect_saved(rungs: Ladder) -> None:
     A wire along a row, or from an operand in the row above, runs free; any other would weave
     between pills and over labels: its two boxes name the value, ``h ⋯▸`` and ``⋯▸ h (32,256)``.
     """
-    known: dict[tuple[Cell, Cell], dict[Node, None]] = {}
+    read: dict[tuple[Cell, Cell], dict[Node, None]] = {}
     for op, values in rungs.parts.saved.items():
         taker = rungs.folding.cell_of[op]
         for value in values:
             cell = rungs.cell(value)
             if cell is None or (cell is taker and cell.is_group):
                 continue
-            known.setdefault((cell, taker), {})[value] = None
+            read.setdefault((cell, taker), {})[value] = None
     rows = _row_numbers(rungs)
-    for (giver, taker), found in known.items():
-        text, shape = _saved_text(rungs, list(found))
+    for (giver, taker), values in read.items():
+        text, shape = _saved_text(rungs, list(values))
         tail, head = rungs.keys[giver], "v" + rungs.keys[taker][1:]
         is_own = tail == "n" + head[1:]
         if is_own or (rows[taker] - rows[giver] == 1 and _spine(rungs, taker) == [giver]):
             row: Row = [Run(f"{text} {shape}", 9, "res_ink", mono=True)]
-            spec = next(iter(found)).spec
+            spec = next(iter(values)).spec
             tip = f"saved for the backward pass: {text} {spec!r}"
             rungs.picture.connect(tail, head, "res", free=not is_own, row=row, tooltip=tip)
             continue

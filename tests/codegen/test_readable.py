@@ -1,6 +1,7 @@
 """The readable form: saved modules, branches, names and comments."""
 
 import importlib.util
+import math
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ import pytest
 
 from tests.codegen.golden import WEIGHTS, digits_module
 from tests.codegen.graphs import robust
+from tracer import trace
 from tracer.codegen.comments import harmless
 from tracer.codegen.literals import Constants
 from tracer.codegen.namespace import Namespace, identifier
@@ -122,3 +124,39 @@ def test_literals_are_exact(value):
     assert type(again) is type(value) or isinstance(value, np.dtype)
     assert again == value or np.dtype(again) == value
     assert repr(again) == repr(value) or isinstance(value, np.dtype)
+
+
+def run(source, *arguments):
+    scope = {}
+    exec(source, scope)
+    return scope["value_and_grad"](*arguments)[0]
+
+
+def test_branches_import_what_they_name():
+    def f(x):
+        return math.sin(x) if x > 0 else math.exp(x)
+
+    both = trace(f)
+    seen = [both(np.float64(x)) for x in (1.0, -1.0)]
+    assert [run(both.source(np.float64(1.0)), x) for x in (1.0, -1.0)] == seen
+
+
+def test_a_condition_with_a_comparison_inside():
+    def f(x):
+        return np.sum(x) if (x != 0).any() else np.sum(x * 3)
+
+    points = np.array([0.0, 1.0, 2.0]), np.zeros(3)
+    both = trace(f)
+    seen = [both(x) for x in points]
+    assert [run(both.source(points[0]), x) for x in points] == seen
+
+
+def test_of_a_number_two_outcomes_are_not_all():
+    functions = [np.sin, np.cos, np.exp]
+    both = trace(lambda x: np.sum(functions[int(np.argmax(x))](x)))
+    points = np.eye(3)
+    seen = [both(x) for x in points[:2]]
+    source = both.source(points[0])
+    assert [run(source, x) for x in points[:2]] == seen
+    with pytest.raises(NotImplementedError, match="other outcome"):
+        run(source, points[2])

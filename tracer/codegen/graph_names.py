@@ -33,19 +33,19 @@ def cotangents_of(graph: CalcGraph) -> dict[Node, Node]:
     """Which named value each node called ``g_…`` is the cotangent of."""
     found: dict[Node, Node] = {}
     shares: dict[Node, Node] = {}  # what one use of an argument adds to its gradient
-    known: dict[Node, Node] = {}  # a value → what a pullback of one of its uses made
+    made: dict[Node, Node] = {}  # a value → what a pullback of one of its uses made
     for record in graph.records:
         value, operand = record.node, record.node.inputs[record.slot]
         # a sum hands its cotangent on as it is
-        share = record.backward[-1] if record.backward else known.get(value)
+        share = record.backward[-1] if record.backward else made.get(value)
         if share is not None:
-            known.setdefault(operand, share)
+            made.setdefault(operand, share)
             if operand.name and share.name == f"g_{operand.name}":
                 found.setdefault(share, operand)
             if operand.op.name == "input":
                 shares[share] = operand
-        for made in record.backward if value.name else ():
-            for source in made.inputs:
+        for node in record.backward if value.name else ():
+            for source in node.inputs:
                 if source.name == f"g_{value.name}":
                     found.setdefault(source, value)
     for output in graph.outputs[graph.roles.get("value", 0) :]:

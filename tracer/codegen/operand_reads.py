@@ -14,15 +14,15 @@ from tracer.graph.node import Node
 def sum_axes(shape: tuple, like: tuple) -> tuple[tuple[int, ...], bool] | None:
     """Axes that ``sum_to`` adds up, and whether they stay with length 1; None if unknown."""
     lead = len(shape) - len(like)
-    kept = []
+    to_one = []
     for axis, size in enumerate(like):
         source = shape[axis + lead]
         if size is source or (type(size) is int and size == source):
             continue
         if size != 1 or type(source) is not int:
             return None
-        kept.append(axis + lead)
-    return (*range(lead), *kept), bool(kept)
+        to_one.append(axis + lead)
+    return (*range(lead), *to_one), bool(to_one)
 
 
 def _sum_to(node: Node) -> tuple[Node, ...]:

@@ -18,7 +18,7 @@ from tracer.codegen.graph_names import names_for
 from tracer.codegen.line_folding import STEP
 from tracer.codegen.readable.definitions import define
 from tracer.codegen.readable.function_writer import FunctionWriter
-from tracer.codegen.readable.guards import condition, miss
+from tracer.codegen.readable.guards import miss, test_of
 from tracer.codegen.readable.schedule import schedule
 from tracer.codegen.readable.source import ModuleSource
 from tracer.errors import TracerError
@@ -59,7 +59,7 @@ class _GuardTree:
         self.inputs = leaves[0].inputs
         self.shared: dict[tuple, Node] = {}
         self.leaves = [self._shared(leaf) for leaf in leaves]
-        whole = CalcGraph(
+        union = CalcGraph(
             self.inputs,
             dict.fromkeys(n for leaf in self.leaves for n in leaf.order),
             self.leaves[0].outputs,
@@ -67,9 +67,9 @@ class _GuardTree:
             roles=leaves[0].roles,
             records=[record for leaf in leaves for record in leaf.records],
         )
-        self.text = ModuleSource(names_for(whole), header, saved=True)
+        self.text = ModuleSource(names_for(union), header, saved=True)
         self.derived = set.intersection(
-            *[derived_nodes(leaf) | (set(whole.order) - set(leaf.order)) for leaf in self.leaves]
+            *[derived_nodes(leaf) | (set(union.order) - set(leaf.order)) for leaf in self.leaves]
         )
 
     def _shared(self, leaf: CalcGraph) -> CalcGraph:
@@ -124,19 +124,18 @@ class _GuardTree:
         guard = leaf.guards[depth]
         lines, draft = self._segment(leaf, [guard.node], done, indent, False)
         done = done | set(draft)
-        test = self._writer.lookup(guard.node)
-        outcomes = dict.fromkeys([one.guards[depth].outcome for one in leaves])
+        text = self._writer.lookup(guard.node)
+        outcomes = dict.fromkeys([leaf.guards[depth].outcome for leaf in leaves])
         ordered = sorted(outcomes, key=lambda outcome: outcome is not True and outcome != 1)
+        complete = guard.node.dtype.kind == "b" and len(ordered) == 2
         for number, outcome in enumerate(ordered):
-            some = [one for one in leaves if one.guards[depth].outcome == outcome]
-            told = type(guard)(guard.node, outcome, guard.kind, guard.origin)
-            missed, _ = condition(test, told, self.text.constants)
-            holds = missed.removeprefix("not ") if missed.startswith("not ") else f"not {missed}"
-            holds = holds if " != " not in missed else missed.replace(" != ", " == ", 1)
-            closed = {True, False} == set(ordered) and number == 1
-            word = "else:" if closed else f"{'elif' if number else 'if'} {holds}:"
-            lines += [indent + word, *self._branch(some, depth + 1, done, indent + STEP)]
-        if set(ordered) != {True, False}:
+            branch = [leaf for leaf in leaves if leaf.guards[depth].outcome == outcome]
+            test = test_of(text, guard.node, outcome, self.text.constants)
+            word = f"{'elif' if number else 'if'} {test}:"
+            if complete and number:
+                word = "else:"
+            lines += [indent + word, *self._branch(branch, depth + 1, done, indent + STEP)]
+        if not complete:
             lines += [
                 f"{indent}else:",
                 f"{indent}{STEP}{miss(depth, 'None', guard, self.text.constants)}",

@@ -260,19 +260,19 @@ def _python_scalar(speller: Speller, node: Node, lookup: Lookup) -> Expression:
 def _sum_to(speller: Speller, node: Node, lookup: Lookup) -> Expression:
     source, like = node.inputs[0], node.inputs[1]
     base = lookup(source)
-    found = sum_axes(source.shape, like.shape)
-    if found is None:
+    summed = sum_axes(source.shape, like.shape)
+    if summed is None:
         name = speller.constants.reference(node.op.evaluate, "sum_to")
         return Expression(f"{name}({base.text}, {lookup(like).text})")
-    axes, kept = found
+    axes, keepdims = summed
     if not axes:
         return base
-    if len(axes) == len(source.shape) and not kept:
+    if len(axes) == len(source.shape) and not keepdims:
         return Expression(f"{base.at(ATOM)}.sum()")
     axis = axes[0] if len(axes) == 1 else axes
     lead = len(source.shape) - len(like.shape)
-    text = f"{base.at(ATOM)}.sum(axis={axis}{', keepdims=True' if kept else ''})"
-    if kept and lead:
+    text = f"{base.at(ATOM)}.sum(axis={axis}{', keepdims=True' if keepdims else ''})"
+    if keepdims and lead:
         text += f"[{', '.join(['0'] * lead)}]"
     return Expression(text)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import builtins
 import json
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from tracer.codegen.comments import harmless
 from tracer.codegen.literals import Constants
 from tracer.codegen.readable.expressions import ATOM, COMPARE, Expression
 from tracer.graph.calcgraph import Guard
+from tracer.graph.node import Node
 
 LONG = 72  # characters of a place and its statement in a message
 
@@ -24,11 +26,16 @@ def condition(text: Expression, guard: Guard, constants: Constants) -> tuple[str
     if guard.kind == "dtype":
         found = f"{text.at(ATOM)}.dtype"
         return f"{found} != {constants.text(guard.node.dtype)}", found
-    if guard.outcome in (True, False) and guard.node.dtype.kind == "b":
-        if guard.outcome:
-            return f"not {text.text}", "False"
-        return text.text, "True"
+    if guard.node.dtype.kind == "b":
+        return (f"not {text.text}", "False") if guard.outcome else (text.text, "True")
     return f"{text.at(COMPARE + 1)} != {constants.text(guard.outcome)}", text.text
+
+
+def test_of(text: Expression, node: Node, outcome: Any, constants: Constants) -> str:
+    """The condition that a value has an outcome."""
+    if node.dtype.kind == "b":
+        return text.text if outcome else f"not {text.text}"
+    return f"{text.at(COMPARE + 1)} == {constants.text(outcome)}"
 
 
 def guard_lines(

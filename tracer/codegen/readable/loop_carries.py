@@ -84,12 +84,11 @@ class LoopBody:
         """Whether the array that a carry has next belongs to it alone."""
         reals = [block.draft.real(value) for value in self.next]
         arrays = [block.draft.arrays.get(real, (real,)) for real in reals]
-        mine = arrays[self.carried.index(node)]
-        pairs = zip(self.carried, arrays, strict=True)
-        others = [array for carried, some in pairs if carried is not node for array in some]
-        if len(mine) != 1 or mine[0] in others:
+        following = arrays.pop(self.carried.index(node))
+        array = following[0]
+        if len(following) != 1 or any(array in others for others in arrays):
             return False
-        return mine[0] in owned or (mine[0] not in self.loop.body.inputs and owns_memory(mine[0]))
+        return array in owned or (array not in self.loop.body.inputs and owns_memory(array))
 
     # -- copies -----------------------------------------------------------------------------------
     def needs_copy(self, k: int) -> bool:

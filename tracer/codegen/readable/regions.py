@@ -113,9 +113,9 @@ def variables(function: FunctionWriter, node: Node, hints: Sequence[str]) -> lis
         if value is None:
             names.append(function.names.fresh(hint or "rest"))
             continue
-        kept = function.draft.rebound.get((node, number))
-        if kept is not None and function.names.get(value) is None:
-            names.append(function.names.share(value, kept))
+        first = function.draft.rebound.get((node, number))
+        if first is not None and function.names.get(value) is None:
+            names.append(function.names.share(value, first))
         else:
             names.append(function.names.give(value, "" if value.name else hint))
         function.line_of.setdefault(value, len(function.lines) + 1)
@@ -146,17 +146,17 @@ def assigns(
     """Writes ``a, b = …`` for the values of an end, but for those that have their name already."""
 
     def write(function: FunctionWriter) -> None:
-        kept = [k for k in range(len(end.inputs)) if k not in skipped]
-        if not kept:
+        assigned = [k for k in range(len(end.inputs)) if k not in skipped]
+        if not assigned:
             return
-        left = ", ".join([names[k] for k in kept])
-        values = [function.lookup(end.inputs[k]) for k in kept]
+        left = ", ".join([names[k] for k in assigned])
+        values = [function.lookup(end.inputs[k]) for k in assigned]
         text = ", ".join([value.text for value in values])
         if left == text:
             return
-        specs = tuple([end.inputs[k].specs[0] for k in kept])
+        specs = tuple([end.inputs[k].specs[0] for k in assigned])
         line = f"{function.indent}{left} = {text}"
-        if len(line) > WIDTH and len(kept) > 1:
+        if len(line) > WIDTH and len(assigned) > 1:
             line = _on_lines(function, left, [value.text for value in values])
         function.put_statement(end, line, shape_comment(specs))
 
