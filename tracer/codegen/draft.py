@@ -1,9 +1,8 @@
 """A Draft: the statements of a function, as they are decided on before any text is written.
 
->>> draft = draft_of(graph)
->>> write_in_place(draft)
->>> draft.in_place                 # what the steps of a form decide stands in tables by node
-{<out: f64[3] = setitem(%0, %1, index=0)>}
+>>> draft = schedule(draft_of(graph))
+>>> draft.into                     # what the steps of a form decide stands in tables by node
+{<product: f64[4,2] = matmul(%0, %1)>: <hidden: f64[4,2] = tanh(%0)>}
 """
 
 from __future__ import annotations

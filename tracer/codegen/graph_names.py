@@ -1,4 +1,9 @@
-"""Names for the nodes of a graph: the users' own, and what its records tell of the rest."""
+"""Names for the nodes of a graph: the users' own, and what its records tell of the rest.
+
+>>> names = names_for(joint)
+>>> names.give(hidden), names.give(cotangent_of_x_at_w), names.give(value)
+('hidden', 'g_pre', 'loss')
+"""
 
 from __future__ import annotations
 

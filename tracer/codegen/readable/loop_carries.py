@@ -8,9 +8,10 @@ frozenset({<x: f64[5]>})
 from __future__ import annotations
 
 from tracer.codegen.aliasing import owns_memory
+from tracer.codegen.block_ends import HAND_ON, STORE, end_of
 from tracer.codegen.draft import WRITES
 from tracer.codegen.readable.function_writer import FunctionWriter
-from tracer.codegen.readable.regions import HAND_ON, STORE, Block, end_of
+from tracer.codegen.readable.regions import Block
 from tracer.graph.control import Loop
 from tracer.graph.node import HOLES, Node
 

@@ -7,15 +7,13 @@ def forward(x):
     else:
         y = x * 2                                                              # (3,)
     return y
-
-What a body hands on is told by nodes that only the emitter knows: one stores a row, one gives the
-carry its next values.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from tracer.codegen.block_ends import HAND_ON, STORE, end_of
 from tracer.codegen.comments import WIDTH
 from tracer.codegen.draft import Draft
 from tracer.codegen.line_folding import STEP, wrap
@@ -23,34 +21,25 @@ from tracer.codegen.readable.expressions import Expression, shape_comment
 from tracer.codegen.readable.function_writer import REGION_WRITERS, FunctionWriter
 from tracer.codegen.readable.schedule import LOWER
 from tracer.graph.calcgraph import CalcGraph
-from tracer.graph.node import Node, Params, hole
-from tracer.graph.op import STRUCTURAL, Op
-from tracer.graph.spec import WEAK_SPECS
-
-
-def _never(*operands: object) -> None:
-    raise AssertionError("these nodes are written, not evaluated")
-
-
-STORE = Op("store", STRUCTURAL, _never)  # a row's value goes into its array
-HAND_ON = Op("hand_on", STRUCTURAL, _never)  # the results of a body
-TEST = Op("test", STRUCTURAL, _never)  # what a while loop asks
+from tracer.graph.node import Node
 
 
 class Block:
-    """One region, scheduled, and the Function that writes its statements.
+    """One region, scheduled, and the FunctionWriter of its statements.
 
     Parameters
     ----------
-    outer : Function
+    outer : FunctionWriter
     node : Node
         The loop or branch.
     region : CalcGraph
-    texts : dict
-        What stands for the region's inputs.
     ends : sequence of Node
-        Nodes for the emitter that use the region's results, in the order in which they are
-        written; each stands behind what it uses.
+        Those that use the region's results, in the order in which they are written; each stands
+        behind what it uses.
+    owned : frozenset of Node
+        Inputs of the region whose arrays may be written in place.
+    carried : sequence of Node
+        Inputs of the region whose variables may be assigned to.
     """
 
     def __init__(
@@ -93,14 +82,6 @@ class Block:
         outer.bodies += function.bodies
         for node, line in function.line_of.items():
             outer.line_of.setdefault(node, first + line)
-
-
-def end_of(op: Op, values: Sequence[Node]) -> Node:
-    """A node for the emitter alone that uses some values."""
-    params = Params([hole(slot) for slot in range(len(values))])
-    origins = [value.origin for value in values if not value.name and value.inputs]
-    origin = origins[-1] if origins else None
-    return Node(op, tuple(values), params, (WEAK_SPECS[bool],), origin)
 
 
 def variables(function: FunctionWriter, node: Node, hints: Sequence[str]) -> list[str]:

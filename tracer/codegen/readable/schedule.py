@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from math import inf
 
 from tracer.codegen.aliasing import may_alias
+from tracer.codegen.block_ends import STORE
 from tracer.codegen.draft import CONTROL, WRITES, Draft
 from tracer.codegen.in_place import rebind, write_in_place
 from tracer.codegen.operand_reads import stands_for
@@ -144,7 +145,7 @@ def _named_once(draft: Draft, node: Node, control: Node) -> bool:
 
 def _may_nest(draft: Draft, node: Node, consumer: Node | Guard) -> bool:
     named = bool(node.name)
-    if isinstance(consumer, Node) and consumer.op.name == "store":
+    if isinstance(consumer, Node) and consumer.op is STORE:
         named = False  # the row has the name
     elif isinstance(consumer, Node) and consumer.op.name in WRITES:
         # in out[i] = … the name is that of the array

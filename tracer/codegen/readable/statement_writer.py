@@ -16,9 +16,10 @@ from tracer.codegen.literals import Constants
 from tracer.codegen.readable.expressions import ATOM, Expression, Speller, shape_comment
 from tracer.codegen.readable.long_functions import FunctionParts
 from tracer.graph.node import Node
+from tracer.ops.random import STATEMENTS
 
 SHORT = 12  # characters of a nested text that no name would make shorter
-CALLED_FOR_EFFECT = (".seed", ".set_state")  # methods of random streams that return nothing
+CALLED_FOR_EFFECT = tuple([f".{name}" for name in STATEMENTS])  # methods of random streams
 
 
 class StatementWriter:
