@@ -10,8 +10,8 @@ from __future__ import annotations
 from tracer.codegen.aliasing import owns_memory
 from tracer.codegen.block_ends import HAND_ON, STORE, end_of
 from tracer.codegen.draft import WRITES
+from tracer.codegen.readable.blocks import Block
 from tracer.codegen.readable.function_writer import FunctionWriter
-from tracer.codegen.readable.regions import Block
 from tracer.graph.control import Loop
 from tracer.graph.node import HOLES, Node
 

@@ -16,11 +16,11 @@ from collections.abc import Callable
 from tracer.codegen.block_ends import TEST, end_of
 from tracer.codegen.comments import with_comment
 from tracer.codegen.line_folding import STEP
+from tracer.codegen.readable.blocks import Block, assigns, variables
 from tracer.codegen.readable.expressions import ATOM, Expression, shape_comment
 from tracer.codegen.readable.function_writer import REGION_WRITERS, FunctionWriter
 from tracer.codegen.readable.loop_carries import LoopBody
 from tracer.codegen.readable.loop_rows import allocate_rows, bound_text, stack_rows
-from tracer.codegen.readable.regions import Block, assigns, variables
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.control import Loop
 from tracer.graph.node import Node

@@ -14,7 +14,7 @@ from tracer.codegen.comments import harmless
 from tracer.codegen.draft import Draft
 from tracer.codegen.literals import Constants
 from tracer.codegen.namespace import Namespace
-from tracer.codegen.readable import loops  # noqa: F401 - the writer learns loops and branches
+from tracer.codegen.readable import conds, loops  # noqa: F401 - a writer learns of them
 from tracer.codegen.readable.function_writer import FunctionWriter
 from tracer.codegen.readable.schedule import schedule
 from tracer.graph.node import Node

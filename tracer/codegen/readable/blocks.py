@@ -1,24 +1,22 @@
-"""The blocks of loops and branches: a body is scheduled and written like a function of its own.
+"""Blocks: the body of a loop or branch is scheduled and written like a function of its own.
 
->>> print("\\n".join(function.lines))
-def forward(x):
-    if x.sum() > 0:
-        y = np.sqrt(x)                                                         # (3,)
-    else:
-        y = x * 2                                                              # (3,)
-    return y
+>>> block = Block(function, node, node.regions[0], [end_of(HAND_ON, outputs)])
+>>> block.function.endings[end] = assigns(end, ["y"])
+>>> block.write({x_inside: Expression("x")})
+>>> function.lines[-1]
+'        y = np.sqrt(x)                                                         # (3,)'
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from tracer.codegen.block_ends import HAND_ON, STORE, end_of
+from tracer.codegen.block_ends import STORE
 from tracer.codegen.comments import WIDTH
 from tracer.codegen.draft import Draft
 from tracer.codegen.line_folding import STEP, wrap
 from tracer.codegen.readable.expressions import Expression, shape_comment
-from tracer.codegen.readable.function_writer import REGION_WRITERS, FunctionWriter
+from tracer.codegen.readable.function_writer import FunctionWriter
 from tracer.codegen.readable.schedule import LOWER
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.node import Node
@@ -103,24 +101,6 @@ def variables(function: FunctionWriter, node: Node, hints: Sequence[str]) -> lis
     return names
 
 
-# -- branches -------------------------------------------------------------------------------------
-def write_cond(function: FunctionWriter, node: Node) -> None:
-    """``if …:`` and ``else:``, each with the statements of its branch."""
-    names = variables(function, node, [n.name for n in node.regions[0].outputs])
-    test = function.lookup(node.inputs[0]).text
-    for number, region in enumerate(node.regions):
-        function.put(f"{function.indent}{'else' if number else f'if {test}'}:")
-        if not number:
-            function.line_of[node] = len(function.lines)
-        ends = [end_of(HAND_ON, [output]) for output in region.outputs]
-        block = Block(function, node, region, ends)
-        texts = {i: function.lookup(o) for i, o in zip(region.inputs, node.inputs[1:], strict=True)}
-        inner = block.function
-        for end, name in zip(ends, names, strict=True):
-            inner.endings[end] = assigns(end, [name])
-        block.write(texts)
-
-
 def assigns(
     end: Node, names: Sequence[str], skipped: frozenset[int] = frozenset()
 ) -> Callable[[FunctionWriter], None]:
@@ -153,6 +133,3 @@ def _on_lines(function: FunctionWriter, left: str, values: Sequence[str]) -> str
         opening = "\n".join([opening, *names[1:], f"{indent})"])
     rows = [f"{indent}{STEP}{value}," for value in values]
     return "\n".join([f"{opening} = (", *rows, f"{indent})"])
-
-
-REGION_WRITERS["cond"] = write_cond
