@@ -19,7 +19,7 @@ from tracer.graph.calcgraph import CalcGraph, PullbackRecord
 from tracer.graph.node import Hole, Node, Ref
 from tracer.graph.spec import SHORT_DTYPES, ArraySpec, Dim
 from tracer.ops.default_names import noun
-from tracer.transforms.reverse.formula import TRANSPOSES, index_shown, turned
+from tracer.transforms.reverse.formula import TRANSPOSES, Token, index_shown, turned
 from viz.labels import Gap, Run
 from viz.metrics import shorten
 from viz.parts import Anatomy, source
@@ -28,9 +28,7 @@ LONGEST_NAME = 28
 LONGEST_PILL = 72
 MOST_SHAPES = 3  # of an op with more results only the first are shown
 
-SIGNS = {"subtract": "-", "divide": "/", "pow": "**", "power": "**", "mod": "%"}
-
-Tokens = list[tuple[str, ArraySpec | None]]
+SIGNS = {"subtract": "-", "divide": "/", "pow": "**", "power": "**"}
 
 
 def shape_text(spec: ArraySpec, gap: str = " ") -> str:
@@ -151,12 +149,12 @@ def saved_name(value: Node, parts: Anatomy, repeated: bool = False) -> str:
 
 def value_text(node: Node) -> str:
     """What a constant is: its label, its value if it is small, else ``array``."""
-    held = node.params.args[0] if node.params.args else ""
+    ref = node.params.args[0] if node.params.args else ""
     if node.name:
         return node.name
-    value = held.value if type(held) is Ref else held
-    if type(held) is Ref and held.label:
-        return held.label
+    value = ref.value if type(ref) is Ref else ref
+    if type(ref) is Ref and ref.label:
+        return ref.label
     if np.ndim(value) == 0:
         return shorten(f"{value:g}" if isinstance(value, (float, np.floating)) else f"{value}", 14)
     return "array"
@@ -169,7 +167,7 @@ def leaf_text(node: Node) -> str:
     return shorten(node.name or "input", LONGEST_NAME)
 
 
-def tokens_of(record: PullbackRecord) -> Tokens:
+def tokens_of(record: PullbackRecord) -> list[Token]:
     """The formula of a record: hand-written if there is one, else printed from the rule."""
     if record.math:
         return [(record.math, None)]
@@ -205,7 +203,7 @@ def pill_row(record: PullbackRecord, prefix: str = "", summary: str = "") -> lis
     A ``summary`` stands for the formulas of a whole group of ops.
     """
     tokens = [(summary, record.cotangent)] if summary else tokens_of(record)
-    roomy = len(formula_text(record)) <= LONGEST_PILL
+    fits = len(formula_text(record)) <= LONGEST_PILL
     runs = [*_written(prefix, "bwd_ink", True), SPACE] if prefix else []
     room = LONGEST_PILL
     for position, (text, spec) in enumerate(tokens):
@@ -217,7 +215,7 @@ def pill_row(record: PullbackRecord, prefix: str = "", summary: str = "") -> lis
         is_operator = spec is None and not (record.math or len(tokens) == 1)
         runs += _written(text, "ink2" if is_operator else "bwd_ink", not is_operator)
         spec = shown_spec(record, text, spec)
-        if spec is not None and (roomy or position == 0):
+        if spec is not None and (fits or position == 0):
             runs += [SPACE, *_written(shape_text(spec, ""), "shp")]
     if not is_identity(record) or prefix or summary:
         runs += _written(" → ", "ink2")

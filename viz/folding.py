@@ -154,7 +154,7 @@ class _Frames:
     """Makes the frames: one per scope and body, nested as the scopes and bodies are."""
 
     def __init__(self) -> None:
-        self.known: dict[tuple, Frame] = {}
+        self.made: dict[tuple, Frame] = {}
         self.depths: dict[Frame, tuple[int, int]] = {}
 
     def body(self, item: Body, ops: list[Node], offset: int) -> Frame:
@@ -185,14 +185,14 @@ class _Frames:
         path += [(scope, None) for scope in chain[done:]]
         frame: Frame | None = None
         for key, body in path:
-            known = self.known.get((key, frame))
-            if known is None:
-                known = body or Frame(
+            made = self.made.get((key, frame))
+            if made is None:
+                made = body or Frame(
                     key.label or key.function, place_text(key.file, key.line), frame
                 )
-                known.parent = frame
-                self.known[key, frame] = known
-            frame = known
+                made.parent = frame
+                self.made[key, frame] = made
+            frame = made
         return frame
 
 

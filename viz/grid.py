@@ -1,4 +1,8 @@
-"""Rows and columns of the ladder, and the wires that go around them."""
+"""Rows and columns of the ladder, and the ways that values take around loops.
+
+>>> route(grid, h, tanh, 0)         # the last step's h goes into the next one by a carry
+('carry', 0)
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,7 @@ Lines = Mapping[Node, tuple[int | None, int | None]]
 
 
 @dataclass(eq=False, slots=True)
-class Ladder:
+class Grid:
     """A Picture in the making.
 
     Attributes
@@ -51,17 +55,17 @@ class Ladder:
         return self.folding.cell_of.get(source(value))
 
 
-def steps_out(rungs: Ladder, giver: Node, taker: Node) -> int | None:
+def steps_out(grid: Grid, giver: Node, taker: Node) -> int | None:
     """The carry that a value leaves its loop by, for a reader outside of the loop."""
-    outside = [body for body, _ in rungs.folding.steps.get(taker, ())]
-    for body, _ in rungs.folding.steps.get(giver, ()):
-        number = rungs.carried.get((body, rungs.folding.cell_of[giver]))
+    outside = [body for body, _ in grid.folding.steps.get(taker, ())]
+    for body, _ in grid.folding.steps.get(giver, ()):
+        number = grid.carried.get((body, grid.folding.cell_of[giver]))
         if number is not None and body not in outside:
             return number
     return None
 
 
-def route(rungs: Ladder, giver: Node, taker: Node, slot: int) -> tuple[str, int]:
+def route(grid: Grid, giver: Node, taker: Node, slot: int) -> tuple[str, int]:
     """How a value gets to its reader.
 
     Returns
@@ -70,14 +74,14 @@ def route(rungs: Ladder, giver: Node, taker: Node, slot: int) -> tuple[str, int]
         ``"straight"``; ``"carry"``: by the pills ``number`` into the next step; ``"into"`` a
         loop as a carry's first value; ``"out"`` of a loop as a carry's last value.
     """
-    cell = rungs.folding.cell_of[taker]
-    if giver in rungs.folding.steps:
-        body = rungs.folding.carry(giver, taker)
+    cell = grid.folding.cell_of[taker]
+    if giver in grid.folding.steps:
+        body = grid.folding.carry(giver, taker)
         if body is not None:
-            return "carry", rungs.carried[body, rungs.folding.cell_of[giver]]
-        number = steps_out(rungs, giver, taker)
+            return "carry", grid.carried[body, grid.folding.cell_of[giver]]
+        number = steps_out(grid, giver, taker)
         if number is not None:
             return "out", number
-    if (cell, slot) in rungs.initial:
-        return "into", rungs.initial[cell, slot]
+    if (cell, slot) in grid.initial:
+        return "into", grid.initial[cell, slot]
     return "straight", 0

@@ -63,9 +63,8 @@ def anatomy(graph: CalcGraph) -> Anatomy:
     is_plain = len(values) == len(graph.outputs)
     known = set(graph.order)
     records = [r for r in graph.records if r.node in known and r.node.op.name != "item"]
-    forward = (
-        set(graph.order) if is_plain and not records else needed(graph.order, _forward_roots(graph))
-    )
+    ends = graph.order if is_plain and not records else _forward_ends(graph)
+    forward = needed(graph.order, ends)
     parts.records = records
     for node in graph.order:
         if node in forward and node.op.name == "item":
@@ -83,11 +82,11 @@ def anatomy(graph: CalcGraph) -> Anatomy:
     return parts
 
 
-def _forward_roots(graph: CalcGraph) -> list[Node]:
+def _forward_ends(graph: CalcGraph) -> list[Node]:
     values = graph.outputs[: graph.roles.get("value", len(graph.outputs))]
-    roots = [*values, *(record.node for record in graph.records)]
-    roots += [guard.node for guard in graph.guards]
-    return roots + [effect.value for effect in graph.effects]
+    ends = [*values, *(record.node for record in graph.records)]
+    ends += [guard.node for guard in graph.guards]
+    return ends + [effect.value for effect in graph.effects]
 
 
 def _add_seeds(parts: Anatomy, values: tuple[Node, ...], forward: set[Node]) -> set[Node]:

@@ -50,7 +50,6 @@ class Box:
     rows: list[Row]
     tooltip: str = ""
     frame: Frame | None = None
-    column: str = ""
 
 
 @dataclass(eq=False, slots=True)

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from tests.codegen.graphs import digits, random_graph, robust
+from tracer.codegen.graph_names import names_for
 from tracer.codegen.program import compile_graph, program_of
-from tracer.codegen.readable import function_writer
-from tracer.codegen.readable.source import ModuleSource, add_backward, add_forward, names_for
+from tracer.codegen.readable import long_functions
+from tracer.codegen.readable.source import ModuleSource, add_backward, add_forward
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.evaluate import GuardMiss, evaluate
 from tracer.graph.node import HOLES, Node, Params
@@ -47,8 +48,8 @@ def outcome(run, graph, seed):
 @pytest.mark.parametrize("chunk", [5000, 3])
 @pytest.mark.parametrize("seeds", [range(40), range(40, 80)])
 def test_random_programs_with_views_and_writes(seeds, chunk, monkeypatch):
-    monkeypatch.setattr(function_writer, "LONG", chunk)
-    monkeypatch.setattr(function_writer, "CHUNK", chunk)
+    monkeypatch.setattr(long_functions, "LONG", chunk)
+    monkeypatch.setattr(long_functions, "CHUNK", chunk)
     for seed in seeds:
         graph = random_graph(seed)
         program = compile_graph(graph)
@@ -112,8 +113,8 @@ def test_tools_see_the_source():
 
 def test_long_programs_know_their_lines(monkeypatch):
     monkeypatch.setattr("tracer.codegen.program.LONG", 5)
-    monkeypatch.setattr(function_writer, "LONG", 3)
-    monkeypatch.setattr(function_writer, "CHUNK", 3)
+    monkeypatch.setattr(long_functions, "LONG", 3)
+    monkeypatch.setattr(long_functions, "CHUNK", 3)
     graph, arguments = digits()
     program = compile_graph(graph)
     np.testing.assert_array_equal(program.run(*arguments), evaluate(graph, arguments))

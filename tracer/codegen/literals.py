@@ -37,15 +37,21 @@ class Constants:
 
     Attributes
     ----------
+    names : Namespace
+        Shared by the functions of one module.
     values : dict of str to Any
         Goes into the globals of a live program, or into the saved module.
-    spelled : bool
-        Whether arrays are written as the call that makes them, where there is one: for people.
+    saved : bool
+        Whether the text is a module for people: arrays are written as the call that makes them,
+        where there is one, and a guard that does not hold raises an error that says what to do.
+    modules : set of str
+        The modules besides NumPy that the text names.
     """
 
-    def __init__(self, names: Namespace, spelled: bool = False):
+    def __init__(self, names: Namespace, saved: bool = False):
         self.names = names
-        self.spelled = spelled
+        self.saved = saved
+        self.modules: set[str] = set()
         self.values: dict[str, Any] = {}
         self._known: dict[int, str] = {}
 
@@ -94,7 +100,7 @@ class Constants:
             return f"np.{name_of(value)}"
         if type(value) in _WRITERS:
             return _WRITERS[type(value)](value)
-        if self.spelled and type(value) is np.ndarray and (creation := creation_of(value)):
+        if self.saved and type(value) is np.ndarray and (creation := creation_of(value)):
             return creation
         return _scalar(value) or self.reference(value, ref.label)
 

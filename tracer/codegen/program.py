@@ -16,7 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from tracer.codegen.readable.source import ModuleSource, draft_of, names_for
+from tracer.codegen.draft import draft_of
+from tracer.codegen.graph_names import names_for
+from tracer.codegen.readable.source import ModuleSource
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.evaluate import GuardMiss
 from tracer.graph.node import Node

@@ -10,7 +10,8 @@ import os
 
 import numpy as np
 
-from tracer.codegen.readable.module import Arguments, module_text
+from tracer.codegen.readable.module import module_text
+from tracer.codegen.readable.wrapper import Arguments
 from tracer.graph.calcgraph import CalcGraph
 from tracer.transforms.partition import Partition
 

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from tracer import errors, trees
+from tracer.codegen.draft import derived_nodes
 from tracer.codegen.readable.branches import write_branches
-from tracer.codegen.readable.module import Arguments, graph_text, header, module_text, write_module
-from tracer.codegen.readable.source import derived_nodes
+from tracer.codegen.readable.module import graph_text, header, module_text, write_module
+from tracer.codegen.readable.wrapper import Arguments
 from tracer.codegen.save import save_module
 from tracer.function.argnums import Selection
 from tracer.function.cache import users_function

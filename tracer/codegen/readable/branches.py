@@ -13,14 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tracer.codegen.readable.draft import Draft
-from tracer.codegen.readable.expressions import Expression
+from tracer.codegen.draft import Draft, derived_nodes
+from tracer.codegen.graph_names import names_for
+from tracer.codegen.line_folding import STEP
+from tracer.codegen.readable.definitions import define
 from tracer.codegen.readable.function_writer import FunctionWriter
-from tracer.codegen.readable.guards import condition, miss
-from tracer.codegen.readable.line_folding import STEP
-from tracer.codegen.readable.module import define
+from tracer.codegen.readable.guards import miss, test_of
 from tracer.codegen.readable.schedule import schedule
-from tracer.codegen.readable.source import ModuleSource, derived_nodes, names_for
+from tracer.codegen.readable.source import ModuleSource
 from tracer.errors import TracerError
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.node import Node
@@ -47,19 +47,19 @@ def write_branches(header: str, leaves: Sequence[CalcGraph], name: str = "") -> 
     leaves = list(leaves)
     if any(leaf.effects or any(g.kind != "equals" for g in leaf.guards) for leaf in leaves):
         raise TracerError("Only conditions on values can be written as one function.")
-    tree = _Tree(header, leaves)
+    tree = _GuardTree(header, leaves)
     gradient = leaves[0].roles.get("gradient")
     return tree.write(name or ("value_and_grad" if gradient else "forward"))
 
 
-class _Tree:
+class _GuardTree:
     """Writes the common part of the leaves, the condition that parts them, and each branch."""
 
     def __init__(self, header: str, leaves: list[CalcGraph]):
         self.inputs = leaves[0].inputs
-        self.known: dict[tuple, Node] = {}
+        self.shared: dict[tuple, Node] = {}
         self.leaves = [self._shared(leaf) for leaf in leaves]
-        whole = CalcGraph(
+        union = CalcGraph(
             self.inputs,
             dict.fromkeys(n for leaf in self.leaves for n in leaf.order),
             self.leaves[0].outputs,
@@ -67,9 +67,9 @@ class _Tree:
             roles=leaves[0].roles,
             records=[record for leaf in leaves for record in leaf.records],
         )
-        self.text = ModuleSource(names_for(whole), header, "saved")
+        self.text = ModuleSource(names_for(union), header, saved=True)
         self.derived = set.intersection(
-            *[derived_nodes(leaf) | (set(whole.order) - set(leaf.order)) for leaf in self.leaves]
+            *[derived_nodes(leaf) | (set(union.order) - set(leaf.order)) for leaf in self.leaves]
         )
 
     def _shared(self, leaf: CalcGraph) -> CalcGraph:
@@ -92,7 +92,7 @@ class _Tree:
                 tuple([r.key() for r in node.regions]),
             )
             new = node if operands == node.inputs else node.replace(inputs=operands)
-            here[node] = self.known.setdefault(key, new)
+            here[node] = self.shared.setdefault(key, new)
         return leaf.replace(
             inputs=self.inputs,
             order=dict.fromkeys([here[node] for node in leaf.order]),
@@ -124,24 +124,23 @@ class _Tree:
         guard = leaf.guards[depth]
         lines, draft = self._segment(leaf, [guard.node], done, indent, False)
         done = done | set(draft)
-        test = self._text_of(guard.node)
-        outcomes = dict.fromkeys([one.guards[depth].outcome for one in leaves])
+        text = self._writer.lookup(guard.node)
+        outcomes = dict.fromkeys([leaf.guards[depth].outcome for leaf in leaves])
         ordered = sorted(outcomes, key=lambda outcome: outcome is not True and outcome != 1)
+        complete = guard.node.dtype.kind == "b" and len(ordered) == 2
         for number, outcome in enumerate(ordered):
-            some = [one for one in leaves if one.guards[depth].outcome == outcome]
-            told = type(guard)(guard.node, outcome, guard.kind, guard.origin)
-            missed, _ = condition(test, told, self.text.constants)
-            holds = missed.removeprefix("not ") if missed.startswith("not ") else f"not {missed}"
-            holds = holds if " != " not in missed else missed.replace(" != ", " == ", 1)
-            closed = {True, False} == set(ordered) and number == 1
-            word = "else:" if closed else f"{'elif' if number else 'if'} {holds}:"
-            lines += [indent + word, *self._branch(some, depth + 1, done, indent + STEP)]
-        if set(ordered) != {True, False}:
-            lines += [f"{indent}else:", f"{indent}{STEP}{miss(depth, 'None', guard, 'saved')}"]
+            branch = [leaf for leaf in leaves if leaf.guards[depth].outcome == outcome]
+            test = test_of(text, guard.node, outcome, self.text.constants)
+            word = f"{'elif' if number else 'if'} {test}:"
+            if complete and number:
+                word = "else:"
+            lines += [indent + word, *self._branch(branch, depth + 1, done, indent + STEP)]
+        if not complete:
+            lines += [
+                f"{indent}else:",
+                f"{indent}{STEP}{miss(depth, 'None', guard, self.text.constants)}",
+            ]
         return lines
-
-    def _text_of(self, node: Node) -> Expression:
-        return self._last._lookup(node)
 
     def _segment(
         self, leaf: CalcGraph, wanted: Sequence[Node], done: set[Node], indent: str, last: bool
@@ -168,18 +167,11 @@ class _Tree:
             derived=self.derived,
         )
         function = FunctionWriter(
-            "",
-            schedule(draft),
-            self.text.names,
-            self.text.constants,
-            "value",
-            misses=self.text.misses,
-            base=indent,
+            "", schedule(draft), self.text.constants, unwrap=True, indent=indent
         )
-        function.guards_apart = True
-        function.body()
-        function._close_context()
+        function.writes_guards = False
+        function.write_body()
         if last:
-            function._put(f"{indent}return {function._returned()}")
-        self._last = function
+            function.write_return()
+        self._writer = function
         return function.lines, [n for n in order if self.text.names.get(n) is not None]

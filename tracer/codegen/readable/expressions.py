@@ -1,7 +1,8 @@
 """One node as a Python expression, with exactly the parentheses that precedence asks for.
 
->>> Speller(constants, draft).spell(node, {a: Text("x @ w", PRODUCT), b: Text("b")}.get)
-Text(text='x @ w + b', level=12)
+>>> texts = {a: Expression("x @ w", PRODUCT), b: Expression("b")}
+>>> Speller(constants, derived=set()).spell(node, texts.get)
+Expression(text='x @ w + b', level=12)
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tracer.codegen.literals import Constants, fraction
+from tracer.codegen.operand_reads import sum_axes
 from tracer.graph.node import Hole, Node, Ref
 from tracer.graph.spec import ArraySpec
 from tracer.ops.scipy_names import is_scipy
@@ -80,18 +82,14 @@ class Speller:
         Where values without a literal go.
     derived : set of Node
         Nodes that a transform made; their calls are written as a person would, the user's own
-        are left as they are.
-    live : bool
-        Whether the text is run and not read: ``np.sum(x)`` is ``x.sum()`` there, which is the same
-        in half the time.
+        are left as they are. In a program that is run and not read, ``np.sum(x)`` is always
+        ``x.sum()``, which is the same in half the time.
     """
 
-    def __init__(self, constants: Constants, derived: set[Node], live: bool = False):
+    def __init__(self, constants: Constants, derived: set[Node]):
         self.constants = constants
         self.derived = derived
-        self.live = live
         self.regions: dict[Node, str] = {}
-        self.modules: set[str] = set()
 
     def spell(self, node: Node, lookup: Lookup) -> Expression:
         """The expression for one node."""
@@ -164,7 +162,7 @@ class Speller:
             return True
         if name not in PREFERRED_METHODS or node.spelling:
             return False
-        return self.live or node in self.derived
+        return not self.constants.saved or node in self.derived
 
     def _is_transposed_attribute(self, node: Node) -> bool:
         if node.op.name != "transpose" or len(node.params.args) != 1 or node.params.kwargs:
@@ -181,10 +179,12 @@ class Speller:
         if module == "builtins":
             return name
         if module in ("math", "cmath"):
-            self.modules.add(module)
+            self.constants.modules.add(module)
             return printed
         if is_scipy(printed):
-            self.modules.add(".".join(printed.split(".")[: 1 + printed.startswith("scipy.")]))
+            self.constants.modules.add(
+                ".".join(printed.split(".")[: 1 + printed.startswith("scipy.")])
+            )
             return printed
         return self.constants.reference(node.op.evaluate, node.op.name.rpartition(".")[2])
 
@@ -257,36 +257,22 @@ def _python_scalar(speller: Speller, node: Node, lookup: Lookup) -> Expression:
     return Expression(f"{base.at(ATOM)}.item({places})")
 
 
-def sum_axes(shape: tuple, like: tuple) -> tuple[tuple[int, ...], bool] | None:
-    """Axes that ``sum_to`` adds up, and whether they stay with length 1; None if unknown."""
-    lead = len(shape) - len(like)
-    kept = []
-    for axis, size in enumerate(like):
-        source = shape[axis + lead]
-        if size is source or (type(size) is int and size == source):
-            continue
-        if size != 1 or type(source) is not int:
-            return None
-        kept.append(axis + lead)
-    return (*range(lead), *kept), bool(kept)
-
-
 def _sum_to(speller: Speller, node: Node, lookup: Lookup) -> Expression:
     source, like = node.inputs[0], node.inputs[1]
     base = lookup(source)
-    found = sum_axes(source.shape, like.shape)
-    if found is None:
+    summed = sum_axes(source.shape, like.shape)
+    if summed is None:
         name = speller.constants.reference(node.op.evaluate, "sum_to")
         return Expression(f"{name}({base.text}, {lookup(like).text})")
-    axes, kept = found
+    axes, keepdims = summed
     if not axes:
         return base
-    if len(axes) == len(source.shape) and not kept:
+    if len(axes) == len(source.shape) and not keepdims:
         return Expression(f"{base.at(ATOM)}.sum()")
     axis = axes[0] if len(axes) == 1 else axes
     lead = len(source.shape) - len(like.shape)
-    text = f"{base.at(ATOM)}.sum(axis={axis}{', keepdims=True' if kept else ''})"
-    if kept and lead:
+    text = f"{base.at(ATOM)}.sum(axis={axis}{', keepdims=True' if keepdims else ''})"
+    if keepdims and lead:
         text += f"[{', '.join(['0'] * lead)}]"
     return Expression(text)
 

@@ -7,53 +7,17 @@
 
 from __future__ import annotations
 
-import ast
-import inspect
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
-
 import numpy as np
 
-from tracer.codegen.literals import PLAIN_DTYPES, Constants, creation_of, quoted
-from tracer.codegen.namespace import identifier
-from tracer.codegen.readable.line_folding import STEP, fold
-from tracer.codegen.readable.source import (
-    ModuleSource,
-    add_backward,
-    add_forward,
-    draft_of,
-    names_for,
-)
+from tracer.codegen.draft import draft_of
+from tracer.codegen.graph_names import names_for
+from tracer.codegen.readable.definitions import define
+from tracer.codegen.readable.source import ModuleSource, add_backward, add_forward
+from tracer.codegen.readable.wrapper import CHECK, Arguments, wrapper
 from tracer.errors import TracerError
 from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.node import Node
 from tracer.transforms.partition import Partition
-
-SMALL = 16  # elements of an array that is written out
-
-
-@dataclass(frozen=True)
-class Arguments:
-    """How the user's arguments become the flat inputs, as plain data.
-
-    Attributes
-    ----------
-    parameters : sequence of str
-        The user's parameters.
-    paths : sequence of str
-        One per flat input: ``"params['w1']"``, ``"layers[0].bias"``, ``"x"``; ``""`` for a capture.
-    gradients : nested dict, list, tuple of int
-        The tree of the gradient, with the number of each; None for a flat tuple.
-    captures : dict of int to array
-        The values of flat inputs that the function took from outside.
-    """
-
-    parameters: Sequence[str]
-    paths: Sequence[str]
-    gradients: Any = None
-    captures: Mapping[int, Any] = field(default_factory=dict)
 
 
 def header(call: str, wrt: str, place: str, arguments: str, version: str = "0.1") -> str:
@@ -88,7 +52,7 @@ def write_module(
 
 def graph_text(graph: CalcGraph, name: str, header: str) -> str:
     """One function for a whole graph, with the constants that it reads above it."""
-    text = ModuleSource(names_for(graph), header, "saved")
+    text = ModuleSource(names_for(graph), header, saved=True)
     text.add(name, draft_of(graph))
     try:
         definitions = define(text.constants)[0]
@@ -105,191 +69,18 @@ def module_text(
     checked: bool = False,
 ) -> tuple[str, dict[str, np.ndarray], dict[Node, int]]:
     """The source, the arrays that it reads from the ``.npz`` beside it, and each node's line."""
-    text = ModuleSource(names_for(joint), header, "saved")
+    text = ModuleSource(names_for(joint), header, saved=True)
     text.names.claim("check")
     if parts is None:
         name = "value_and_grad" if joint.roles.get("gradient") else "forward"
-        text.add(name, draft_of(joint), returns="value")
+        text.add(name, draft_of(joint), unwrap=True)
     else:
-        add_forward(text, parts, returns="value")
-        add_backward(text, parts, returns="value")
+        add_forward(text, parts, unwrap=True)
+        add_backward(text, parts, unwrap=True)
         if arguments is not None:
-            text.extra = _wrapper(text, joint, parts, arguments, checked)
+            text.extra = wrapper(text, parts, arguments, checked)
     definitions, arrays = define(text.constants)
     if checked and text.extra:
         definitions = [*definitions, "", "", *CHECK]
     source = text.source(definitions)
     return source, arrays, text.lines
-
-
-def _wrapper(
-    text: ModuleSource, joint: CalcGraph, parts: Partition, arguments: Arguments, checked: bool
-) -> list[str]:
-    """``value_and_grad`` on the user's arguments."""
-    parameters = [_name(parameter) for parameter in arguments.parameters]
-    lines: list[str] = []
-    given = []
-    for number, (node, path) in enumerate(zip(parts.forward.inputs, arguments.paths, strict=True)):
-        if number in arguments.captures and node.spec.kind == "object":
-            given.append(text.names[node])  # a random stream from outside has to be handed over
-            parameters.append(given[-1])
-            continue
-        if number in arguments.captures:
-            own = text.names[node]  # the functions' parameters have it, too: they hide it there
-            taken = own in (*parameters, *WRAPPER_NAMES)
-            given.append(text.constants.adopt(arguments.captures[number], own, not taken))
-            continue
-        given.append(expression_of(path, text.constants))
-        if checked and node.spec.kind != "object":
-            lines.append(f"{STEP}{_check_of(path, given[-1], node)}")
-    lines.insert(0, f"def value_and_grad({', '.join(parameters)}):")
-    values = parts.forward.outputs[: parts.forward.roles["value"]]
-    results = [f"value_{n}" if len(values) > 1 else "value" for n in range(len(values))]
-    call = f"{STEP}{', '.join(results)}, residuals = forward({', '.join(given)})"
-    lines += fold(call, STEP).split("\n") if len(call) > 100 else [call]
-    seeds = [_seed(text, node) for node in parts.backward.inputs[len(parts.residuals) :]]
-    single = parts.backward.roles["gradient"] == 1
-    name = "gradient" if single else "gradients"
-    lines.append(f"{STEP}{name} = backward({', '.join(['residuals', *seeds])})")
-    tree = name
-    if arguments.gradients is not None:
-        tree = _tree(arguments.gradients, text.constants, "gradient" if single else "")
-    answer = f"{STEP}return {', '.join(results)}, {tree}"
-    return [*lines, *(_broken(answer) if len(answer) > 100 else [answer])]
-
-
-def _seed(text: ModuleSource, node: Node) -> str:
-    """1.0, as a NumPy scalar if the text calls a method of what it makes of it."""
-    methods = re.compile(rf"\b{text.names[node]}\.|\.astype\(")
-    called = any(methods.search(line.partition("# ")[0]) for line in text.functions[-1][0].lines)
-    return f"{text.constants.text(node.dtype)}(1.0)" if called else "1.0"
-
-
-WRAPPER_NAMES = ("residuals", "value", "gradient", "gradients", "np", "check")
-
-
-def _broken(line: str) -> list[str]:
-    """A long ``return``, one item a line."""
-    lines = [f"{STEP}return ("]
-    current = STEP * 2
-    for part in line.removeprefix(f"{STEP}return ").split(", "):
-        if len(current) + len(part) > 96:
-            lines.append(current.rstrip())
-            current = STEP * 2
-        current += part + ", "
-    return [*lines, current.rstrip(" ,") + ",", f"{STEP})"]
-
-
-def _name(parameter: str) -> str:
-    name = identifier(parameter)
-    if not name:
-        raise TracerError(f"{parameter!r} can't be a parameter's name.")
-    return name
-
-
-def _tree(tree: Any, constants: Constants, single: str) -> str:
-    if isinstance(tree, int):
-        return single or f"gradients[{tree}]"
-    if isinstance(tree, dict):
-        pairs = [f"{constants.text(k)}: {_tree(v, constants, single)}" for k, v in tree.items()]
-        return f"{{{', '.join(pairs)}}}"
-    inside = ", ".join([_tree(item, constants, single) for item in tree])
-    if isinstance(tree, list):
-        return f"[{inside}]"
-    return f"({inside},)" if len(tree) == 1 else f"({inside})"
-
-
-def expression_of(path: str, constants: Constants) -> str:
-    """Code for a path, rebuilt from its parts: nothing else than look-ups can be in it."""
-
-    def build(part: ast.AST) -> str:
-        if isinstance(part, ast.Name):
-            return _name(part.id)
-        if isinstance(part, ast.Attribute):
-            return f"{build(part.value)}.{part.attr}"
-        if isinstance(part, ast.Subscript) and isinstance(part.slice, ast.Constant):
-            return f"{build(part.value)}[{constants.text(part.slice.value)}]"
-        raise TracerError(f"{path!r} is no path to an argument.")
-
-    try:
-        return build(ast.parse(path, mode="eval").body)
-    except SyntaxError:
-        raise TracerError(f"{path!r} is no path to an argument.") from None
-
-
-CHECK = """\
-def check(name, value, shape, dtype):
-    # Refuse what this module was not made for.
-    found, kind = np.shape(value), np.asarray(value).dtype
-    fits = len(found) == len(shape) and all(n in (None, m) for n, m in zip(shape, found))
-    if not fits or (dtype is not None and kind != dtype):
-        wanted = f"{dtype or 'a number'} {shape}"
-        raise ValueError(f"{name} must be {wanted}, not {kind} {found}")""".split("\n")
-
-
-def _check_of(path: str, expression: str, node: Node) -> str:
-    shape = "(" + "".join([f"{n if type(n) is int else None}, " for n in node.shape]).rstrip() + ")"
-    if len(node.shape) > 1:
-        shape = shape.replace(",)", ")")
-    dtype = "None" if node.spec.kind == "weak" else f'"{node.dtype}"'
-    return f"check({quoted(expression)}, {expression}, {shape}, {dtype})"
-
-
-# -- constants ------------------------------------------------------------------------------------
-def define(constants: Constants) -> tuple[list[str], dict[str, np.ndarray]]:
-    """Imports and lines that make the constants; the arrays that are too large for lines."""
-    lines: list[str] = []
-    functions: list[str] = []
-    arrays: dict[str, np.ndarray] = {}
-    for name, value in constants.values.items():
-        if isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in "biufc":
-            text = _array(value, constants) if value.dtype in PLAIN_DTYPES else ""
-            if not text or len(text) + len(name) > 90:
-                arrays[name] = np.asarray(value)
-                text = f'CONSTANTS["{name}"]'
-            lines.append(f"{name} = {text}")
-        elif isinstance(value, (int, float, complex)):
-            lines.append(f"{name} = {constants.text(value)}")
-        else:
-            functions += _definition(name, value)
-    if arrays:
-        load = 'CONSTANTS = np.load(__file__.removesuffix(".py") + ".npz", allow_pickle=False)'
-        lines.insert(0, load)
-    return [*lines, *functions], arrays
-
-
-def _array(value: Any, constants: Constants) -> str:
-    if creation := creation_of(value):
-        return creation
-    if value.size > SMALL:
-        return ""
-    text = constants.text(value.tolist())
-    if "nan" in text and not np.isnan(value).any():
-        return ""
-    dtype = constants.text(value.dtype)
-    if value.size and np.array(value.tolist()).dtype == value.dtype:
-        return f"np.array({text})"
-    return f"np.array({text}, {dtype}).reshape({value.shape})"
-
-
-def _definition(name: str, value: Any) -> list[str]:
-    """A helper's own text, or the import of a function."""
-    module = getattr(value, "__module__", None) or ""
-    function = getattr(value, "__name__", "")
-    if module == "tracer.ops.registry":
-        first, *body = inspect.getsource(value).rstrip().split("\n")
-        parameters = ", ".join(
-            [
-                str(parameter.replace(annotation=inspect.Parameter.empty))
-                for parameter in inspect.signature(value).parameters.values()
-            ]
-        )
-        assert first.startswith(f"def {function}(") and first.endswith(":")
-        return ["", "", f"def {name}({parameters}):", *body]
-    if module and module.split(".")[0] in ("numpy", "scipy") and function.isidentifier():
-        alias = "" if name == function else f" as {name}"
-        return [f"from {module} import {function}{alias}"]
-    raise TracerError(
-        f"{name} ({type(value).__name__}) can't be written as plain NumPy code.",
-        fix="use the live program",
-    )

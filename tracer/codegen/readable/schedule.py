@@ -1,6 +1,6 @@
 """Decides what a function's statements are: what is nested, unpacked, written in place, left out.
 
-Each step notes its decisions in a Draft; the emitter then writes the text.
+Each step notes its decisions in a Draft; a FunctionWriter then writes the text.
 
 >>> draft = schedule(Draft(graph.inputs, graph.order, graph.outputs))
 >>> draft.into[product]            # nested in the statement that uses it
@@ -14,12 +14,14 @@ from collections.abc import Iterable
 from math import inf
 
 from tracer.codegen.aliasing import may_alias
-from tracer.codegen.readable.draft import CONTROL, WRITES, Draft
-from tracer.codegen.readable.in_place import rebind, write_in_place
-from tracer.codegen.readable.operand_reads import stands_for
+from tracer.codegen.block_ends import STORE
+from tracer.codegen.draft import CONTROL, WRITES, Draft
+from tracer.codegen.in_place import rebind, write_in_place
+from tracer.codegen.operand_reads import stands_for
+from tracer.codegen.uses import count_uses, drop_unused
 from tracer.graph.calcgraph import Guard
 from tracer.graph.control import Loop
-from tracer.graph.node import Hole, Node, is_pure, may_act
+from tracer.graph.node import Hole, Node, is_pure
 
 DEPTH = 12  # of nesting; a reader's limit, far below the parser's
 UNPACKED = 8  # so many results are unpacked; more are indexed
@@ -37,7 +39,7 @@ def schedule(draft: Draft) -> Draft:
 # -- steps ----------------------------------------------------------------------------------------
 def elide(draft: Draft) -> None:
     """Leave out what changes nothing, and broadcasts that NumPy does by itself."""
-    needed = {*draft.kept(), *draft.guards}
+    needed = {*draft.ends(), *draft.guards}
     consumers: dict[Node, list[Node]] = {}
     for node in draft.order:
         if any(operand.op.is_broadcast for operand in node.inputs):
@@ -68,34 +70,6 @@ def _broadcasts(draft: Draft, node: Node, user: Node) -> bool:
     ) and bool(user.shape)
 
 
-def drop_unused(draft: Draft) -> None:
-    """Keep what the outputs, guards and effects need, and random draws."""
-    live = set(draft.kept())
-    live.update(draft.real(node) for node in draft.guards)
-    live.update(draft.real(e.value) for e in draft.effects)
-    kept = []
-    for node in reversed(draft.order):
-        if node in draft.alias or (node not in live and not may_act(node)):
-            continue
-        kept.append(node)
-        live.update(draft.reads(node))
-    draft.order = kept[::-1]
-
-
-def count_uses(draft: Draft) -> None:
-    """Note who reads whom, once per place in the text."""
-    uses = draft.uses
-    for place, node in enumerate(draft.order):
-        draft.place[node] = place
-        for operand in draft.reads(node):
-            uses.setdefault(operand, []).append(node)
-    for node, guards in draft.guards.items():
-        for _, guard in guards:
-            uses.setdefault(draft.real(node), []).append(guard)
-    for node in draft.kept():
-        uses.setdefault(node, []).append(None)
-
-
 def unpack(draft: Draft) -> None:
     """Several results become ``sign, logdet = …``; a single used one stays ``f(x)[0]``."""
     for node in draft.order:
@@ -106,9 +80,9 @@ def unpack(draft: Draft) -> None:
         items = [user for user in users if isinstance(user, Node) and user.op.name == "item"]
         if len(items) != len(users) or (len(items) < 2 and not control):
             continue
-        found = draft.items[node] = {}
+        by_number = draft.items[node] = {}
         for item in items:
-            first = found.setdefault(item.params.args[1], item)
+            first = by_number.setdefault(item.params.args[1], item)
             if first is not item:  # the same result twice
                 draft.alias[item] = first
                 draft.uses.setdefault(first, []).extend(draft.uses.pop(item, []))
@@ -116,7 +90,7 @@ def unpack(draft: Draft) -> None:
 
 def nest(draft: Draft) -> None:
     """What the user wrote as one statement, used once, becomes one statement."""
-    written = _Families(draft)
+    writes = _AliasedWrites(draft)
     bases = {draft.real(n.inputs[0]) for n in draft.order if n.op.name in WRITES}
     depth: dict[Node, int] = {}
     next_draw = inf  # where the random draw after this node stands
@@ -129,7 +103,7 @@ def nest(draft: Draft) -> None:
                 below <= DEPTH
                 and _same_statement(draft, node, consumer)
                 and not (
-                    written.between(draft.reads(node), draft.place[node], at)
+                    writes.between(draft.reads(node), draft.place[node], at)
                     or (next_draw <= at and not node.op.is_pure)
                 )
             ):
@@ -145,16 +119,16 @@ def _single_consumer(draft: Draft, node: Node) -> Node | Guard | None:
     if len(users) != 1:
         return None
     consumer = users[0]
-    if isinstance(consumer, Node) and (consumer in draft.alias or consumer in draft.items):
-        consumer = None if consumer in draft.alias else consumer
+    if isinstance(consumer, Node) and consumer in draft.alias:
+        return None
     if isinstance(consumer, Guard) and consumer.kind != "equals":
         return None
     if isinstance(consumer, Node) and consumer.op.name in CONTROL:
-        return consumer if _written_once(draft, node, consumer) else None
+        return consumer if _named_once(draft, node, consumer) else None
     return consumer
 
 
-def _written_once(draft: Draft, node: Node, control: Node) -> bool:
+def _named_once(draft: Draft, node: Node, control: Node) -> bool:
     """Whether a loop or branch names an operand once, before its body: a test, a first carry."""
     reals = [draft.real(operand) for operand in control.inputs]
     if reals.count(node) != 1:
@@ -168,7 +142,7 @@ def _written_once(draft: Draft, node: Node, control: Node) -> bool:
 
 def _may_nest(draft: Draft, node: Node, consumer: Node | Guard) -> bool:
     named = bool(node.name)
-    if isinstance(consumer, Node) and consumer.op.name == "store":
+    if isinstance(consumer, Node) and consumer.op is STORE:
         named = False  # the row has the name
     elif isinstance(consumer, Node) and consumer.op.name in WRITES:
         # in out[i] = … the name is that of the array
@@ -201,34 +175,34 @@ def _same_statement(draft: Draft, node: Node, consumer: Node | Guard) -> bool:
     return node.origin.statement_key == consumer.origin.statement_key
 
 
-class _Families:
+class _AliasedWrites:
     """Where arrays are written that a value may share memory with, before any decision."""
 
     def __init__(self, draft: Draft):
-        self.of: dict[Node, tuple[Node, ...]] = {}
-        self.writes: dict[Node, list[int]] = {}
+        self.arrays: dict[Node, tuple[Node, ...]] = {}
+        self.writes: dict[Node, list[int]] = {}  # the places of the writes into each array
         if not any(node.op.name in WRITES for node in draft.order):
             return
         for node in draft.order:
             if node.op.name in WRITES:
-                families = self.family(draft.real(node.inputs[0]))
-                for root in families:
-                    self.writes.setdefault(root, []).append(draft.place[node])
+                arrays = self._arrays_of(draft.real(node.inputs[0]))
+                for array in arrays:
+                    self.writes.setdefault(array, []).append(draft.place[node])
             else:
-                shared = [self.family(draft.real(n)) for n in may_alias(node)]
-                families = tuple(dict.fromkeys([root for roots in shared for root in roots]))
-            self.of[node] = families or (node,)
+                shared = [self._arrays_of(draft.real(n)) for n in may_alias(node)]
+                arrays = tuple(dict.fromkeys([a for some in shared for a in some]))
+            self.arrays[node] = arrays or (node,)
 
-    def family(self, node: Node) -> tuple[Node, ...]:
-        return self.of.get(node, (node,))
+    def _arrays_of(self, node: Node) -> tuple[Node, ...]:
+        return self.arrays.get(node, (node,))
 
     def between(self, nodes: Iterable[Node], first: int, last: int) -> bool:
         """Whether memory of the nodes may be written after ``first`` and before ``last``."""
         if not self.writes:
             return False
         for node in nodes:
-            for root in self.family(node):
-                places = self.writes.get(root)
+            for array in self._arrays_of(node):
+                places = self.writes.get(array)
                 if places:
                     index = bisect_right(places, first)
                     if index < len(places) and places[index] < last:

@@ -1,7 +1,7 @@
 """The text of one module: its header, imports, constants and functions.
 
->>> text = Text(names_for(joint), "Value and gradient of loss(x).")
->>> text.add("value_and_grad", draft_of(joint), returns="value")
+>>> text = ModuleSource(names_for(joint), "Value and gradient of loss(x).")
+>>> text.add("value_and_grad", draft_of(joint), unwrap=True)
 >>> print(text.source())
 """
 
@@ -10,22 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from tracer.codegen.comments import harmless
+from tracer.codegen.draft import Draft
 from tracer.codegen.literals import Constants
-from tracer.codegen.namespace import Namespace, cotangent_noun
-from tracer.codegen.readable import loops  # noqa: F401 - the emitter learns loops, branches
-from tracer.codegen.readable.comments import harmless
-from tracer.codegen.readable.constant_names import written_names
-from tracer.codegen.readable.draft import Draft
+from tracer.codegen.namespace import Namespace
+from tracer.codegen.readable import conds, loops  # noqa: F401 - a writer learns of them
 from tracer.codegen.readable.function_writer import FunctionWriter
 from tracer.codegen.readable.schedule import schedule
-from tracer.graph.calcgraph import CalcGraph
 from tracer.graph.node import Node
-from tracer.graph.reach import needed
 
 if TYPE_CHECKING:
     from tracer.transforms.partition import Partition
-
-NEAR = 100  # nodes that are looked at for the argument that a gradient belongs to
 
 
 class ModuleSource:
@@ -37,15 +32,14 @@ class ModuleSource:
         Shared by all functions, so that a value has one name everywhere.
     header : str
         The module's docstring, or ``""``.
-    misses : str
-        ``"live"``: a guard that does not hold raises GuardMiss; ``"saved"``: an error for people.
+    saved : bool
+        Whether it is for people, and not run as a Program.
     """
 
-    def __init__(self, names: Namespace, header: str = "", misses: str = "live"):
+    def __init__(self, names: Namespace, header: str = "", saved: bool = False):
         self.names = names
-        self.constants = Constants(names, spelled=misses == "saved")
+        self.constants = Constants(names, saved)
         self.header = header
-        self.misses = misses
         self.extra: list[str] = []
         self.functions: list[tuple[FunctionWriter, dict[Node, Node]]] = []
         self.lines: dict[Node, int] = {}
@@ -55,9 +49,7 @@ class ModuleSource:
         self, name: str, draft: Draft, stand_for: dict[Node, Node] | None = None, **options: Any
     ) -> FunctionWriter:
         """Write one more function; lines are kept for what ``stand_for`` maps its nodes to."""
-        function = FunctionWriter(
-            name, schedule(draft), self.names, self.constants, misses=self.misses, **options
-        )
+        function = FunctionWriter(name, schedule(draft), self.constants, **options)
         function.write()
         function.forget()
         self.functions.append((function, stand_for or {}))
@@ -67,7 +59,7 @@ class ModuleSource:
         """The whole text; ``definitions`` are lines that make the constants."""
         lines = docstring(self.header)
         definitions = list(definitions)
-        modules = set().union(*[function.speller.modules for function, _ in self.functions])
+        modules = self.constants.modules
         standard = sorted(modules & {"math", "cmath"})
         if standard:
             lines += [*([""] if lines else []), *[f"import {name}" for name in standard]]
@@ -119,83 +111,11 @@ def docstring(header: str) -> list[str]:
     return [f'"""{lines[0]}', *lines[1:], '"""']
 
 
-def names_for(graph: CalcGraph) -> Namespace:
-    """An empty Namespace that keeps the users' names of a graph for their nodes."""
-    wanted = dict.fromkeys([node.name for node in graph.order if node.name])
-    suggested: dict[Node, str] = {}
-    for record in graph.records:
-        operand = record.node.inputs[record.slot]
-        if record.backward and not operand.name:
-            suggested.setdefault(record.backward[-1], cotangent_noun(operand))
-    function = graph.title.partition("(")[0].rpartition(".")[2]
-    values = graph.outputs[: graph.roles.get("value", 0)]
-    if len(values) == 1 and not values[0].name and function.isidentifier():
-        suggested[values[0]] = function
-        suggested |= {node: f"g_{function}" for node in graph.inputs if node.name == "g_out"}
-    written = written_names(graph, derived_nodes(graph))
-    suggested |= {node: name for node, name in written.items() if name not in wanted}
-    return Namespace(wanted, suggested, cotangents_of(graph))
-
-
-def cotangents_of(graph: CalcGraph) -> dict[Node, Node]:
-    """Which named value each node called ``g_…`` is the cotangent of."""
-    found: dict[Node, Node] = {}
-    shares: dict[Node, Node] = {}  # what one use of an argument adds to its gradient
-    known: dict[Node, Node] = {}  # a value → what a pullback of one of its uses made
-    for record in graph.records:
-        value, operand = record.node, record.node.inputs[record.slot]
-        # a sum hands its cotangent on as it is
-        share = record.backward[-1] if record.backward else known.get(value)
-        if share is not None:
-            known.setdefault(operand, share)
-            if operand.name and share.name == f"g_{operand.name}":
-                found.setdefault(share, operand)
-            if operand.op.name == "input":
-                shares[share] = operand
-        for made in record.backward if value.name else ():
-            for source in made.inputs:
-                if source.name == f"g_{value.name}":
-                    found.setdefault(source, value)
-    for output in graph.outputs[graph.roles.get("value", 0) :]:
-        near = [output]
-        for node in near:
-            argument = shares.get(node)
-            if argument is not None and output.name == f"g_{argument.name}":
-                found[output] = argument
-                break
-            near += node.inputs if len(near) < NEAR else ()
-    return found
-
-
-def derived_nodes(graph: CalcGraph) -> set[Node]:
-    """The nodes that a transform added: those that no value, guard or effect needs."""
-    values = graph.roles.get("value", 0)
-    if values == len(graph.outputs):
-        return set()
-    own = set(graph.outputs[:values])
-    own.update(guard.node for guard in graph.guards)
-    own.update(effect.value for effect in graph.effects)
-    own = needed(graph.order, own)
-    return {node for node in graph.order if node not in own}
-
-
-def draft_of(graph: CalcGraph) -> Draft:
-    """A function for a whole graph."""
-    return Draft(
-        graph.inputs,
-        graph.order,
-        graph.outputs,
-        enumerate(graph.guards),
-        graph.effects,
-        derived_nodes(graph),
-    )
-
-
 def add_forward(text: ModuleSource, parts: Partition, **options: Any) -> None:
     """``forward(...) -> (outputs, residuals)``."""
     graph = parts.forward
     draft = Draft(graph.inputs, graph.order, graph.outputs, enumerate(graph.guards), graph.effects)
-    text.add("forward", draft, residuals=len(parts.residuals), **options)
+    text.add("forward", draft, residual_count=len(parts.residuals), **options)
 
 
 def add_backward(text: ModuleSource, parts: Partition, **options: Any) -> None:
@@ -203,8 +123,8 @@ def add_backward(text: ModuleSource, parts: Partition, **options: Any) -> None:
     graph, joint_node = parts.backward, parts.stand_ins | parts.copies
     for node, original in joint_node.items():
         text.names.alike(node, original)
-    saved = graph.inputs[: len(parts.residuals)]
+    residuals = graph.inputs[: len(parts.residuals)]
     seeds = graph.inputs[len(parts.residuals) :]
-    order = [node for node in graph.order if node not in set(saved)]
+    order = [node for node in graph.order if node not in set(residuals)]
     draft = Draft(seeds, order, graph.outputs, derived=set(graph.order))
-    text.add("backward", draft, joint_node, saved=saved, **options)
+    text.add("backward", draft, joint_node, residuals=residuals, **options)

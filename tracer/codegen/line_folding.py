@@ -1,4 +1,4 @@
-"""Lines that are too long for one line.
+"""Statements that may be too long for one line.
 
 >>> print("\\n".join(wrap("w1, b1, w2, b2", "    ")))
     w1, b1, w2, b2,
@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
-from tracer.codegen.readable.comments import WIDTH
+from collections.abc import Sequence
+
+from tracer.codegen.comments import WIDTH
 
 STEP = "    "
 
@@ -49,3 +51,29 @@ def fold(text: str, indent: str) -> str:
         line += part + ", "
         last = cut + 1
     return "\n".join([*lines, line.rstrip(" ").rstrip(","), f"{indent})"])
+
+
+def opening(name: str, parameters: Sequence[str]) -> list[str]:
+    """The line ``def name(…):``, or several."""
+    text = ", ".join(parameters)
+    line = f"def {name}({text}):"
+    return [line] if len(line) <= WIDTH else [f"def {name}(", *wrap(text, STEP), "):"]
+
+
+def unpacking(names: Sequence[str], source: str, indent: str) -> list[str]:
+    """The line ``a, b = source``, or several."""
+    text = ", ".join(names)
+    line = f"{indent}({text},) = {source}" if len(names) == 1 else f"{indent}{text} = {source}"
+    if len(line) <= WIDTH:
+        return [line]
+    return [f"{indent}(", *wrap(text, indent + STEP), f"{indent}) = {source}"]
+
+
+def returned(values: Sequence[str], indent: str, unwrap: bool) -> str:
+    """What stands behind ``return``: a tuple, or a single value as it is if ``unwrap``."""
+    if len(values) == 1:
+        return values[0] if unwrap else f"({values[0]},)"
+    text = ", ".join(values)
+    if len(text) + len(indent) + 7 <= WIDTH:
+        return text or "()"
+    return "\n".join(["(", *wrap(text, indent + STEP), f"{indent})"])

@@ -1,15 +1,21 @@
-"""The statements of a function as they are decided on: a table by node."""
+"""A Draft: the statements of a function, as they are decided on before any text is written.
+
+>>> draft = schedule(draft_of(graph))
+>>> draft.into                     # what the steps of a form decide stands in tables by node
+{<product: f64[4,2] = matmul(%0, %1)>: <hidden: f64[4,2] = tanh(%0)>}
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from tracer.codegen.readable.operand_reads import reads
-from tracer.graph.calcgraph import Effect, Guard
+from tracer.codegen.operand_reads import reads
+from tracer.graph.calcgraph import CalcGraph, Effect, Guard
 from tracer.graph.node import Node
+from tracer.graph.reach import needed
 
-WRITES = ("setitem", "scatter_add")
-CONTROL = ("loop", "cond")
+WRITES = ("setitem", "scatter_add")  # ops that make a new version of an array
+CONTROL = ("loop", "cond")  # ops whose regions are blocks of the function itself
 
 
 class Draft:
@@ -24,6 +30,10 @@ class Draft:
     effects : sequence of Effect
     derived : set of Node
         Nodes that a transform made.
+    uses : dict
+        The readers of each node: nodes, guards, and None for the end of the function.
+    place : dict
+        The position of the statement in which each node is computed.
     alias : dict
         Nodes that need no text, and the node they stand for.
     into : dict
@@ -82,18 +92,42 @@ class Draft:
 
     def real(self, node: Node) -> Node:
         """The node whose text stands for this one."""
-        while (found := self.alias.get(node)) is not None:
-            node = found
+        while (other := self.alias.get(node)) is not None:
+            node = other
         return node
 
     def reads(self, node: Node) -> list[Node]:
         """The operands that the node's text names."""
         return [self.real(operand) for operand in reads(node)]
 
-    def kept(self) -> list[Node]:
+    def ends(self) -> list[Node]:
         """Nodes that must have a variable when the function ends."""
-        ends = [*self.outputs]
+        nodes = [*self.outputs]
         for effect in self.effects:
             if effect.kind == "write":
-                ends += [effect.target, effect.value]
-        return [self.real(node) for node in ends]
+                nodes += [effect.target, effect.value]
+        return [self.real(node) for node in nodes]
+
+
+def derived_nodes(graph: CalcGraph) -> set[Node]:
+    """The nodes that a transform added: those that no value, guard or effect needs."""
+    values = graph.roles.get("value", 0)
+    if values == len(graph.outputs):
+        return set()
+    own = set(graph.outputs[:values])
+    own.update(guard.node for guard in graph.guards)
+    own.update(effect.value for effect in graph.effects)
+    own = needed(graph.order, own)
+    return {node for node in graph.order if node not in own}
+
+
+def draft_of(graph: CalcGraph) -> Draft:
+    """A function for a whole graph."""
+    return Draft(
+        graph.inputs,
+        graph.order,
+        graph.outputs,
+        enumerate(graph.guards),
+        graph.effects,
+        derived_nodes(graph),
+    )

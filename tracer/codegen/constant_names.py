@@ -25,26 +25,26 @@ def written_names(graph: CalcGraph, derived: Container[Node] = ()) -> dict[Node,
 
     ``derived`` nodes have the expression of another node, and are not read.
     """
-    found: dict[Node, str] = {}
+    names: dict[Node, str] = {}
     for node in graph.order:
         if node in derived:
             continue
-        waiting = [o for o in node.inputs if o not in found and _is_unnamed(o)]
-        if not waiting or node.origin is None or len(node.origin.expression) > LONGEST:
+        unnamed = [o for o in node.inputs if o not in names and _is_unnamed(o)]
+        if not unnamed or node.origin is None or len(node.origin.expression) > LONGEST:
             continue
         for argument, written in _pairs(node, node.origin.expression):
             if type(argument) is Hole and isinstance(written, ast.Name):
                 operand = node.inputs[argument.slot]
-                if operand in waiting:
-                    found.setdefault(operand, written.id)
-    return found
+                if operand in unnamed:
+                    names.setdefault(operand, written.id)
+    return names
 
 
 def _is_unnamed(node: Node) -> bool:
     if node.op is not registry.CONSTANT or node.name:
         return False
-    held = node.params.args[0]
-    return type(held) is Ref and not held.label and isinstance(held.value, np.ndarray)
+    (ref,) = node.params.args
+    return type(ref) is Ref and not ref.label and isinstance(ref.value, np.ndarray)
 
 
 def _pairs(node: Node, expression: str) -> Iterable[tuple[Any, ast.expr]]:

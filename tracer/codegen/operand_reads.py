@@ -8,13 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tracer.codegen.readable.expressions import sum_axes
 from tracer.graph.node import Node
 
 
+def sum_axes(shape: tuple, like: tuple) -> tuple[tuple[int, ...], bool] | None:
+    """Axes that ``sum_to`` adds up, and whether they stay with length 1; None if unknown."""
+    lead = len(shape) - len(like)
+    to_one = []
+    for axis, size in enumerate(like):
+        source = shape[axis + lead]
+        if size is source or (type(size) is int and size == source):
+            continue
+        if size != 1 or type(source) is not int:
+            return None
+        to_one.append(axis + lead)
+    return (*range(lead), *to_one), bool(to_one)
+
+
 def _sum_to(node: Node) -> tuple[Node, ...]:
-    known = sum_axes(node.inputs[0].shape, node.inputs[1].shape) is not None
-    return node.inputs[:1] if known else node.inputs
+    axes = sum_axes(node.inputs[0].shape, node.inputs[1].shape)
+    return node.inputs if axes is None else node.inputs[:1]
 
 
 def _like_second(node: Node) -> tuple[Node, ...]:

@@ -1,11 +1,16 @@
-"""Which results are written into memory that is free, by liveness."""
+"""Which writes happen in the array of their operand, by liveness: where no old version is read.
+
+>>> draft = schedule(draft_of(graph))     # out = np.zeros(3); out[0] = x; return out
+>>> draft.in_place
+{<out: f64[3] = setitem(%0, %1, index=0)>}
+"""
 
 from __future__ import annotations
 
 from math import inf
 
 from tracer.codegen.aliasing import may_alias, owns_memory
-from tracer.codegen.readable.draft import WRITES, Draft
+from tracer.codegen.draft import WRITES, Draft
 from tracer.graph.calcgraph import Guard
 from tracer.graph.control import Loop
 from tracer.graph.node import Hole, Node, map_structure
@@ -16,7 +21,7 @@ def write_in_place(draft: Draft) -> None:
     """Let a write reuse its array where no old version is needed, by liveness."""
     if draft.effects or any(node.op.name in WRITES for node in draft.order):
         liveness = _Liveness(draft)
-        liveness.run()
+        liveness.follow()
         draft.arrays = liveness.arrays
 
 
@@ -26,17 +31,17 @@ class _Liveness:
     def __init__(self, draft: Draft):
         self.draft = draft
         self.arrays: dict[Node, tuple[Node, ...]] = {}
-        self.views: dict[Node, list[Node]] = {}
-        self.whole: set[Node] = set()
-        self.head: dict[Node, Node] = {}
-        self.last: dict[Node, float] = {}
+        self.views: dict[Node, list[Node]] = {}  # of each array: all values that may look into it
+        self.owners: set[Node] = set()  # values that are all of an array nobody outside sees
+        self.first_version: dict[Node, Node] = {}
+        self.last: dict[Node, float] = {}  # the place of the last reader
         for node in draft.owned:
-            self.arrays[node], self.views[node], self.head[node] = (node,), [node], node
-            self.whole.add(node)
+            self.arrays[node], self.views[node], self.first_version[node] = (node,), [node], node
+            self.owners.add(node)
         for node, users in draft.uses.items():
-            self.last[node] = max([self._use(user) for user in users], default=-1)
+            self.last[node] = max([self._place_of(user) for user in users], default=-1)
 
-    def _use(self, user: Node | Guard | None) -> float:
+    def _place_of(self, user: Node | Guard | None) -> float:
         if user is None:
             return inf
         if isinstance(user, Guard):
@@ -45,43 +50,43 @@ class _Liveness:
             return inf
         return self.draft.place[user]
 
-    def run(self) -> None:
+    def follow(self) -> None:
         for node in self.draft.order:
-            if node.op.name in WRITES and self._fits(node):
-                self._continue(node)
+            if node.op.name in WRITES and self._is_free(node):
+                self._reuse(node)
             else:
-                self._begin(node)
+                self._add(node)
 
-    def _begin(self, node: Node) -> None:
-        shared = [self._looks_into(self.draft.real(n)) for n in may_alias(node)]
+    def _add(self, node: Node) -> None:
+        shared = [self._arrays_of(self.draft.real(n)) for n in may_alias(node)]
         arrays = tuple(dict.fromkeys([a for one in shared for a in one])) or (node,)
         self.arrays[node] = arrays
         if arrays == (node,):
             if owns_memory(node) or node.op.name in WRITES:
-                self.whole.add(node)
-            self.head[node] = node
+                self.owners.add(node)
+            self.first_version[node] = node
         for array in arrays:
             self.views.setdefault(array, []).append(node)
 
-    def _looks_into(self, node: Node) -> tuple[Node, ...]:
+    def _arrays_of(self, node: Node) -> tuple[Node, ...]:
         return self.arrays.get(node, (node,))
 
-    def _fits(self, node: Node) -> bool:
+    def _is_free(self, node: Node) -> bool:
         draft, base = self.draft, self.draft.real(node.inputs[0])
         place = draft.place[node]
-        if base not in self.whole or self.last[base] > place or not node.shape:
+        if base not in self.owners or self.last[base] > place or not node.shape:
             return False
         (array,) = self.arrays[base]
-        if any(array in self._looks_into(n) for n in self._must_differ(node)):
+        if any(array in self._arrays_of(n) for n in self._read_while_writing(node)):
             return False
-        late = [v for v in self.views[array] if v is not base and self.last.get(v, -1) > place]
-        if any(v.op.name == "item" or len(v.specs) != 1 or v in draft.into for v in late):
+        views = [v for v in self.views[array] if v is not base and self.last.get(v, -1) > place]
+        if any(v.op.name == "item" or len(v.specs) != 1 or v in draft.into for v in views):
             return False
-        for view in late:
+        for view in views:
             self._copy(view)
         return True
 
-    def _must_differ(self, node: Node) -> list[Node]:
+    def _read_while_writing(self, node: Node) -> list[Node]:
         """Operands that a write may not overlap with; NumPy itself sees to values of slices."""
         slots: list[int] = []
 
@@ -102,22 +107,22 @@ class _Liveness:
         self.arrays[view] = (view,)
         self.views[view] = [view]
 
-    def _continue(self, node: Node) -> None:
+    def _reuse(self, node: Node) -> None:
         draft, base = self.draft, self.draft.real(node.inputs[0])
         (array,) = self.arrays[base]
         place = draft.place[node]
         self.arrays[node] = (array,)
         self.views[array] = [v for v in self.views[array] if self.last.get(v, -1) > place] + [node]
-        self.whole.add(node)
+        self.owners.add(node)
         draft.in_place.add(node)
-        head = self.head[node] = self.head.get(base, base)
-        if node.name and not head.name:
-            draft.chain_name[head] = node.name
+        first = self.first_version[node] = self.first_version.get(base, base)
+        if node.name and not first.name:
+            draft.chain_name[first] = node.name
 
 
 def rebind(draft: Draft) -> None:
     """Let a loop go on in the variable of its first carry where nobody reads that later."""
-    kept = set(draft.kept())
+    needed = set(draft.ends())
     for node in draft.order:
         if node.op.name != "loop":
             continue
@@ -125,18 +130,18 @@ def rebind(draft: Draft) -> None:
         items = draft.items.get(node, {})
         for number, first in enumerate(loop.carry):
             real = draft.real(first)
-            made = node if len(node.specs) == 1 else items.get(number)
+            result = node if len(node.specs) == 1 else items.get(number)
             alone = draft.uses.get(real, []) == [node] and node.inputs.count(first) == 1
             if alone and owns_memory(real) and real.op.name not in WRITES:
                 draft.exclusive.add((node, number))
-            if made is None or not _goes_on(draft, real, node) or real in kept:
+            if result is None or not _can_rebind(draft, real, node) or real in needed:
                 continue
-            fits = loop.body.inputs[1 + len(loop.constants) + number].name
-            if real.name in (made.name, "" if made.name else fits):
+            inside = loop.body.inputs[1 + len(loop.constants) + number].name
+            if real.name in (result.name, "" if result.name else inside):
                 draft.rebound[node, number] = real
 
 
-def _goes_on(draft: Draft, first: Node, loop: Node) -> bool:
+def _can_rebind(draft: Draft, first: Node, loop: Node) -> bool:
     """Whether a value has a variable that is not needed behind a loop, nor twice by it."""
     if not first.name or first in draft.into or first in draft.fixed:
         return False
@@ -144,10 +149,10 @@ def _goes_on(draft: Draft, first: Node, loop: Node) -> bool:
         return False
     if [draft.real(operand) for operand in loop.inputs].count(first) > 1:
         return False
-    return not any(_late(draft, user, loop) for user in draft.uses.get(first, ()))
+    return not any(_reads_later(draft, user, loop) for user in draft.uses.get(first, ()))
 
 
-def _late(draft: Draft, user: Node | Guard | None, node: Node) -> bool:
+def _reads_later(draft: Draft, user: Node | Guard | None, node: Node) -> bool:
     if user is node:
         return False
     if not isinstance(user, Node) or user in draft.alias:
