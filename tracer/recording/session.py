@@ -58,7 +58,7 @@ def _hand_back(context: Context) -> None:
             variable.set(value)
 
 
-class recording:  # noqa: N801 - a context manager
+class recording:
     """``with recording(recorder):`` makes it the one at work; raises the first leak at the end."""
 
     __slots__ = ("depth", "outer", "recorder")

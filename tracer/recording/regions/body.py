@@ -20,8 +20,9 @@ from tracer.graph.node import HOLES, Node, Params
 from tracer.graph.spec import ArraySpec, scalar_spec
 from tracer.ops import registry
 from tracer.recording.captures.state import Since
-from tracer.recording.recorder.recorder import Recorder, run_user_function
+from tracer.recording.recorder.recorder import Recorder
 from tracer.recording.session import recording
+from tracer.recording.source.frames import run_user_function
 from tracer.recording.tensor.tensor import TracedTensor
 from tracer.recording.watch.instrument import instrumented
 

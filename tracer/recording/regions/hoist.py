@@ -95,7 +95,7 @@ def _needed(graph: CalcGraph, steady: set[Node], wanted: list[Node]) -> set[Node
 
 def _outside(recorder: Recorder, node: Node, operands: list[Any]) -> tuple[Node, Any, bool]:
     """The node in the enclosing trace, with its value."""
-    context = node.context if node.context is not None else recorder._context()
+    context = node.context if node.context is not None else recorder.context()
     made = node.replace(inputs=tuple([operand for operand, _, _ in operands]), context=context)
     token = ACTIVE.set(None)
     try:

@@ -95,6 +95,6 @@ def _record(recorder: Recorder, node: Node, operands: list[Any]) -> Any:
         return _mark(recorder, node, operands[0])
     args, kwargs = node.params.fill(operands)
     if not any(isinstance(o, TracedTensor) for o in operands):
-        result = recorder._compute(node.op, node.params, operands, node.spelling)
+        result = recorder.compute(node.op, node.params, operands, node.spelling)
         return tuple(result) if isinstance(result, list) else result
     return recorder.call(node.op, args, kwargs, node.spelling)

@@ -25,7 +25,7 @@ from tracer.recording.captures.paths import MONITOR, Path, is_library_module
 from tracer.recording.hooks.call_sites import loaded, substitute
 from tracer.recording.hooks.foreign_calls import outside
 from tracer.recording.hooks.namespaces import hooked
-from tracer.recording.recorder.fast_path import NO_FAST_PATH, looked_up, operation
+from tracer.recording.recorder.fast_path import NO_FAST_PATH, item_at_work, operation
 from tracer.recording.tensor.tensor import TracedScalar, TracedTensor
 from tracer.recording.tensor.text import (
     as_text,
@@ -184,7 +184,7 @@ class Monitor:
     def item(self, owner: Any, key: Any, deep: bool = True) -> Any:
         """``owner[key]``."""
         if type(owner) is TracedTensor and (type(key) is slice or type(key) is int):
-            found = looked_up(owner, key)
+            found = item_at_work(owner, key)
             return owner[key] if found is NO_FAST_PATH else found
         if owner is os.environ:
             return environment(self, "__getitem__", key)
