@@ -86,7 +86,7 @@ class TracedStream(TracedScalar):
 
 def traced_stream(recorder: ActiveRecorder, node: Node, value: Any) -> TracedStream:
     """The stand-in for a stream; ``value`` is the copy that tracing draws from."""
-    return new_tensor(TracedStream, recorder, node, value, None)
+    return new_tensor(TracedStream, recorder, node, value, None, (), False, False)
 
 
 def stream_argument(recorder: ActiveRecorder, stream: Any, name: str) -> TracedStream:

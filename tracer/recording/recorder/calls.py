@@ -99,7 +99,7 @@ def call(
 ) -> Any:
     """Run the op on the concrete values and write it down."""
     if op is registry.GETITEM:
-        found = fast_path.item(recorder, args[0], args[1])
+        found = fast_path.looked_up(recorder, args[0], args[1])
         if found is not NO_FAST_PATH:
             return found
     elif not kwargs and op.schema.kind == "elementwise" and op.name not in DTYPE_BY_VALUE:

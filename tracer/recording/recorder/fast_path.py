@@ -31,11 +31,17 @@ from tracer.recording.recorder.results import (
     record,
     write_down,
 )
-from tracer.recording.source.frames import BY_RECORDER, BY_TENSOR
+from tracer.recording.source.frames import BY_RECORDER
 from tracer.recording.tensor.active import ACTIVE
 from tracer.recording.tensor.interface import ActiveRecorder
-from tracer.recording.tensor.tensor import NO_FAST_PATH, TracedScalar, TracedTensor, is_basic
-from tracer.recording.tensor.views import ViewStep
+from tracer.recording.tensor.tensor import (
+    NO_FAST_PATH,
+    TracedScalar,
+    TracedTensor,
+    is_basic,
+    new_tensor,
+)
+from tracer.recording.tensor.views import Buffer, ViewStep
 
 BY_LAYOUT = BLAS | VECTORISED  # what is written may lie otherwise in the program
 FIRST, SECOND = HOLES[:2]
@@ -79,75 +85,65 @@ def operation(name: str, left: Any, right: Any) -> Any:
 
 def elementwise(recorder: ActiveRecorder, op: Op, args: tuple[Any, ...], spelling: str) -> Any:
     """The Tensor of ``op(*args)``, or NO_FAST_PATH; raises what NumPy raises."""
-    split = _split(args)
-    if split is None:
+    left = args[0] if args else None
+    traced = type(left) is TracedScalar or type(left) is TracedTensor
+    tensors: tuple[Any, ...] = args
+    if len(args) == 2:
+        right = args[1]
+        if type(right) is TracedScalar or type(right) is TracedTensor:
+            if traced:
+                params = POSITIONAL[2]
+            elif type(left) in PYTHONS:
+                tensors, params = (right,), Params.of(left, FIRST)
+            else:
+                return NO_FAST_PATH
+        elif traced and type(right) in PYTHONS:
+            tensors, params = (left,), Params.of(FIRST, right)
+        else:
+            return NO_FAST_PATH
+    elif traced and len(args) == 1:
+        params = POSITIONAL[1]
+    else:
         return NO_FAST_PATH
-    params, tensors = split
     known = captured = True
     for tensor in tensors:
+        if tensor._recorder is not recorder:
+            return NO_FAST_PATH
         buffer = tensor._buffer
-        if tensor._recorder is not recorder or (
-            buffer is not None
-            and (
-                tensor._version != buffer.version
-                or not tensor._node.specs[0].is_static
-                or (buffer.version and op.name in BY_LAYOUT)
-            )
+        if buffer is not None and (
+            tensor._version != buffer.version
+            or not tensor._node.specs[0].is_static
+            or (buffer.version and op.name in BY_LAYOUT)
         ):
             return NO_FAST_PATH
-        if not tensor._known:
-            known = False
-        if not tensor._captured:
-            captured = False
+        known = known and tensor._known
+        captured = captured and tensor._captured
     place = recorder.locator.running(BY_RECORDER)
     first = tensors[0]
     if params is POSITIONAL[2]:
-        second = tensors[1]
-        inputs: tuple[Node, ...] = (first._node, second._node)
-        operands = values = [first._value, second._value]
+        inputs: tuple[Node, ...] = (first._node, right._node)
+        operands = values = [first._value, right._value]
     else:
         inputs = (first._node,)
         operands = values = [first._value]
         if len(args) == 2:
-            operands = [values[0], args[1]] if first is args[0] else [args[0], values[0]]
+            operands = [first._value, right] if first is left else [left, first._value]
     try:
         result = compute_numbers(recorder, op, params, values, operands, spelling)
     except Exception as error:
         guard_raises(recorder, op, params, tensors, spelling, error)
         raise
-    spec = fresh_spec(result, values)
+    spec = FLOAT64 if type(result) is np.float64 else fresh_spec(result, values)
     if spec is None:
         pure = known and op.is_pure
-        call = Call(op, params, tensors, values, inputs, spelling, place, pure)
-        return record(recorder, call, result)
+        return record(
+            recorder, Call(op, params, tensors, values, inputs, spelling, place, pure), result
+        )
     node = write_down(recorder, op, inputs, params, (spec,), spelling, place)
-    return _fresh(recorder, node, result, known, captured)
-
-
-def _split(args: tuple[Any, ...]) -> tuple[Params, tuple[Any, ...]] | None:
-    """The template of a call and its Tensors, if it has one or two operands and no others."""
-    left = args[0] if args else None
-    traced = type(left) is TracedScalar or type(left) is TracedTensor
-    if len(args) == 2:
-        right = args[1]
-        if type(right) is TracedScalar or type(right) is TracedTensor:
-            if traced:
-                return POSITIONAL[2], args
-            return (Params.of(left, FIRST), (right,)) if type(left) in PYTHONS else None
-        return (Params.of(FIRST, right), (left,)) if traced and type(right) in PYTHONS else None
-    return (POSITIONAL[1], args) if traced and len(args) == 1 else None
-
-
-def _fresh(
-    recorder: ActiveRecorder, node: Node, result: Any, known: bool, captured: bool
-) -> TracedTensor:
-    """The Tensor of a number, or of an array that has memory of its own."""
     if type(result) is np.ndarray:
-        made = recorder.array(node, result, None, (), known)
-    else:
-        made = recorder.scalar(node, result, known)
-    made._captured = captured
-    return made
+        buffer = Buffer(node, result)
+        return new_tensor(TracedTensor, recorder, node, result, buffer, (), known, captured)
+    return new_tensor(TracedScalar, recorder, node, result, None, (), known, captured)
 
 
 def ufunc(recorder: ActiveRecorder, called: np.ufunc, args: tuple[Any, ...]) -> Any:
@@ -161,10 +157,15 @@ def ufunc(recorder: ActiveRecorder, called: np.ufunc, args: tuple[Any, ...]) -> 
 def item_at_work(tensor: Any, index: Any) -> Any:
     """The Tensor of ``tensor[index]`` in the trace at work, or NO_FAST_PATH."""
     recorder = tensor._recorder
-    return item(recorder, tensor, index) if ACTIVE.get() is recorder else NO_FAST_PATH
+    return looked_up(recorder, tensor, index) if ACTIVE.get() is recorder else NO_FAST_PATH
 
 
 def item(recorder: ActiveRecorder, tensor: Any, index: Any) -> Any:
+    """The Tensor of ``tensor[index]``, as ``tensor`` asks the recorder for it."""
+    return looked_up(recorder, tensor, index)
+
+
+def looked_up(recorder: ActiveRecorder, tensor: Any, index: Any) -> Any:
     """The Tensor of ``tensor[index]`` for integers and slices, or NO_FAST_PATH."""
     if type(tensor) is not TracedTensor or tensor._recorder is not recorder:
         return NO_FAST_PATH
@@ -175,26 +176,23 @@ def item(recorder: ActiveRecorder, tensor: Any, index: Any) -> Any:
     if params is None:
         return NO_FAST_PATH
     value = tensor._value
-    place = recorder.locator.running(BY_TENSOR)
+    place = recorder.locator.running(BY_RECORDER)
     try:
         result = value[index]
     except Exception as error:
         guard_raises(recorder, GETITEM, params, (tensor,), "", error)
         raise
-    inputs = (source,)
+    inputs, known, captured = (source,), tensor._known, tensor._captured
     if type(result) is not np.ndarray:
         spec = scalar_spec(result.dtype)
         node = write_down(recorder, GETITEM, inputs, params, (spec,), "", place)
-        made = recorder.scalar(node, result, tensor._known)
-    elif result.size:
-        spec = array_spec(result.shape, result.dtype)
-        node = write_down(recorder, GETITEM, inputs, params, (spec,), "", place)
-        step = ViewStep(GETITEM, params, inputs, 0, "", value.shape)
-        made = recorder.array(node, result, buffer, (*tensor._steps, step), tensor._known)
-    else:
+        return new_tensor(TracedScalar, recorder, node, result, None, (), known, captured)
+    if not result.size:
         return NO_FAST_PATH
-    made._captured = tensor._captured
-    return made
+    spec = array_spec(result.shape, result.dtype)
+    node = write_down(recorder, GETITEM, inputs, params, (spec,), "", place)
+    steps = (*tensor._steps, ViewStep(GETITEM, params, inputs, 0, "", value.shape))
+    return new_tensor(TracedTensor, recorder, node, result, buffer, steps, known, captured)
 
 
 def _item_params(index: Any) -> Params | None:
@@ -301,7 +299,8 @@ def function(
         return record(recorder, Call(op, params, items, values, inputs, "", place, pure), result)
     spec = array_spec(result.shape, result.dtype)
     node = write_down(recorder, op, inputs, params, (spec,), "", place)
-    return _fresh(recorder, node, result, known, captured)
+    buffer = Buffer(node, result)
+    return new_tensor(TracedTensor, recorder, node, result, buffer, (), known, captured)
 
 
 def _chosen(recorder: ActiveRecorder, args: tuple[Any, ...]) -> Any:
@@ -335,7 +334,8 @@ def _chosen(recorder: ActiveRecorder, args: tuple[Any, ...]) -> Any:
         raise
     spec = array_spec(result.shape, result.dtype)
     node = write_down(recorder, CHOOSING, inputs, params, (spec,), "", place)
-    return _fresh(recorder, node, result, known, captured)
+    buffer = Buffer(node, result)
+    return new_tensor(TracedTensor, recorder, node, result, buffer, (), known, captured)
 
 
 def _is_current(recorder: ActiveRecorder, tensor: Any) -> bool:

@@ -95,10 +95,10 @@ class NodeRecord:
     ) -> TracedTensor:
         if buffer is None:
             buffer = Buffer(node, value)
-        return new_tensor(TracedTensor, self, node, value, buffer, steps, known)
+        return new_tensor(TracedTensor, self, node, value, buffer, steps, known, known)
 
     def scalar(self, node: Node, value: Any, known: bool = False) -> TracedTensor:
-        return new_tensor(TracedScalar, self, node, value, None, (), known)
+        return new_tensor(TracedScalar, self, node, value, None, (), known, known)
 
     def constant(self, value: Any, label: str = "") -> Any:
         """A value from outside that no path leads to; the same object gives the same node."""

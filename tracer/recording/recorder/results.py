@@ -137,10 +137,10 @@ def write_down(
     context = origin = None
     if place is not None:
         origin, target = place.origin, place.target
-        if type(target) is Unpacked and op is GETITEM:
-            target = target.at(params.args[1])
-        if type(target) is str and target:
-            name = target
+        if type(target) is str:
+            name = target or name
+        elif op is GETITEM and type(target) is Unpacked:
+            name = target.at(params.args[1]) or name
     if (
         warnings.filters is not recorder.base_filters
         or ERRSTATE.get() is not recorder.base_errstate_object

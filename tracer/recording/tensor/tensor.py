@@ -445,8 +445,9 @@ def new_tensor(
     node: Node,
     value: Any,
     buffer: Buffer | None,
-    steps: tuple[ViewStep, ...] = (),
-    known: bool = False,
+    steps: tuple[ViewStep, ...],
+    known: bool,
+    captured: bool,
 ) -> Any:
     """The only way to make one: the value of a node, in memory that is poison to others."""
     if buffer is None:
@@ -460,7 +461,8 @@ def new_tensor(
     tensor._node = node
     tensor._buffer = buffer
     tensor._steps = steps
-    tensor._known = tensor._captured = known
+    tensor._known = known
+    tensor._captured = captured
     if recorder.kept is not None and node.specs[0].kind != "object":  # a stream is no value
         recorder.kept.append(tensor)
     return tensor
