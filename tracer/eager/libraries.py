@@ -13,7 +13,8 @@ from __future__ import annotations
 import sys
 
 from tracer import errors
-from tracer.recording.source.locator import Locator, user_frame
+from tracer.recording.source.frames import user_frame
+from tracer.recording.source.locator import Locator
 
 CHAPTERS = tuple([f"scipy.{name}" for name in ("special", "stats", "linalg", "signal", "fft")])
 # Functions that go through NumPy's protocols in every step.
@@ -47,7 +48,7 @@ def refuse_library() -> None:
     if name in FOLLOWED:
         return
     chapter = ".".join(module.split(".")[:2])
-    place = Locator("f").locate(user_frame(2))
+    place = Locator("f").locate(user_frame())
     raise errors.LeakError(
         f"{chapter}'s {name} reads the numbers of a Tensor, and the graph ends there.",
         place.origin if place is not None else None,

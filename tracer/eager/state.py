@@ -27,7 +27,8 @@ from tracer.graph.origin import Scope
 from tracer.graph.spec import ArraySpec, array_spec, spec_of
 from tracer.ops import registry
 from tracer.python.attributes import Recorded
-from tracer.recording.source.locator import CallSite, Locator, user_frame
+from tracer.recording.source.frames import user_frame
+from tracer.recording.source.locator import CallSite, Locator
 
 
 class GraphInput:
@@ -245,7 +246,7 @@ LOCATOR = EagerLocator("")
 
 def place() -> CallSite | None:
     """The user's expression that runs now."""
-    return LOCATOR.locate(user_frame(2))
+    return LOCATOR.locate(user_frame())
 
 
 def where() -> Any:

@@ -28,7 +28,8 @@ from tracer.graph.spec import spec_of
 from tracer.recording.recorder.recorder import Recorder
 from tracer.recording.regions import loop
 from tracer.recording.regions.cond import record_cond
-from tracer.recording.source.locator import Locator, user_frame
+from tracer.recording.source.frames import user_frame
+from tracer.recording.source.locator import Locator
 from tracer.recording.tensor.active import ACTIVE
 from tracer.recording.tensor.tensor import TracedTensor
 

@@ -34,8 +34,9 @@ from tracer.recording.captures.state import Savepoint
 from tracer.recording.hooks.call_sites import substitute
 from tracer.recording.kept_values import KeptValues, can_keep_values
 from tracer.recording.recorder.errstate import report
-from tracer.recording.recorder.recorder import Recorder, run_user_function
+from tracer.recording.recorder.recorder import Recorder
 from tracer.recording.session import contained, recording
+from tracer.recording.source.frames import run_user_function
 from tracer.recording.source.locator import Remembered
 from tracer.recording.tensor.active import ACTIVE
 from tracer.recording.tensor.leaks import refuse_untraced

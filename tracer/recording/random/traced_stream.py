@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -39,11 +39,9 @@ from tracer.ops.random import (
 from tracer.ops.stand_ins import stand_in
 from tracer.recording.random.streams import GLOBAL, STREAMS
 from tracer.recording.tensor.active import ACTIVE, leak
-from tracer.recording.tensor.poison import shell
-from tracer.recording.tensor.tensor import TracedScalar, TracedTensor, recorder_for
-
-if TYPE_CHECKING:
-    from tracer.recording.recorder.recorder import Recorder
+from tracer.recording.tensor.interface import ActiveRecorder
+from tracer.recording.tensor.leaks import contains_tensor
+from tracer.recording.tensor.tensor import TracedScalar, TracedTensor, new_tensor, recorder_for
 
 UNKNOWN_FIX = "pass the generator as an argument, or make it inside with np.random.default_rng"
 
@@ -86,20 +84,12 @@ class TracedStream(TracedScalar):
         return drawing(self, name)
 
 
-def traced_stream(recorder: Recorder, node: Node, value: Any) -> TracedStream:
+def traced_stream(recorder: ActiveRecorder, node: Node, value: Any) -> TracedStream:
     """The stand-in for a stream; ``value`` is the copy that tracing draws from."""
-    tensor = shell(()).view(TracedStream)
-    tensor._value = value
-    tensor._recorder = recorder
-    tensor._node = node
-    tensor._buffer = None
-    tensor._steps = ()
-    tensor._version = 0
-    tensor._known = tensor._captured = False
-    return tensor
+    return new_tensor(TracedStream, recorder, node, value, None, (), False, False)
 
 
-def stream_argument(recorder: Recorder, stream: Any, name: str) -> TracedStream:
+def stream_argument(recorder: ActiveRecorder, stream: Any, name: str) -> TracedStream:
     """A stream as an input of the trace."""
     node = Node(registry.INPUT, (), Params(), (STREAM,), None, name)
     recorder.inputs.append(node)
@@ -107,7 +97,7 @@ def stream_argument(recorder: Recorder, stream: Any, name: str) -> TracedStream:
     return traced_stream(recorder, node, own)
 
 
-def global_stream(recorder: Recorder) -> TracedStream:
+def global_stream(recorder: ActiveRecorder) -> TracedStream:
     """The stream of ``np.random.normal`` and its like: a constant of the program."""
     found = recorder.streams.traced.get(id(GLOBAL))
     if found is None:
@@ -121,7 +111,7 @@ def global_stream(recorder: Recorder) -> TracedStream:
     return found
 
 
-def _enclosing_copy(recorder: Recorder) -> Any:
+def _enclosing_copy(recorder: ActiveRecorder) -> Any:
     """In an inner trace the outer one's copy is the stream as it stands now."""
     if recorder.enclosing is None:
         return None
@@ -134,14 +124,16 @@ def drawing(stream: TracedStream, name: str) -> Callable[..., Any]:
 
     def draw(*args: Any, **kwargs: Any) -> Any:
         recorder = recorder_for(stream, args, kwargs)
-        own: Any = stream if stream._recorder is recorder else recorder._from_outer(stream)
+        own: Any = stream if stream._recorder is recorder else recorder.from_outer(stream)
         return _draw(recorder, own, name, args, kwargs)
 
     draw.__name__ = name
     return draw
 
 
-def _draw(recorder: Recorder, stream: TracedStream, name: str, args: tuple, kwargs: dict) -> Any:
+def _draw(
+    recorder: ActiveRecorder, stream: TracedStream, name: str, args: tuple, kwargs: dict
+) -> Any:
     owner = type(stream._value)
     name = {"ranf": "random_sample", "sample": "random_sample"}.get(name, name)
     special = SPECIAL.get(name)
@@ -159,7 +151,13 @@ def _draw(recorder: Recorder, stream: TracedStream, name: str, args: tuple, kwar
 
 
 def _draw_into(
-    recorder: Recorder, stream: TracedStream, name: str, args: tuple, *, out: Any, **kwargs: Any
+    recorder: ActiveRecorder,
+    stream: TracedStream,
+    name: str,
+    args: tuple,
+    *,
+    out: Any,
+    **kwargs: Any,
 ) -> Any:
     """``rng.random(out=x)``: drawn, then written."""
     if not isinstance(out, TracedTensor):
@@ -176,7 +174,7 @@ def _draw_into(
     return out
 
 
-def _arranged(recorder: Recorder, name: str, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+def _arranged(recorder: ActiveRecorder, name: str, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
     """Parameters that hold arrays by position; the size as plain integers."""
     if name in BY_SIZES:
         return tuple([_size(a) for a in args]), kwargs
@@ -204,10 +202,8 @@ def _is_array(value: Any) -> bool:
     return isinstance(value, (np.ndarray, np.generic))
 
 
-def _array(recorder: Recorder, value: Any) -> Any:
+def _array(recorder: ActiveRecorder, value: Any) -> Any:
     """A list that holds Tensors, as an array."""
-    from tracer.recording.tensor.leaks import contains_tensor
-
     if type(value) in (list, tuple) and contains_tensor(value):
         return recorder.as_array(value)
     return value
@@ -223,7 +219,7 @@ def _size(size: Any) -> Any:
 
 
 def _choice(
-    recorder: Recorder,
+    recorder: ActiveRecorder,
     stream: TracedStream,
     a: Any,
     size: Any = None,
@@ -249,12 +245,12 @@ def _choice(
     return np.take(a, places, axis=axis)
 
 
-def _order(recorder: Recorder, stream: TracedStream, count: int) -> Any:
+def _order(recorder: ActiveRecorder, stream: TracedStream, count: int) -> Any:
     op = draw_op(type(stream._value), "permutation")
     return recorder.call(op, (stream, count), {}, "method")
 
 
-def _permutation(recorder: Recorder, stream: TracedStream, x: Any, axis: int = 0) -> Any:
+def _permutation(recorder: ActiveRecorder, stream: TracedStream, x: Any, axis: int = 0) -> Any:
     """Another order of the elements is an order of the positions and a look-up."""
     if not isinstance(x, (list, tuple, np.ndarray)) or not np.ndim(x):
         op = draw_op(type(stream._value), "permutation")
@@ -264,7 +260,7 @@ def _permutation(recorder: Recorder, stream: TracedStream, x: Any, axis: int = 0
     return x[places] if axis == 0 else np.take(x, places, axis=axis)
 
 
-def _shuffle(recorder: Recorder, stream: TracedStream, x: Any, axis: int = 0) -> None:
+def _shuffle(recorder: ActiveRecorder, stream: TracedStream, x: Any, axis: int = 0) -> None:
     if not isinstance(x, TracedTensor) or x._buffer is None:
         raise leak(
             f"shuffle() was called on a {type(x).__name__} that is not traced.",
@@ -275,7 +271,7 @@ def _shuffle(recorder: Recorder, stream: TracedStream, x: Any, axis: int = 0) ->
 
 
 def _permuted(
-    recorder: Recorder, stream: TracedStream, x: Any, axis: Any = None, out: Any = None
+    recorder: ActiveRecorder, stream: TracedStream, x: Any, axis: Any = None, out: Any = None
 ) -> Any:
     """Each slice in an order of its own: positions are permuted in the same way, then looked up."""
     x = recorder.tensor(_array(recorder, x))
@@ -300,11 +296,11 @@ def _permuted(
 def _change(name: str) -> Callable[..., Any]:
     """``np.random.seed(0)``, ``set_state(s)``: a draw that gives nothing; ``get_state()``."""
 
-    def change(recorder: Recorder, stream: TracedStream, *args: Any, **kwargs: Any) -> Any:
+    def change(recorder: ActiveRecorder, stream: TracedStream, *args: Any, **kwargs: Any) -> Any:
         op = draw_op(type(stream._value), name)
         tensors: list[TracedTensor] = []
-        params, values = recorder._template((stream, *args), kwargs, tensors)
-        value = recorder._compute(op, params, values, "method")
+        params, values = recorder.template((stream, *args), kwargs, tensors)
+        value = recorder.compute(op, params, values, "method")
         inputs = tuple([recorder.node_of(t) for t in tensors])
         node = recorder.add(op, inputs, params, (STREAM,), "", "method")
         return None if value is None else traced_stream(recorder, node, value)
@@ -335,10 +331,10 @@ def made(maker: Any) -> Callable[..., Any]:
         if args and isinstance(args[0], TracedStream) and isinstance(args[0]._value, STREAMS):
             return args[0]  # default_rng of a generator is that generator
         tensors: list[TracedTensor] = []
-        params, values = recorder._template(args, kwargs, tensors)
+        params, values = recorder.template(args, kwargs, tensors)
         op = MAKER_OPS[maker]
-        value = recorder._compute(op, params, values, "")
-        place = recorder.place(2)
+        value = recorder.compute(op, params, values, "")
+        place = recorder.place()
         name = place.target if place is not None and isinstance(place.target, str) else ""
         inputs = tuple([recorder.node_of(t) for t in tensors])
         return traced_stream(recorder, recorder.add(op, inputs, params, (STREAM,), name), value)
@@ -355,7 +351,7 @@ def is_random(node: Node) -> bool:
     return node.specs[0].kind == "object" and node.op is not registry.INPUT
 
 
-def replay_random(recorder: Recorder, node: Node, operands: list[Any]) -> Any:
+def replay_random(recorder: ActiveRecorder, node: Node, operands: list[Any]) -> Any:
     """The node's stream once more, in an outer trace."""
     if node.op is registry.CONSTANT:
         return global_stream(recorder)

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
@@ -16,14 +16,12 @@ from tracer.ops import registry
 from tracer.ops.shape import pad_widths
 from tracer.recording.recorder.static_arguments import plain
 from tracer.recording.tensor.active import leak
+from tracer.recording.tensor.interface import ActiveRecorder
 from tracer.recording.tensor.tensor import TracedTensor
 from tracer.recording.tensor.views import ViewStep
 
-if TYPE_CHECKING:
-    from tracer.recording.recorder.recorder import Recorder
 
-
-def _tensor(recorder: Recorder, a: Any) -> Any:
+def _tensor(recorder: ActiveRecorder, a: Any) -> Any:
     """An array, or a list of numbers, as a Tensor."""
     return recorder.as_array(a) if isinstance(a, (list, tuple)) else recorder.tensor(a)
 
@@ -60,7 +58,7 @@ def in_known_order(
 
 
 def _as_strided(
-    recorder: Recorder,
+    recorder: ActiveRecorder,
     x: Any,
     shape: Any = None,
     strides: Any = None,
@@ -91,7 +89,7 @@ def _as_strided(
     return recorder.array(node, view, flat._buffer, (*flat._steps, step), x._known)
 
 
-def _windows(recorder: Recorder, x: Any, *args: Any, **kwargs: Any) -> Any:
+def _windows(recorder: ActiveRecorder, x: Any, *args: Any, **kwargs: Any) -> Any:
     """Windows to read: one that is written would have to change those that overlap with it."""
     if kwargs.pop("writeable", False) or len(args) > 3:
         raise leak("Windows that can be written to were asked for.", "write to the array itself")
@@ -102,7 +100,7 @@ def _at_least_1d(kind: Callable[..., Any]) -> Callable[..., Any]:
     """``np.ascontiguousarray`` and its Fortran twin, whose results have an axis."""
     rows = kind is np.ascontiguousarray  # asked now: its name is a hook's while tracing
 
-    def convert(recorder: Recorder, a: Any, dtype: Any = None, *, like: Any = None) -> Any:
+    def convert(recorder: ActiveRecorder, a: Any, dtype: Any = None, *, like: Any = None) -> Any:
         a = _tensor(recorder, a)
         if dtype is not None and np.dtype(dtype) != a.dtype:
             a = a.astype(dtype)
@@ -116,7 +114,12 @@ def _at_least_1d(kind: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _require(
-    recorder: Recorder, a: Any, dtype: Any = None, requirements: Any = None, *, like: Any = None
+    recorder: ActiveRecorder,
+    a: Any,
+    dtype: Any = None,
+    requirements: Any = None,
+    *,
+    like: Any = None,
 ) -> Any:
     """An array that has what is asked for: memory in an order, its own, to be written to."""
     a = _tensor(recorder, a)
@@ -136,13 +139,13 @@ def _require(
 
 
 def _astype(
-    recorder: Recorder, x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None
+    recorder: ActiveRecorder, x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None
 ) -> Any:
     return x.astype(dtype, copy=copy)
 
 
 # -- values that decide a shape -----------------------------------------------------------------
-def _trim_zeros(recorder: Recorder, filt: Any, trim: str = "fb", axis: Any = None) -> Any:
+def _trim_zeros(recorder: ActiveRecorder, filt: Any, trim: str = "fb", axis: Any = None) -> Any:
     """The bounds are read: the program holds while they stay."""
     filt = _tensor(recorder, filt)
     shape = np.shape(filt._value)
@@ -160,7 +163,7 @@ def _trim_zeros(recorder: Recorder, filt: Any, trim: str = "fb", axis: Any = Non
     return filt[tuple(index)] if len(index) > 1 else filt[index[0]]
 
 
-def _arange(recorder: Recorder, *args: Any, **kwargs: Any) -> Any:
+def _arange(recorder: ActiveRecorder, *args: Any, **kwargs: Any) -> Any:
     """A row of numbers: how many there are is read."""
     if "start" in kwargs:
         args = (kwargs.pop("start"), kwargs.pop("stop"), *args)
@@ -175,7 +178,7 @@ def _arange(recorder: Recorder, *args: Any, **kwargs: Any) -> Any:
     return recorder.plain_call(_ARANGE, args, kwargs)
 
 
-def _einsum_path(recorder: Recorder, *operands: Any, **kwargs: Any) -> Any:
+def _einsum_path(recorder: ActiveRecorder, *operands: Any, **kwargs: Any) -> Any:
     """The order of contractions is a matter of shapes alone."""
     shapes = [np.empty(np.shape(o._value)) if isinstance(o, TracedTensor) else o for o in operands]
     return _EINSUM_PATH(*shapes, **kwargs)
@@ -185,7 +188,7 @@ _EINSUM_PATH, _ARANGE, _PAD = np.einsum_path, np.arange, np.pad
 _ZEROS, _POLYVAL = np.zeros, np.polyval
 
 
-def _polyval(recorder: Recorder, p: Any, x: Any) -> Any:
+def _polyval(recorder: ActiveRecorder, p: Any, x: Any) -> Any:
     """At a polynomial: another polynomial, by Horner's scheme as in NumPy."""
     if not isinstance(x, np.poly1d):
         return recorder.plain_call(_POLYVAL, (p, x), {})
@@ -197,7 +200,7 @@ def _polyval(recorder: Recorder, p: Any, x: Any) -> Any:
 
 # -- callbacks ----------------------------------------------------------------------------------
 def _apply_along_axis(
-    recorder: Recorder, func1d: Any, axis: Any, arr: Any, *args: Any, **kwargs: Any
+    recorder: ActiveRecorder, func1d: Any, axis: Any, arr: Any, *args: Any, **kwargs: Any
 ) -> Any:
     """The function on each row, its results side by side, in the first one's dtype."""
     arr = _tensor(recorder, arr)
@@ -218,7 +221,7 @@ def _apply_along_axis(
 
 
 def _pad(
-    recorder: Recorder, array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any
+    recorder: ActiveRecorder, array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any
 ) -> Any:
     """With a function for ``mode``: it writes into each padded row."""
     if not callable(mode):
@@ -238,7 +241,7 @@ def _pad(
 
 
 # -- views beside others ------------------------------------------------------------------------
-def _broadcast_arrays(recorder: Recorder, *args: Any, subok: bool = False) -> Any:
+def _broadcast_arrays(recorder: ActiveRecorder, *args: Any, subok: bool = False) -> Any:
     """Arrays of one shape are what they are; all others are recorded as one call."""
     arrays = [_tensor(recorder, a) for a in args]
     if all([a._buffer is not None and a._node.shape == arrays[0]._node.shape for a in arrays]):
@@ -246,7 +249,7 @@ def _broadcast_arrays(recorder: Recorder, *args: Any, subok: bool = False) -> An
     return recorder.plain_call(np.broadcast_arrays, args, {})
 
 
-def _ix(recorder: Recorder, *args: Any) -> tuple[Any, ...]:
+def _ix(recorder: ActiveRecorder, *args: Any) -> tuple[Any, ...]:
     """Each sequence along an axis of its own."""
     found = []
     for axis, sequence in enumerate(args):

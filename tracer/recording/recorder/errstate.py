@@ -24,6 +24,7 @@ from weakref import WeakValueDictionary
 import numpy as np
 
 from tracer.ops.stand_ins import stand_in
+from tracer.recording.source.frames import interpreted_node
 from tracer.recording.tensor.active import ACTIVE, COMPUTING
 
 _umath: Any = np._core.umath  # type: ignore[attr-defined]
@@ -121,16 +122,12 @@ def with_user_warnings(run: Callable[..., Any]) -> Callable[..., Any]:
     return running
 
 
-INTERPRETING = ("run_node", "run_steps")  # functions that run the op of their local ``node``
-
-
 # -- where -------------------------------------------------------------------------------------
 def origin_of(frame: Any, message: str) -> Any:
     """The user's place for a line of a generated program, or of the interpreter's node."""
     filename = frame.f_code.co_filename
     if not filename.startswith(GENERATED):
-        node = frame.f_locals.get("node") if frame.f_code.co_name in INTERPRETING else None
-        return getattr(node, "origin", None)
+        return getattr(interpreted_node(frame), "origin", None)
     program = PROGRAMS.get(filename)
     if program is None:
         return None

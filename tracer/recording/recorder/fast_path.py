@@ -1,38 +1,50 @@
-"""The short way from an operator on Tensors and Python numbers to its node.
+"""The fast path: calls on Tensors and Python numbers whose templates need no search.
 
->>> quick(recorder, op_of(np.multiply), (x, 2.0), "operator")
+>>> elementwise(recorder, op_of(np.multiply), (x, 2.0), "operator")
 TracedTensor of multiply
 
 Most of what a scalar loop does are operators and ufuncs on Tensors of one trace whose memory
 nobody has written to. For these no list is looked into and nothing can be a view, a run-time size
-or a result of several parts; whatever is not so plain goes the general way of ``Calls.call``.
+or a result of several parts; whatever is not so plain goes the general way of `calls.call`. Both
+compute and write down by the functions of `results`.
 """
 
 from __future__ import annotations
 
-import operator
-import warnings
 from typing import Any
 
 import numpy as np
 
 from tracer.graph.node import HOLES, POSITIONAL, Node, Params, hole
 from tracer.graph.op import Op
-from tracer.graph.spec import WEAK_SPECS, ArraySpec, array_spec, scalar_spec
+from tracer.graph.spec import array_spec, scalar_spec
 from tracer.ops import registry
 from tracer.ops.stand_ins import original_of
-from tracer.recording.recorder.errstate import ERRSTATE, TRACING
 from tracer.recording.recorder.memory_layout import BLAS, VECTORISED
-from tracer.recording.source.locator import Unpacked
+from tracer.recording.recorder.results import (
+    FLOAT64,
+    Call,
+    compute,
+    compute_numbers,
+    fresh_spec,
+    guard_raises,
+    record,
+    write_down,
+)
+from tracer.recording.source.frames import BY_RECORDER
 from tracer.recording.tensor.active import ACTIVE
-from tracer.recording.tensor.poison import shell
-from tracer.recording.tensor.tensor import NO_FAST_PATH, TracedScalar, TracedTensor, is_basic
-from tracer.recording.tensor.views import ViewStep
+from tracer.recording.tensor.interface import ActiveRecorder
+from tracer.recording.tensor.tensor import (
+    NO_FAST_PATH,
+    TracedScalar,
+    TracedTensor,
+    is_basic,
+    new_tensor,
+)
+from tracer.recording.tensor.views import Buffer, ViewStep
 
 BY_LAYOUT = BLAS | VECTORISED  # what is written may lie otherwise in the program
 FIRST, SECOND = HOLES[:2]
-NATIVE = (np.ufunc, type(operator.add))
-SHELL = shell(())
 # By the name of the special method.
 OPERATORS = {
     name: registry.op_named(called)
@@ -50,11 +62,9 @@ OPERATORS = {
     }.items()
 }
 REFLECTED = frozenset({"lt", "le", "gt", "ge"})  # 1 < x is x > 1 to Python
-FLOAT64 = scalar_spec(np.dtype(np.float64))
-ONE_FLOAT64 = (FLOAT64,)
 PYTHONS = frozenset({int, float, complex, bool})
 GETITEM, SETITEM = registry.GETITEM, registry.SETITEM
-MANY = 1_000  # joined arrays for which no template is kept
+MANY = 1_000  # so many joined arrays have no template that is kept
 
 
 def operation(name: str, left: Any, right: Any) -> Any:
@@ -70,27 +80,29 @@ def operation(name: str, left: Any, right: Any) -> Any:
         return NO_FAST_PATH
     if op is None or ACTIVE.get() is not recorder:
         return NO_FAST_PATH
-    return quick(recorder, op, (left, right), "operator")
+    return elementwise(recorder, op, (left, right), "operator")
 
 
-def quick(recorder: Any, op: Op, args: tuple[Any, ...], spelling: str) -> Any:
+def elementwise(recorder: ActiveRecorder, op: Op, args: tuple[Any, ...], spelling: str) -> Any:
     """The Tensor of ``op(*args)``, or NO_FAST_PATH; raises what NumPy raises."""
-    count = len(args)
-    if count == 2:
-        left, right = args
-        if type(left) is TracedScalar or type(left) is TracedTensor:
-            if type(right) is TracedScalar or type(right) is TracedTensor:
-                tensors, params = args, POSITIONAL[2]
-            elif type(right) in PYTHONS:
-                tensors, params = (left,), Params.of(FIRST, right)
+    left = args[0] if args else None
+    traced = type(left) is TracedScalar or type(left) is TracedTensor
+    tensors: tuple[Any, ...] = args
+    if len(args) == 2:
+        right = args[1]
+        if type(right) is TracedScalar or type(right) is TracedTensor:
+            if traced:
+                params = POSITIONAL[2]
+            elif type(left) in PYTHONS:
+                tensors, params = (right,), Params.of(left, FIRST)
             else:
                 return NO_FAST_PATH
-        elif type(left) in PYTHONS and (type(right) is TracedScalar or type(right) is TracedTensor):
-            tensors, params = (right,), Params.of(left, FIRST)
+        elif traced and type(right) in PYTHONS:
+            tensors, params = (left,), Params.of(FIRST, right)
         else:
             return NO_FAST_PATH
-    elif count == 1 and (type(args[0]) is TracedScalar or type(args[0]) is TracedTensor):
-        tensors, params = args, POSITIONAL[1]
+    elif traced and len(args) == 1:
+        params = POSITIONAL[1]
     else:
         return NO_FAST_PATH
     known = captured = True
@@ -104,160 +116,108 @@ def quick(recorder: Any, op: Op, args: tuple[Any, ...], spelling: str) -> Any:
             or (buffer.version and op.name in BY_LAYOUT)
         ):
             return NO_FAST_PATH
-        if not tensor._known:
-            known = False
-        if not tensor._captured:
-            captured = False
-    place = recorder.locator.running(4)
+        known = known and tensor._known
+        captured = captured and tensor._captured
+    place = recorder.locator.running(BY_RECORDER)
+    first = tensors[0]
     if params is POSITIONAL[2]:
-        inputs: tuple[Node, ...] = (left._node, right._node)
-        operands = values = [left._value, right._value]
+        inputs: tuple[Node, ...] = (first._node, right._node)
+        operands = values = [first._value, right._value]
     else:
-        tensor = tensors[0]
-        inputs = (tensor._node,)
-        operands = values = [tensor._value]
-        if count == 2:
-            operands = [values[0], right] if tensor is left else [left, values[0]]
-    errstate = ERRSTATE.get()
-    same_errstate = errstate is recorder.base_errstate_object
+        inputs = (first._node,)
+        operands = values = [first._value]
+        if len(args) == 2:
+            operands = [first._value, right] if first is left else [left, first._value]
     try:
-        function = op.operator if spelling == "operator" else op.evaluate
-        if same_errstate and type(function) in NATIVE:
-            ERRSTATE.set(recorder.quiet)
-            try:
-                result = function(*operands)
-            except ValueError:  # of shapes, mostly: told there
-                ERRSTATE.set(errstate)
-                result = recorder.computed(op, operands, {}, values, spelling)
-            finally:
-                ERRSTATE.set(errstate)
-        else:
-            result = _computed(recorder, op, operands, values, spelling)
+        result = compute_numbers(recorder, op, params, values, operands, spelling)
     except Exception as error:
-        recorder._must_raise(op, params, tensors, spelling, error)
+        guard_raises(recorder, op, params, tensors, spelling, error)
         raise
-    is_array = type(result) is np.ndarray
-    if type(result) is np.float64:
-        specs = ONE_FLOAT64
-    else:
-        spec = _spec(result, values)
-        if spec is None:
-            return recorder._record(
-                op, params, inputs, tensors, values, result, spelling, place, known and op.is_pure
-            )
-        specs = (spec,)
-    name = ""
-    origin = None
-    if place is not None:
-        origin = place.origin
-        target = place.target
-        if type(target) is str:
-            name = target
-        elif type(target) is Unpacked and count == 2:
-            name = target.at(args[1])
-    context = None
-    if not same_errstate or warnings.filters is not recorder.base_filters:
-        context = recorder._context()
-    node = Node(op, inputs, params, specs, origin, name, spelling, context)
-    recorder.nodes.append(node)
-    if is_array:
-        made = recorder.array(node, result, None, (), known)
-        made._captured = captured
-        return made
-    scalar: Any = SHELL.view(TracedScalar)
-    scalar._value = result
-    scalar._recorder = recorder
-    scalar._node = node
-    scalar._buffer = None
-    scalar._steps = ()
-    scalar._version = 0
-    scalar._known = known
-    scalar._captured = captured
-    if recorder.kept is not None:
-        recorder.kept.append(scalar)
-    return scalar
+    spec = FLOAT64 if type(result) is np.float64 else fresh_spec(result, values)
+    if spec is None:
+        pure = known and op.is_pure
+        return record(
+            recorder, Call(op, params, tensors, values, inputs, spelling, place, pure), result
+        )
+    node = write_down(recorder, op, inputs, params, (spec,), spelling, place)
+    if type(result) is np.ndarray:
+        buffer = Buffer(node, result)
+        return new_tensor(TracedTensor, recorder, node, result, buffer, (), known, captured)
+    return new_tensor(TracedScalar, recorder, node, result, None, (), known, captured)
 
 
-def ufunc(recorder: Any, called: np.ufunc, args: tuple[Any, ...]) -> Any:
+def ufunc(recorder: ActiveRecorder, called: np.ufunc, args: tuple[Any, ...]) -> Any:
     """The Tensor of ``called(*args)``, or NO_FAST_PATH."""
     op = registry.op_of(called)
     if op.schema.kind != "elementwise" or len(args) != called.nin:
         return NO_FAST_PATH
-    return quick(recorder, op, args, "")
+    return elementwise(recorder, op, args, "")
 
 
-def looked_up(tensor: Any, index: Any) -> Any:
+def item_at_work(tensor: Any, index: Any) -> Any:
     """The Tensor of ``tensor[index]`` in the trace at work, or NO_FAST_PATH."""
     recorder = tensor._recorder
-    return look(recorder, tensor, index) if ACTIVE.get() is recorder else NO_FAST_PATH
+    return looked_up(recorder, tensor, index) if ACTIVE.get() is recorder else NO_FAST_PATH
 
 
-def look(recorder: Any, tensor: Any, index: Any, depth: int = 4) -> Any:
-    """The Tensor of ``tensor[index]`` for integers and slices, or NO_FAST_PATH.
+def item(recorder: ActiveRecorder, tensor: Any, index: Any) -> Any:
+    """The Tensor of ``tensor[index]``, as ``tensor`` asks the recorder for it."""
+    return looked_up(recorder, tensor, index)
 
-    The user's code is at least ``depth`` frames up.
-    """
+
+def looked_up(recorder: ActiveRecorder, tensor: Any, index: Any) -> Any:
+    """The Tensor of ``tensor[index]`` for integers and slices, or NO_FAST_PATH."""
     if type(tensor) is not TracedTensor or tensor._recorder is not recorder:
         return NO_FAST_PATH
     source, buffer = tensor._node, tensor._buffer
     if tensor._version != buffer.version or not source.specs[0].is_static:
         return NO_FAST_PATH
-    params = _place_of(index)
+    params = _item_params(index)
     if params is None:
         return NO_FAST_PATH
     value = tensor._value
-    place = recorder.locator.running(depth)
+    place = recorder.locator.running(BY_RECORDER)
     try:
         result = value[index]
     except Exception as error:
-        recorder._must_raise(GETITEM, params, (tensor,), "", error)
+        guard_raises(recorder, GETITEM, params, (tensor,), "", error)
         raise
-    name = ""
-    if place is not None:
-        target = place.target
-        if type(target) is str:
-            name = target
-        elif type(target) is Unpacked:
-            name = target.at(index)
-    inputs = (source,)
+    inputs, known, captured = (source,), tensor._known, tensor._captured
     if type(result) is not np.ndarray:
         spec = scalar_spec(result.dtype)
-        node = _noted(recorder, GETITEM, inputs, params, spec, place, name)
-        made = recorder.scalar(node, result, tensor._known)
-    elif result.size:
-        spec = array_spec(result.shape, result.dtype)
-        node = _noted(recorder, GETITEM, inputs, params, spec, place, name)
-        step = ViewStep(GETITEM, params, inputs, 0, "", value.shape)
-        made = recorder.array(node, result, buffer, (*tensor._steps, step), tensor._known)
-    else:
+        node = write_down(recorder, GETITEM, inputs, params, (spec,), "", place)
+        return new_tensor(TracedScalar, recorder, node, result, None, (), known, captured)
+    if not result.size:
         return NO_FAST_PATH
-    made._captured = tensor._captured
-    return made
+    spec = array_spec(result.shape, result.dtype)
+    node = write_down(recorder, GETITEM, inputs, params, (spec,), "", place)
+    steps = (*tensor._steps, ViewStep(GETITEM, params, inputs, 0, "", value.shape))
+    return new_tensor(TracedTensor, recorder, node, result, buffer, steps, known, captured)
 
 
-def _place_of(index: Any) -> Params | None:
+def _item_params(index: Any) -> Params | None:
     """``x[index]`` as a template, the same one for the same place; None where it is not plain."""
     kind = type(index)
     if kind is int:
-        found = _PLACES.get(index)
+        found = _ITEMS.get(index)
     elif is_basic(index):
         if kind is not slice:
             return Params.of(FIRST, index)
-        found = _PLACES.get((index.start, index.stop, index.step))
+        found = _ITEMS.get((index.start, index.stop, index.step))
     else:
         return None
     if found is None:
         found = Params.of(FIRST, index)
-        if len(_PLACES) < MANY:
+        if len(_ITEMS) < MANY:
             key = index if kind is int else (index.start, index.stop, index.step)
-            _PLACES[key] = found
+            _ITEMS[key] = found
     return found
 
 
-_PLACES: dict[Any, Params] = {}
+_ITEMS: dict[Any, Params] = {}
 
 
-def put(recorder: Any, target: Any, index: Any, value: Any) -> bool:
+def put(recorder: ActiveRecorder, target: Any, index: Any, value: Any) -> bool:
     """``target[index] = value`` of a number, where integers and slices say where; whether done."""
     if target._steps or not _is_current(recorder, target) or not is_basic(index):
         return False
@@ -271,13 +231,12 @@ def put(recorder: Any, target: Any, index: Any, value: Any) -> bool:
         return False
     if type(number) not in (float, np.float64) or target._value.dtype != FLOAT64.dtype:
         return False  # NumPy may warn of a cast
-    place = recorder.locator.running(4)
+    place = recorder.locator.running(BY_RECORDER)
     try:
         target._value[index] = number
     except IndexError:
         return False
-    name = place.target if place is not None and type(place.target) is str else ""
-    node = _noted(recorder, SETITEM, inputs, params, old.specs[0], place, name or old.name)
+    node = write_down(recorder, SETITEM, inputs, params, old.specs, "", place, old.name)
     recorder.replace(target, node, known)
     return True
 
@@ -296,13 +255,15 @@ SHORT = frozenset({*REDUCING, WHERE})  # what takes numbers and Tensors alone
 _JOINED: dict[tuple[type, int], Params] = {}
 
 
-def function(recorder: Any, called: Any, args: tuple[Any, ...], spelling: str = "") -> Any:
+def function(
+    recorder: ActiveRecorder, called: Any, args: tuple[Any, ...], spelling: str = ""
+) -> Any:
     """The Tensor of a sum of an array or of several that are joined, or NO_FAST_PATH."""
     op = REDUCING.get(called)
     if op is not None:
         if any([type(argument) is not TracedTensor for argument in args]):
             return NO_FAST_PATH
-        return quick(recorder, op, args, spelling)
+        return elementwise(recorder, op, args, spelling)
     if called is WHERE and len(args) == 3:
         return _chosen(recorder, args)
     op = JOINING.get(called)
@@ -327,25 +288,22 @@ def function(recorder: Any, called: Any, args: tuple[Any, ...], spelling: str = 
             _JOINED[kind] = params
     inputs = tuple([item._node for item in items])
     values = [item._value for item in items]
-    place = recorder.locator.running(4)
+    place = recorder.locator.running(BY_RECORDER)
     try:
-        result = recorder.computed(op, (values,), {}, values, "")
+        result = compute(recorder, op, params, values, "")
     except Exception as error:
-        recorder._must_raise(op, params, items, "", error)
+        guard_raises(recorder, op, params, items, "", error)
         raise
     if not values or type(result) is not np.ndarray or result.base is not None:
-        return recorder._record(
-            op, params, inputs, list(items), values, result, "", place, known and op.is_pure
-        )
-    name = place.target if place is not None and type(place.target) is str else ""
+        pure = known and op.is_pure
+        return record(recorder, Call(op, params, items, values, inputs, "", place, pure), result)
     spec = array_spec(result.shape, result.dtype)
-    node = _noted(recorder, op, inputs, params, spec, place, name)
-    made = recorder.array(node, result, None, (), known)
-    made._captured = captured
-    return made
+    node = write_down(recorder, op, inputs, params, (spec,), "", place)
+    buffer = Buffer(node, result)
+    return new_tensor(TracedTensor, recorder, node, result, buffer, (), known, captured)
 
 
-def _chosen(recorder: Any, args: tuple[Any, ...]) -> Any:
+def _chosen(recorder: ActiveRecorder, args: tuple[Any, ...]) -> Any:
     """The Tensor of ``np.where(condition, x, y)``, or NO_FAST_PATH."""
     tensors: list[Any] = []
     places: list[Any] = []
@@ -368,79 +326,22 @@ def _chosen(recorder: Any, args: tuple[Any, ...]) -> Any:
     params = POSITIONAL[3] if len(tensors) == 3 else Params.of(*places)
     inputs = tuple([tensor._node for tensor in tensors])
     values = [tensor._value for tensor in tensors]
-    place = recorder.locator.running(4)
-    operands, _ = params.fill(values)
+    place = recorder.locator.running(BY_RECORDER)
     try:
-        result = recorder.computed(CHOOSING, operands, {}, values, "")
+        result = compute(recorder, CHOOSING, params, values, "")
     except Exception as error:
-        recorder._must_raise(CHOOSING, params, tensors, "", error)
+        guard_raises(recorder, CHOOSING, params, tensors, "", error)
         raise
-    name = place.target if place is not None and type(place.target) is str else ""
     spec = array_spec(result.shape, result.dtype)
-    node = _noted(recorder, CHOOSING, inputs, params, spec, place, name)
-    made = recorder.array(node, result, None, (), known)
-    made._captured = captured
-    return made
+    node = write_down(recorder, CHOOSING, inputs, params, (spec,), "", place)
+    buffer = Buffer(node, result)
+    return new_tensor(TracedTensor, recorder, node, result, buffer, (), known, captured)
 
 
-def _is_current(recorder: Any, tensor: Any) -> bool:
+def _is_current(recorder: ActiveRecorder, tensor: Any) -> bool:
     """Whether an array is this trace's, and its node that of its memory as it is now."""
     return (
         tensor._recorder is recorder
         and tensor._version == tensor._buffer.version
         and tensor._node.specs[0].is_static
     )
-
-
-def _noted(
-    recorder: Any,
-    op: Op,
-    inputs: tuple[Node, ...],
-    params: Params,
-    spec: ArraySpec,
-    place: Any,
-    name: str,
-) -> Node:
-    """A new node, written down."""
-    context = None
-    if (
-        warnings.filters is not recorder.base_filters
-        or ERRSTATE.get() is not recorder.base_errstate_object
-    ):
-        context = recorder._context()
-    origin = None if place is None else place.origin
-    node = Node(op, inputs, params, (spec,), origin, name, "", context)
-    recorder.nodes.append(node)
-    return node
-
-
-def _computed(recorder: Any, op: Op, operands: Any, values: list[Any], spelling: str) -> Any:
-    """What an operator or ufunc gives; being C code, it never asks for the recorder at work."""
-    function = op.operator if spelling == "operator" else op.evaluate
-    if function is None or type(function) not in NATIVE:
-        return recorder.computed(op, operands, {}, values, spelling)
-    errstate = ERRSTATE.get()
-    quiet = recorder.quiet if errstate is recorder.base_errstate_object else TRACING.of(errstate)
-    ERRSTATE.set(quiet)
-    try:
-        return function(*operands)
-    except ValueError:
-        pass  # of shapes, mostly: told below
-    finally:
-        ERRSTATE.set(errstate)
-    return recorder.computed(op, operands, {}, values, spelling)
-
-
-def _spec(result: Any, values: list[Any]) -> ArraySpec | None:
-    """What a fresh result looks like; None for a view, an operand itself, and no number."""
-    kind = type(result)
-    if kind is np.float64:
-        return FLOAT64
-    if kind is np.ndarray:
-        if result.base is not None or any([result is value for value in values]):
-            return None
-        return array_spec(result.shape, result.dtype)
-    weak = WEAK_SPECS.get(kind)
-    if weak is not None:
-        return weak
-    return scalar_spec(result.dtype) if isinstance(result, np.generic) else None

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -15,14 +15,12 @@ from tracer.recording.recorder.decompositions import EXPANSIONS
 from tracer.recording.recorder.histograms import histogramdd
 from tracer.recording.recorder.unsupported import REFUSALS
 from tracer.recording.tensor.active import leak
+from tracer.recording.tensor.interface import ActiveRecorder
 from tracer.recording.tensor.tensor import TracedTensor
 from tracer.recording.tensor.views import same_memory
 
-if TYPE_CHECKING:
-    from tracer.recording.recorder.recorder import Recorder
 
-
-def _target(recorder: Recorder, array: Any) -> TracedTensor:
+def _target(recorder: ActiveRecorder, array: Any) -> TracedTensor:
     if not isinstance(array, TracedTensor):
         raise leak(
             "A traced value was written into an array made outside the trace.",
@@ -33,7 +31,7 @@ def _target(recorder: Recorder, array: Any) -> TracedTensor:
 
 
 def _copyto(
-    recorder: Recorder, dst: Any, src: Any, casting: str = "same_kind", where: Any = True
+    recorder: ActiveRecorder, dst: Any, src: Any, casting: str = "same_kind", where: Any = True
 ) -> None:
     target = _target(recorder, dst)
     kind = getattr(src, "_value", src)
@@ -60,7 +58,7 @@ def repeated(values: Any, shape: tuple[int, ...]) -> Any:
     return np.reshape(flat, shape)
 
 
-def _fill_diagonal(recorder: Recorder, a: Any, val: Any, wrap: bool = False) -> None:
+def _fill_diagonal(recorder: ActiveRecorder, a: Any, val: Any, wrap: bool = False) -> None:
     target = _target(recorder, a)
     value = target._value
     end = None if wrap or value.ndim != 2 else value.shape[1] * value.shape[1]
@@ -74,7 +72,7 @@ def _fill_diagonal(recorder: Recorder, a: Any, val: Any, wrap: bool = False) -> 
         target[where] = repeated(val, positions.shape)
 
 
-def _put(recorder: Recorder, a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
+def _put(recorder: ActiveRecorder, a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
     target = _target(recorder, a)
     size = target._value.size
     where = np.asarray(ind) if not isinstance(ind, TracedTensor) else ind
@@ -91,7 +89,7 @@ def _put(recorder: Recorder, a: Any, ind: Any, v: Any, mode: str = "raise") -> N
         target[index] = repeated(v, np.shape(where))
 
 
-def _putmask(recorder: Recorder, a: Any, mask: Any, values: Any) -> None:
+def _putmask(recorder: ActiveRecorder, a: Any, mask: Any, values: Any) -> None:
     target = _target(recorder, a)
     values = np.asarray(values) if isinstance(values, (list, tuple)) else values
     mask = _elements(mask, target, "putmask")
@@ -103,7 +101,7 @@ def _putmask(recorder: Recorder, a: Any, mask: Any, values: Any) -> None:
     target[...] = np.where(mask, repeats, target)
 
 
-def _place(recorder: Recorder, arr: Any, mask: Any, vals: Any) -> None:
+def _place(recorder: ActiveRecorder, arr: Any, mask: Any, vals: Any) -> None:
     target = _target(recorder, arr)
     mask = _elements(mask, target, "place")
     count = int(np.count_nonzero(mask))
@@ -123,7 +121,9 @@ def _elements(mask: Any, target: Any, name: str) -> Any:
     return np.reshape(mask, target._value.shape)
 
 
-def _put_along_axis(recorder: Recorder, arr: Any, indices: Any, values: Any, axis: Any) -> None:
+def _put_along_axis(
+    recorder: ActiveRecorder, arr: Any, indices: Any, values: Any, axis: Any
+) -> None:
     target = _target(recorder, arr)
     shape = target._value.shape
     if axis is None:
@@ -134,29 +134,29 @@ def _put_along_axis(recorder: Recorder, arr: Any, indices: Any, values: Any, axi
     target[tuple(grid)] = values
 
 
-def _ndim(recorder: Recorder, a: Any) -> int:
+def _ndim(recorder: ActiveRecorder, a: Any) -> int:
     return np.ndim(_gathered(recorder, a)._value)
 
 
-def _shape(recorder: Recorder, a: Any) -> tuple[int, ...]:
+def _shape(recorder: ActiveRecorder, a: Any) -> tuple[int, ...]:
     return _gathered(recorder, a).shape
 
 
-def _gathered(recorder: Recorder, a: Any) -> Any:
+def _gathered(recorder: ActiveRecorder, a: Any) -> Any:
     """A Tensor, or the Tensor that a list with Tensors stands for."""
     return recorder.as_array(a) if isinstance(a, (list, tuple)) else a
 
 
-def _size(recorder: Recorder, a: Any, axis: Any = None) -> int:
+def _size(recorder: ActiveRecorder, a: Any, axis: Any = None) -> int:
     shape = _shape(recorder, a)
     return int(np.prod(shape, dtype=np.int64)) if axis is None else shape[axis]
 
 
-def _shares(recorder: Recorder, a: Any, b: Any, max_work: Any = None) -> bool:
+def _shares(recorder: ActiveRecorder, a: Any, b: Any, max_work: Any = None) -> bool:
     return bool(recorder.captures.identities.shares(a, b, np.shares_memory))
 
 
-def _may_share(recorder: Recorder, a: Any, b: Any, max_work: Any = None) -> bool:
+def _may_share(recorder: ActiveRecorder, a: Any, b: Any, max_work: Any = None) -> bool:
     return bool(recorder.captures.identities.shares(a, b, np.may_share_memory))
 
 
@@ -170,11 +170,11 @@ def _without_copy(a: Any, dtype: Any, order: Any) -> None:
     np.asarray(value, dtype=dtype, order=order, copy=False)
 
 
-def _isfortran(recorder: Recorder, a: Any) -> bool:
+def _isfortran(recorder: ActiveRecorder, a: Any) -> bool:
     return bool(np.isfortran(_gathered(recorder, a)._value))  # the layout is part of the signature
 
 
-def _asarray(recorder: Recorder, a: Any, dtype: Any = None, **kwargs: Any) -> Any:
+def _asarray(recorder: ActiveRecorder, a: Any, dtype: Any = None, **kwargs: Any) -> Any:
     """A Tensor is an array already: itself, unless a cast or a copy is asked for."""
     if isinstance(kwargs.get("copy"), np._CopyMode):
         kwargs["copy"] = COPY_MODES[kwargs["copy"]]
@@ -195,7 +195,7 @@ def _asarray(recorder: Recorder, a: Any, dtype: Any = None, **kwargs: Any) -> An
     return recorder.call(registry.op_of(np.array), (a,), kwargs, "")
 
 
-def _array(recorder: Recorder, a: Any, dtype: Any = None, **kwargs: Any) -> Any:
+def _array(recorder: ActiveRecorder, a: Any, dtype: Any = None, **kwargs: Any) -> Any:
     copy = kwargs.pop("copy", True)
     copy = COPY_MODES.get(copy, copy)
     if copy is False:
@@ -212,7 +212,7 @@ def _array(recorder: Recorder, a: Any, dtype: Any = None, **kwargs: Any) -> Any:
 
 
 def _full_like(
-    recorder: Recorder,
+    recorder: ActiveRecorder,
     a: Any,
     fill_value: Any,
     dtype: Any = None,

@@ -13,16 +13,14 @@ Where a program makes a new version of a written view, that has none.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from tracer.graph.op import Op
 from tracer.ops import registry
+from tracer.recording.tensor.interface import ActiveRecorder
 from tracer.recording.tensor.tensor import TracedTensor
-
-if TYPE_CHECKING:
-    from tracer.recording.recorder.calls import Calls
 
 BLAS = frozenset(
     "matmul dot inner vdot vecdot matvec vecmat tensordot linalg.multi_dot einsum".split()
@@ -33,7 +31,9 @@ VECTORISED = frozenset(
 )  # several elements at once where memory runs ahead, to other last bits
 
 
-def as_laid_out(recorder: Calls, op: Op, tensors: Sequence[TracedTensor]) -> Sequence[TracedTensor]:
+def as_laid_out(
+    recorder: ActiveRecorder, op: Op, tensors: Sequence[TracedTensor]
+) -> Sequence[TracedTensor]:
     """The operands; written ones with gaps in memory as copies with gaps, and so on."""
     if op.name in VECTORISED:
         return [_backward(recorder, t) if _runs_backward(t) else t for t in tensors]
@@ -75,14 +75,14 @@ def _is_backward(value: Any) -> bool:
     return array and value.shape[-1] > 1 and value.strides[-1] < 0
 
 
-def _backward(recorder: Calls, tensor: TracedTensor) -> TracedTensor:
+def _backward(recorder: ActiveRecorder, tensor: TracedTensor) -> TracedTensor:
     turn: Any = (Ellipsis, slice(None, None, -1))
     turned = recorder.call(registry.GETITEM, (tensor, turn), {}, "")
     copied = recorder.call(registry.op_of(np.copy), (turned,), {}, "")
     return recorder.call(registry.GETITEM, (copied, turn), {}, "")
 
 
-def _with_gaps(recorder: Calls, tensor: TracedTensor) -> TracedTensor:
+def _with_gaps(recorder: ActiveRecorder, tensor: TracedTensor) -> TracedTensor:
     getitem = registry.GETITEM
     backward = tensor._value.strides[-1] < 0
     ahead: Any = (Ellipsis, slice(None, None, -1))

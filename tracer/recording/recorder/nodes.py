@@ -1,8 +1,8 @@
 """What a trace has written down so far: nodes, and the Tensors that stand for them.
 
->>> notes = Notes("f")
->>> x = notes.argument(np.ones(3), "x")
->>> notes.node_of(x)
+>>> record = NodeRecord("f")
+>>> x = record.argument(np.ones(3), "x")
+>>> record.node_of(x)
 <x: input>
 """
 
@@ -25,14 +25,14 @@ from tracer.recording.random.streams import STREAMS, Streams
 from tracer.recording.random.traced_stream import TracedStream, stream_argument
 from tracer.recording.recorder.errstate import TRACING, filtered_modes
 from tracer.recording.recorder.specs import inferred_specs, spec_of
-from tracer.recording.source.locator import CallSite, Locator, user_frame
+from tracer.recording.source.frames import user_frame
+from tracer.recording.source.locator import CallSite, Locator
 from tracer.recording.tensor.active import leak
-from tracer.recording.tensor.poison import shell
-from tracer.recording.tensor.tensor import TracedScalar, TracedTensor
+from tracer.recording.tensor.tensor import TracedScalar, TracedTensor, new_tensor
 from tracer.recording.tensor.views import Buffer, ViewStep
 
 
-class Notes:
+class NodeRecord:
     """Nodes in order, guards, written arguments and captures of one trace.
 
     Parameters
@@ -55,6 +55,7 @@ class Notes:
         self.arguments: list[Buffer] = []
         self.locator = Locator(name)
         self.leaked: errors.LeakError | None = None
+        self.weak_ints = False  # whether Python ints are inputs: a text of one is a read of it
         self.reads_sizes = False  # whether sizes that depend on values are parts of the program
         self.formatted = False  # whether text was made of a traced value
         self.texts: list[Any] = []  # what such texts depend on
@@ -92,32 +93,12 @@ class Notes:
         steps: tuple[ViewStep, ...] = (),
         known: bool = False,
     ) -> TracedTensor:
-        tensor = shell(value.shape).view(TracedTensor)
-        tensor._value = value
-        tensor._recorder = self
-        tensor._node = node
         if buffer is None:
             buffer = Buffer(node, value)
-        tensor._buffer = buffer
-        tensor._steps = steps
-        tensor._version = buffer.version
-        tensor._known = tensor._captured = known
-        if self.kept is not None:
-            self.kept.append(tensor)
-        return tensor
+        return new_tensor(TracedTensor, self, node, value, buffer, steps, known, known)
 
     def scalar(self, node: Node, value: Any, known: bool = False) -> TracedTensor:
-        tensor = shell(()).view(TracedScalar)
-        tensor._value = value
-        tensor._recorder = self
-        tensor._node = node
-        tensor._buffer = None
-        tensor._steps = ()
-        tensor._version = 0
-        tensor._known = tensor._captured = known
-        if self.kept is not None:
-            self.kept.append(tensor)
-        return tensor
+        return new_tensor(TracedScalar, self, node, value, None, (), known, known)
 
     def constant(self, value: Any, label: str = "") -> Any:
         """A value from outside that no path leads to; the same object gives the same node."""
@@ -146,7 +127,7 @@ class Notes:
     def node_of(self, tensor: TracedTensor) -> Node:
         """The node of a Tensor as its memory is now."""
         if tensor._recorder is not self:
-            tensor = self._from_outer(tensor)
+            tensor = self.from_outer(tensor)
         buffer = tensor._buffer
         if buffer is None or tensor._version == buffer.version:
             return tensor._node
@@ -163,7 +144,7 @@ class Notes:
         tensor._version = buffer.version
         return node
 
-    def _from_outer(self, tensor: TracedTensor) -> TracedTensor:
+    def from_outer(self, tensor: TracedTensor) -> TracedTensor:
         if tensor._recorder.closed:
             raise leak(
                 "A traced array of an earlier trace was used.", "return it instead of storing it"
@@ -188,19 +169,18 @@ class Notes:
         origin: Origin | None = None,
     ) -> Node:
         if origin is None:
-            place = self.locator.locate(user_frame(2))
-            origin = place.origin if place is not None else None
-        node = Node(op, inputs, params, specs, origin, name, spelling, self._context())
+            origin = self.where()
+        node = Node(op, inputs, params, specs, origin, name, spelling, self.context())
         self.nodes.append(node)
         return node
 
-    def _context(self) -> tuple | None:
+    def context(self) -> tuple | None:
         """The errstate in force, and what warning filters of the user's make of it."""
         filtered = warnings.filters is not self.base_filters
         if self._errstate_object() is self.base_errstate_object and not filtered:
             return None
         now: Any = np.geterr()
-        if filtered and (frame := user_frame(2)) is not None:
+        if filtered and (frame := user_frame()) is not None:
             now = filtered_modes(now, frame.f_globals.get("__name__", ""), frame.f_lineno)
         if now == self.base_errstate:
             return None
@@ -210,10 +190,11 @@ class Notes:
     def _errstate_object() -> Any:
         return np._core.umath._extobj_contextvar.get()  # type: ignore[attr-defined]
 
-    def place(self, depth: int = 2) -> CallSite | None:
-        return self.locator.locate(user_frame(depth))
+    def place(self) -> CallSite | None:
+        """Where in the user's code it is now."""
+        return self.locator.locate(user_frame())
 
     def where(self) -> Origin | None:
         """The user's line that runs now."""
-        place = self.locator.locate(user_frame(2))
+        place = self.locator.locate(user_frame())
         return place.origin if place is not None else None

@@ -12,7 +12,210 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
+from tracer import errors
+from tracer.graph.node import map_structure
 from tracer.graph.op import Op
+from tracer.recording.recorder.memory_layout import as_written
+from tracer.recording.recorder.writes import assign, concrete_value
+from tracer.recording.tensor.active import ACTIVE, leak
+from tracer.recording.tensor.interface import ActiveRecorder
+from tracer.recording.tensor.tensor import TracedTensor
+
+
+def in_place(recorder: ActiveRecorder, op: Op, target: TracedTensor, other: Any) -> Any:
+    """``target += other``: for scalars a new value, for arrays a new version."""
+    if target._buffer is None:
+        return recorder.operator(op, (target, other))
+    if op.name == "pow":
+        result = recorder.operator(op, (target, other))
+        _check_cast(recorder, result, target)
+        assign(recorder, target, result)
+        return target
+    if isinstance(other, (list, tuple)):
+        other = recorder.as_array(other)
+    return into(recorder, op, (target, other), {}, (target,), "operator")
+
+
+def _check_cast(recorder: ActiveRecorder, result: Any, target: TracedTensor) -> None:
+    if not np.can_cast(result.dtype, target.dtype, "same_kind"):
+        np.add(np.empty(0, target.dtype), np.empty(0, result.dtype), out=np.empty(0, target.dtype))
+
+
+def into(
+    recorder: ActiveRecorder,
+    op: Op,
+    args: Sequence[Any],
+    kwargs: dict[str, Any],
+    outs: Sequence[Any],
+    spelling: str = "",
+) -> Any:
+    """An op with ``out=``: a fresh result, written into what the user gave."""
+    for out in outs:
+        if out is not None and not isinstance(out, TracedTensor):
+            raise leak(
+                "A traced result was written into an array made outside the trace.",
+                "make it inside the traced function, e.g. out = np.zeros(n)",
+                errors.CaptureMutationError,
+            )
+    if op.name.endswith(RUNNING) and _in_another_shape(op, args[0], outs[0], kwargs):
+        return _running_elsewhere(recorder, op, args, kwargs, outs[0])
+    if op.name in JOINING and any([_overlaps(part, outs[0]) for part in args]):
+        if op.name == "concatenate" and kwargs.get("axis", 0) is not None:
+            return _join_in_turn(recorder, op, args, kwargs, outs)
+        raise leak(
+            "Parts of an array were joined in the array itself, one after the other.",
+            "leave out=, or copy the parts first",
+        )
+    given, where = kwargs, True
+    if op.schema.kind == "elementwise":
+        where = kwargs.get("where", True)
+        kwargs = {name: value for name, value in kwargs.items() if name != "where"}
+        args = args if where is True else seen_operands(op, args, where)
+        args = as_written(op, args, outs[0])
+    elif op.name in SUMS and kwargs.get("dtype") is None and outs[0] is not None:
+        # A sum widens to its out.
+        kwargs = {**kwargs, "dtype": np.result_type(args[0].dtype, outs[0].dtype)}
+    elif (
+        op.name == "einsum"
+        and outs[0] is not None
+        and not (
+            kwargs.get("dtype") is not None or kwargs.get("optimize")  # which leaves it to BLAS
+        )
+    ):
+        usual = np.result_type(*[np.asarray(concrete_value(a)).dtype for a in args[1:]])
+        wide = np.result_type(usual, outs[0].dtype)
+        kwargs = kwargs if wide == usual else {**kwargs, "dtype": wide}
+    results = _into_dtype(op, args, kwargs, outs[0])
+    kept = results is not None
+    if results is None:
+        results = recorder.call(op, args, kwargs, spelling)
+    many = isinstance(results, tuple)
+    pairs = zip(outs, results if many else (results,), strict=False)
+    if kept or any([out is not None and _differs(out, result) for out, result in pairs]):
+        _try_out(recorder, op, args, given, outs)
+    for out, result in zip(outs, results if many else (results,), strict=False):
+        if out is None:
+            continue
+        if np.shape(out._value) != np.broadcast_shapes(np.shape(out._value), result.shape):
+            raise ValueError(
+                f"non-broadcastable output operand with shape {np.shape(out._value)} "
+                f"doesn't match the broadcast shape {result.shape}"
+            )
+        assign(recorder, out, result if where is True else np.where(where, result, out))
+    if not many:
+        return outs[0]
+    shape = np.broadcast_shapes(*[np.shape(out._value) for out in outs if out is not None])
+    return tuple(
+        [
+            out
+            if out is not None
+            else result
+            if np.shape(result) == shape
+            else np.broadcast_to(result, shape).copy()
+            for out, result in zip(outs, results, strict=True)
+        ]
+    )
+
+
+def _join_in_turn(
+    recorder: ActiveRecorder,
+    op: Op,
+    args: Sequence[Any],
+    kwargs: dict[str, Any],
+    outs: Sequence[Any],
+) -> Any:
+    """Arrays joined in one that some of them are parts of: each copied before the next."""
+    _try_out(recorder, op, args, kwargs, outs)
+    out, start = outs[0], 0
+    axis = kwargs.get("axis", args[1] if len(args) > 1 else 0) % out.ndim
+    for part in args[0]:
+        stop = start + np.shape(part)[axis]
+        out[(*[slice(None)] * axis, slice(start, stop))] = part
+        start = stop
+    return out
+
+
+def _running_elsewhere(
+    recorder: ActiveRecorder, op: Op, args: Sequence[Any], kwargs: dict[str, Any], out: TracedTensor
+) -> TracedTensor:
+    """A running sum written into another shape: NumPy fills what it fills, or refuses."""
+    if op.name in SUMMED_IN_OUT and kwargs.get("dtype") is None:
+        kwargs = {**kwargs, "dtype": np.result_type(args[0].dtype, out.dtype)}
+    token = ACTIVE.set(None)
+    try:
+        picked = sources(op, args[0]._value, out._value, (*args[1:],), kwargs)
+    finally:
+        ACTIVE.reset(token)
+    if picked is None:
+        raise leak(
+            "A running sum was written into an array of another shape.",
+            "write it into one of its own shape, and copy the operand if that is a part of it",
+        )
+    result = np.ravel(recorder.call(op, args, kwargs, "")).astype(out.dtype)
+    assign(recorder, out, np.concatenate([np.ravel(out), result])[picked])
+    return out
+
+
+def _into_dtype(
+    op: Op, args: Sequence[Any], kwargs: dict[str, Any], out: TracedTensor | None
+) -> Any:
+    """A statistic whose sum is kept in an ``out`` of another dtype; None for all others."""
+    steps = KEPT_IN_OUT.get(op.name)
+    if steps is None or out is None or not isinstance(args[0], np.ndarray):
+        return None
+    x = args[0].dtype
+    usual = x if op.name in ("mean", "nanmean", "ptp") else x.type(0).real.dtype
+    usual = np.dtype(float) if x.kind in "biu" and op.name != "ptp" else usual
+    halved = op.name == "mean" and x == np.float16  # its sum is float32 else
+    return None if usual == out.dtype and not halved else steps(*args, out=out.dtype, **kwargs)
+
+
+def _try_out(
+    recorder: ActiveRecorder,
+    op: Op,
+    args: Sequence[Any],
+    kwargs: dict[str, Any],
+    outs: Sequence[Any],
+) -> None:
+    """NumPy itself on copies: what it refuses to write where is its own affair."""
+    args, kwargs = map_structure(concrete_value, (tuple(args), kwargs))
+    copies = tuple([None if o is None else o._value.copy(order="K") for o in outs])
+    token = ACTIVE.set(None)
+    try:
+        op.evaluate(*args, **kwargs, out=copies if len(copies) > 1 else copies[0])
+    finally:
+        ACTIVE.reset(token)
+
+
+RUNNING = ("cumsum", "cumprod", ".accumulate")
+JOINING = frozenset("concatenate stack vstack hstack dstack column_stack".split())
+SUMS = frozenset("sum prod cumsum cumprod nansum nanprod add.reduce multiply.reduce".split())
+
+
+def _overlaps(part: Any, out: Any) -> bool:
+    """Whether a Tensor, or one in a list, shares memory with ``out``."""
+    if isinstance(part, (list, tuple)):
+        return any([_overlaps(one, out) for one in part])
+    both = isinstance(part, TracedTensor) and isinstance(out, TracedTensor)
+    return both and np.ndim(part._value) > 0 and np.shares_memory(part._value, out._value)
+
+
+def _in_another_shape(op: Op, source: Any, out: Any, kwargs: dict[str, Any]) -> bool:
+    """Whether a running sum goes into an array whose shape is not that of the result."""
+    if out is None or not isinstance(source, TracedTensor):
+        return False
+    flat = kwargs.get("axis") is None and not op.name.endswith(".accumulate")
+    shape = (np.size(source._value),) if flat else np.shape(source._value)
+    return out._value.shape != shape and bool(np.ndim(source._value))
+
+
+def _differs(out: TracedTensor, result: Any) -> bool:
+    """Whether writing the result into ``out`` takes a cast, a broadcast or another layout."""
+    value = out._value
+    return (
+        value.dtype != result.dtype or value.shape != result.shape or not value.flags.c_contiguous
+    )
+
 
 # Operands that have no value everywhere, and a number for where the ufunc does not look.
 SAFE: dict[str, tuple[tuple[int, ...], int]] = {

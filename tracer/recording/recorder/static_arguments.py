@@ -8,17 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from tracer.ops.normalise import STRUCTURE, array_parameters, parameters
 from tracer.python.attributes import own
+from tracer.recording.tensor.interface import ActiveRecorder
 from tracer.recording.tensor.tensor import TracedTensor
-
-if TYPE_CHECKING:
-    from tracer.recording.recorder.recorder import Recorder
-
 
 # Parameters that say where, how often or of which order.
 STATIC = frozenset(
@@ -91,7 +88,7 @@ def static_parameters(function: Any) -> tuple[tuple[str, ...], frozenset[str]]:
 
 
 def with_static_integers(
-    recorder: Recorder, function: Callable[..., Any], args: tuple, kwargs: dict[str, Any]
+    recorder: ActiveRecorder, function: Callable[..., Any], args: tuple, kwargs: dict[str, Any]
 ) -> tuple[tuple, dict[str, Any]]:
     """The call with such integers as plain ones."""
     names, static = static_parameters(function)
@@ -108,7 +105,7 @@ def with_static_integers(
     return placed + args[len(names) :], named
 
 
-def _read(recorder: Recorder, argument: Any, weak_only: bool) -> Any:
+def _read(recorder: ActiveRecorder, argument: Any, weak_only: bool) -> Any:
     if type(argument) in (list, tuple):
         return type(argument)([_read(recorder, item, weak_only) for item in argument])
     if type(argument) is slice:

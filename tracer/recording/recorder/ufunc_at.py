@@ -8,22 +8,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from tracer import errors
 from tracer.graph.node import map_structure
 from tracer.ops import registry
+from tracer.recording.recorder.writes import assign, concrete_value, refuse_capture
 from tracer.recording.tensor.active import ACTIVE, leak
+from tracer.recording.tensor.interface import ActiveRecorder
 from tracer.recording.tensor.leaks import contains_tensor
 from tracer.recording.tensor.tensor import TracedTensor
 
-if TYPE_CHECKING:
-    from tracer.recording.recorder.recorder import Recorder
 
-
-def scatter(recorder: Recorder, ufunc: np.ufunc, target: Any, index: Any, *values: Any) -> None:
+def scatter(
+    recorder: ActiveRecorder, ufunc: np.ufunc, target: Any, index: Any, *values: Any
+) -> None:
     """``ufunc.at(target, index, *values)``.
 
     Raises
@@ -37,7 +38,7 @@ def scatter(recorder: Recorder, ufunc: np.ufunc, target: Any, index: Any, *value
             "make it inside the traced function",
             errors.CaptureMutationError,
         )
-    recorder._refuse_capture(target)
+    refuse_capture(recorder, target)
     values = tuple([recorder.as_array(v) if isinstance(v, (list, tuple)) else v for v in values])
     try:
         _try_out(ufunc, target, index, values)
@@ -47,14 +48,14 @@ def scatter(recorder: Recorder, ufunc: np.ufunc, target: Any, index: Any, *value
     if ufunc in (np.add, np.subtract):
         value = values[0] if ufunc is np.add else np.negative(recorder.tensor(values[0]))
         result = recorder.call(registry.SCATTER_ADD, (target, value, index), {}, "")
-        recorder.assign(target, result)
+        assign(recorder, target, result)
         return
     values = tuple([_own_dtype(recorder, value) for value in values])
     for where, parts in _turns(recorder, target, index, values):
         target[where] = ufunc(target[where], *parts)
 
 
-def _own_dtype(recorder: Recorder, value: Any) -> Any:
+def _own_dtype(recorder: ActiveRecorder, value: Any) -> Any:
     """Here Python's numbers are arrays like all others: they widen a narrow target's sums."""
     if not isinstance(value, TracedTensor):
         return np.asarray(value) if isinstance(value, (int, float, complex)) else value
@@ -67,22 +68,18 @@ def _try_out(ufunc: np.ufunc, target: TracedTensor, index: Any, values: tuple) -
     """On a copy of the values, so that NumPy's own errors come first."""
     token = ACTIVE.set(None)
     try:
-        ufunc.at(target._value.copy(), *map_structure(_concrete, (index, *values)))
+        ufunc.at(target._value.copy(), *map_structure(concrete_value, (index, *values)))
     finally:
         ACTIVE.reset(token)
 
 
-def _concrete(leaf: Any) -> Any:
-    return leaf._value if isinstance(leaf, TracedTensor) else leaf
-
-
 def _turns(
-    recorder: Recorder, target: TracedTensor, index: Any, values: tuple
+    recorder: ActiveRecorder, target: TracedTensor, index: Any, values: tuple
 ) -> list[tuple[Any, tuple]]:
     """``(index, values)`` of writes that follow each other."""
     shape = np.shape(target._value)
     places = np.arange(int(np.prod(shape, dtype=np.int64))).reshape(shape)
-    seen = places[map_structure(_concrete, index)]
+    seen = places[map_structure(concrete_value, index)]
     if len(np.unique(seen)) == np.size(seen) and not _may_repeat(index):
         return [(index, values)]
     where = np.ravel(recorder.tensor(places)[index] if contains_tensor(index) else seen)

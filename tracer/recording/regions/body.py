@@ -21,8 +21,9 @@ from tracer.graph.rebuild import Rebuild
 from tracer.graph.spec import ArraySpec, scalar_spec
 from tracer.ops import registry
 from tracer.recording.captures.state import Savepoint
-from tracer.recording.recorder.recorder import Recorder, run_user_function
+from tracer.recording.recorder.recorder import Recorder
 from tracer.recording.session import recording
+from tracer.recording.source.frames import run_user_function
 from tracer.recording.tensor.tensor import TracedTensor
 
 NUMBERS = (np.ndarray, np.generic, bool, int, float, complex)

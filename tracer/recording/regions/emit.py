@@ -77,9 +77,9 @@ def emit(
     NoRegion
         If it raises: the user's code, run as Python, says where.
     """
-    place = recorder.place(3)
+    place = recorder.place()
     node.origin = place.origin if place is not None else None
-    node.context = recorder._context()
+    node.context = recorder.context()
     token, computing = ACTIVE.set(None), active.COMPUTING.set(recorder)
     try:
         results = node.op.evaluate(node, [operand._value for operand in operands])

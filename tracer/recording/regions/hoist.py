@@ -90,7 +90,7 @@ def _hoistable(graph: CalcGraph, invariant: set[Node]) -> list[Node]:
 
 def _record_before(recorder: Recorder, node: Node, operands: list[Any]) -> tuple[Node, Any, bool]:
     """The node in the enclosing trace, with its value."""
-    context = node.context if node.context is not None else recorder._context()
+    context = node.context if node.context is not None else recorder.context()
     made = node.replace(inputs=tuple([operand for operand, _, _ in operands]), context=context)
     token = ACTIVE.set(None)
     try:

@@ -95,6 +95,6 @@ def _replay_node(recorder: Recorder, node: Node, operands: list[Any]) -> Any:
         return _replay_identity(recorder, node, operands[0])
     args, kwargs = node.params.fill(operands)
     if not any(isinstance(o, TracedTensor) for o in operands):
-        result = recorder._compute(node.op, node.params, operands, node.spelling)
+        result = recorder.compute(node.op, node.params, operands, node.spelling)
         return tuple(result) if isinstance(result, list) else result
     return recorder.call(node.op, args, kwargs, node.spelling)

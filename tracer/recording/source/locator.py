@@ -20,6 +20,7 @@ from typing import Any
 
 from tracer.graph.origin import Origin, Scope
 from tracer.python.locks import fork_lock
+from tracer.recording.source.frames import begins_trace
 from tracer.recording.source.libraries import KEPT, OWN_FILES, YIELDING, is_library
 
 AST_LOCK = fork_lock()  # CPython counts the depth of trees for all threads together
@@ -33,6 +34,11 @@ class CallSite:
 
     origin: Origin
     target: Target
+
+    @property
+    def name(self) -> str:
+        """The target, if it is one name."""
+        return self.target if type(self.target) is str else ""
 
 
 class Unpacked(tuple):
@@ -165,18 +171,6 @@ _POSITIONS: dict[int, tuple[CodeType, list[Any]]] = {}
 LIMIT = 20_000
 
 
-def user_frame(depth: int = 1) -> FrameType | None:
-    """The innermost running frame of the user's code."""
-    frame: FrameType | None = sys._getframe(depth)
-    while frame is not None:
-        filename = frame.f_code.co_filename
-        library = OWN_FILES.get(filename)
-        if not (is_library(filename) if library is None else library):
-            return frame
-        frame = frame.f_back
-    return None
-
-
 def source_file(filename: str) -> SourceFile:
     """The parsed file; read again when its text changed (a notebook cell, a reload)."""
     found = _FILES.get(filename)
@@ -211,7 +205,7 @@ class Locator:
         self.code = None
 
     def running(self, depth: int) -> CallSite | None:
-        """The place of the user's code that runs, looked for from the caller ``depth`` up."""
+        """The place of the user's code that runs, ``depth`` frames up at least (`frames`)."""
         frame: FrameType | None = sys._getframe(depth)
         if frame is not None and frame.f_code is self.code and id(frame) == self.last_key[0]:
             place = self.here.get(frame.f_lasti)
@@ -253,7 +247,7 @@ class Locator:
             self._keep_outer(frame)
             for outer in _outer_frames(frame):
                 if is_library(outer.f_code.co_filename):
-                    if outer.f_code.co_name == "run_user_function":
+                    if begins_trace(outer):
                         break
                     continue
                 parent = self._scope(outer, self._scope_key(outer))

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
 
 from tracer import errors
+from tracer.recording.tensor.interface import ActiveRecorder
 
-if TYPE_CHECKING:
-    from tracer.recording.recorder.recorder import Recorder
-
-ACTIVE: ContextVar[Recorder | None] = ContextVar("tracer_recorder", default=None)
+ACTIVE: ContextVar[ActiveRecorder | None] = ContextVar("tracer_recorder", default=None)
 # The recorder whose concrete values are being computed right now: leaks found there are its own.
-COMPUTING: ContextVar[Recorder | None] = ContextVar("tracer_computing", default=None)
+COMPUTING: ContextVar[ActiveRecorder | None] = ContextVar("tracer_computing", default=None)
 
 
 def leak(

@@ -8,21 +8,20 @@ from __future__ import annotations
 
 import operator
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from tracer import errors
 from tracer.graph.node import Node
 from tracer.ops import registry
+from tracer.recording.source.frames import is_asked_by
 from tracer.recording.tensor.active import ACTIVE, leak
+from tracer.recording.tensor.interface import ActiveRecorder
 from tracer.recording.tensor.numba import RefusedByNumba
-from tracer.recording.tensor.poison import refuse_buffer, without_buffer
+from tracer.recording.tensor.poison import refuse_buffer, shell, without_buffer
 from tracer.recording.tensor.text import text_of
-
-if TYPE_CHECKING:
-    from tracer.recording.recorder.recorder import Recorder
-    from tracer.recording.tensor.views import Buffer, ViewStep
+from tracer.recording.tensor.views import Buffer, ViewStep
 
 NO_FAST_PATH: Any = object()  # what a short way gives where the general way is to be gone
 
@@ -34,10 +33,10 @@ class TracedTensor(np.ndarray):
     Attributes
     ----------
     _value : np.ndarray, np.generic or Python scalar
-    _recorder : Recorder
+    _recorder : ActiveRecorder
     _node : Node
         As of version ``_version`` of ``_buffer``.
-    _buffer, _steps : Buffer or None, tuple of Step
+    _buffer, _steps : Buffer or None, tuple of ViewStep
         The memory it looks at; scalars have none.
     _known : bool
         Whether it depends on no run-time input.
@@ -59,7 +58,7 @@ class TracedTensor(np.ndarray):
     __numba_array_subtype_dispatch__ = RefusedByNumba()
 
     _value: Any
-    _recorder: Recorder
+    _recorder: ActiveRecorder
     _node: Node
     _buffer: Buffer | None
     _steps: tuple[ViewStep, ...]
@@ -159,7 +158,7 @@ class TracedTensor(np.ndarray):
         return alive(self).read_integer(self, int(self._value))
 
     def __float__(self) -> float:
-        if sys._getframe(1).f_globals.get("__name__") == "logging":  # text, as in format()
+        if is_asked_by("logging"):  # text, as in format()
             return float(self._value)
         return alive(self).read_number(self, float)
 
@@ -224,7 +223,7 @@ class TracedTensor(np.ndarray):
         recorder = self._recorder
         if ACTIVE.get() is not recorder:
             recorder = recorder_for(self, (index,), {})
-        found = recorder.look(self, index, 3)
+        found = recorder.item(self, index)
         if found is not NO_FAST_PATH:
             return found
         if not is_basic(index):
@@ -292,7 +291,7 @@ def _text(tensor: TracedTensor, text: str, how: str, spec: str = "") -> str:
     return text_of(text, tensor, how, spec)
 
 
-def alive(tensor: TracedTensor) -> Recorder:
+def alive(tensor: TracedTensor) -> ActiveRecorder:
     """The Tensor's own recorder, whose trace must not be over.
 
     Raises
@@ -303,7 +302,7 @@ def alive(tensor: TracedTensor) -> Recorder:
     return own if not own.closed else recorder_for(tensor, (), {})
 
 
-def recorder_for(tensor: TracedTensor, args: Any, kwargs: Any) -> Recorder:
+def recorder_for(tensor: TracedTensor, args: Any, kwargs: Any) -> ActiveRecorder:
     """The recorder at work, which must be able to see this Tensor.
 
     Raises
@@ -435,3 +434,35 @@ class TracedScalar(TracedTensor):
 
     def __setitem__(self, index: Any, value: Any) -> None:
         raise TypeError(f"'{type(self._value).__name__}' object does not support item assignment")
+
+
+SCALAR_SHELL = shell(())
+
+
+def new_tensor(
+    kind: type[TracedTensor],
+    recorder: ActiveRecorder,
+    node: Node,
+    value: Any,
+    buffer: Buffer | None,
+    steps: tuple[ViewStep, ...],
+    known: bool,
+    captured: bool,
+) -> Any:
+    """The only way to make one: the value of a node, in memory that is poison to others."""
+    if buffer is None:
+        tensor = SCALAR_SHELL.view(kind)
+        tensor._version = 0
+    else:
+        tensor = shell(value.shape).view(kind)
+        tensor._version = buffer.version
+    tensor._value = value
+    tensor._recorder = recorder
+    tensor._node = node
+    tensor._buffer = buffer
+    tensor._steps = steps
+    tensor._known = known
+    tensor._captured = captured
+    if recorder.kept is not None and node.specs[0].kind != "object":  # a stream is no value
+        recorder.kept.append(tensor)
+    return tensor

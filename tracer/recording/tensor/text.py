@@ -90,7 +90,7 @@ def settle(sources: Iterable[Source]) -> None:
             continue
         recorder.settled.add(key)
         params = Params((HOLES[0], source.how, source.spec, source.text))
-        place = recorder.place(3)
+        place = recorder.place()
         origin = place.origin if place is not None else None
         node = recorder.add(
             registry.TEXT_IS, (source.node,), params, (WEAK_SPECS[bool],), "", "", origin

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -18,9 +18,7 @@ from tracer.graph.node import Node, Params
 from tracer.graph.op import Op
 from tracer.ops import registry
 from tracer.recording.tensor.active import leak
-
-if TYPE_CHECKING:
-    from tracer.recording.recorder.recorder import Recorder
+from tracer.recording.tensor.interface import ActiveRecorder
 
 
 class Buffer:
@@ -61,7 +59,7 @@ class ViewStep:
     spelling: str
     source_shape: tuple[int, ...]
 
-    def apply(self, recorder: Recorder, source: Node, spec: Any, name: str = "") -> Node:
+    def apply(self, recorder: ActiveRecorder, source: Node, spec: Any, name: str = "") -> Node:
         """The view of ``source``, as a node."""
         inputs = (*self.inputs[: self.slot], source, *self.inputs[self.slot + 1 :])
         return recorder.add(self.op, inputs, self.params, spec, name, self.spelling)

@@ -23,7 +23,7 @@ from tracer.recording.captures.paths import Path, is_library_module
 from tracer.recording.hooks.call_sites import substitute, substitute_loaded
 from tracer.recording.hooks.foreign_calls import foreign_call
 from tracer.recording.hooks.namespaces import hooked
-from tracer.recording.recorder.fast_path import NO_FAST_PATH, looked_up
+from tracer.recording.recorder.fast_path import NO_FAST_PATH, item_at_work
 from tracer.recording.tensor.tensor import TracedTensor
 from tracer.recording.watch import imports, protocols
 from tracer.recording.watch.context_variables import environment
@@ -150,7 +150,7 @@ def _get(monitor: ActiveMonitor, owner: Any, key: Any, default: Any = None) -> A
 def load_item(monitor: ActiveMonitor, owner: Any, key: Any, deep: bool = True) -> Any:
     """``owner[key]``."""
     if type(owner) is TracedTensor and (type(key) is slice or type(key) is int):
-        item = looked_up(owner, key)
+        item = item_at_work(owner, key)
         return owner[key] if item is NO_FAST_PATH else item
     if owner is os.environ:
         return environment(monitor, "__getitem__", key)

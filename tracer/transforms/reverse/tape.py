@@ -23,6 +23,7 @@ from tracer.graph.node import Hole, Node, Params, Ref, map_structure
 from tracer.graph.spec import spec_of
 from tracer.ops import registry
 from tracer.ops.builder import Builder, Symbol
+from tracer.recording.source.frames import interprets
 from tracer.recording.tensor.tensor import is_basic
 from tracer.rules.declare import ZERO, Sparse
 from tracer.transforms.reverse.accumulator import Accumulator
@@ -234,6 +235,7 @@ class Tape:
         return result
 
 
+@interprets
 def run_steps(node: Node, calls: Sequence[tuple[Any, tuple[int, ...]]], values: list[Any]) -> None:
     """Append the value of each step; ``node`` says where, should one of them warn."""
     for function, sources in calls:
