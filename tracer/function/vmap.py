@@ -32,9 +32,9 @@ from tracer.graph.evaluate import GuardMiss, evaluate
 from tracer.graph.reach import needed
 from tracer.python.attributes import Traced, plain_array
 from tracer.recording.arguments import FlatArguments
-from tracer.recording.recorder.recorder import Recorder
 from tracer.recording.regions.replay import replay
 from tracer.recording.tensor.active import ACTIVE
+from tracer.recording.tensor.interface import ActiveRecorder
 from tracer.recording.trace import Trace, trace_function
 from tracer.recording.watch.instrument import instrumented
 from tracer.transforms.batch.batch_graph import batch
@@ -147,7 +147,7 @@ def _trace_of_one(function: Traced, examples: Examples) -> Trace:
 
 # -- all at once --------------------------------------------------------------------------------
 def _vectorized(
-    recorder: Recorder, trace: Trace, examples: Examples, out_axes: Any
+    recorder: ActiveRecorder, trace: Trace, examples: Examples, out_axes: Any
 ) -> list[Any] | None:
     """The flat results by the batched graph; None if examples differ in more than their numbers."""
     if not all(is_pure(node) for node in trace.graph.order):
@@ -203,7 +203,7 @@ def _holds(graph: CalcGraph, inputs: Sequence[Any]) -> bool:
 
 # -- one after the other ------------------------------------------------------------------------
 def _sequential(
-    recorder: Recorder, function: Traced, trace: Trace, examples: Examples, out_axes: Any
+    recorder: ActiveRecorder, function: Traced, trace: Trace, examples: Examples, out_axes: Any
 ) -> list[Any]:
     """Each example along its own branches; their results stacked."""
     one = instrumented(function.__tracer_function__, recorder.captures)

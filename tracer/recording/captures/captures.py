@@ -24,11 +24,11 @@ from tracer.python.attributes import plain_array
 from tracer.recording.captures.fingerprints import IDENTICAL, ROWS, TABLES, contents, globals_of
 from tracer.recording.captures.guards import GuardSet, TypeGuard, ValueGuard
 from tracer.recording.captures.identity import Identities
-from tracer.recording.captures.interface import CapturingRecorder
 from tracer.recording.captures.paths import MISSING, MONITOR, Path
 from tracer.recording.captures.state import State
 from tracer.recording.random.streams import STREAMS
 from tracer.recording.tensor.active import leak
+from tracer.recording.tensor.interface import ActiveRecorder
 from tracer.recording.tensor.leaks import contains_tensor
 from tracer.recording.tensor.tensor import TracedTensor
 
@@ -53,7 +53,7 @@ class Captures:
 
     instrument: Callable[[Any, Captures], Any]  # set by whoever opens the trace
 
-    def __init__(self, recorder: CapturingRecorder):
+    def __init__(self, recorder: ActiveRecorder):
         self.recorder = recorder
         self.lifted: dict[tuple, tuple[Path, TracedTensor, Node]] = {}
         self.paths: dict[int, tuple[Any, Path]] = {}

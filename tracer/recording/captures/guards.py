@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from tracer.recording.captures.fingerprints import contents, fingerprint
-from tracer.recording.captures.interface import CapturingRecorder
 from tracer.recording.captures.paths import MISSING, Path
 from tracer.recording.captures.state import State
+from tracer.recording.tensor.interface import ActiveRecorder
 from tracer.recording.tensor.views import ViewStep
 
 
@@ -102,7 +102,7 @@ class IdentityGuard:
 class GuardSet(dict[tuple, Any]):
     """The guards of one trace, by a key that says what each is about; the first one stays."""
 
-    def __init__(self, recorder: CapturingRecorder, state: State):
+    def __init__(self, recorder: ActiveRecorder, state: State):
         self.recorder = recorder
         self.state = state
 

@@ -13,7 +13,8 @@ import numpy as np
 
 from tracer.recording.recorder import methods
 from tracer.recording.tensor.leaks import contains_tensor
-from tracer.recording.tensor.tensor import TracedScalar, TracedTensor
+from tracer.recording.tensor.scalar import TracedScalar
+from tracer.recording.tensor.tensor import TracedTensor
 
 TAKEN_AS_THEY_ARE = frozenset(
     {np.ndarray, float, int, str, list, tuple, TracedTensor, TracedScalar, np.dtype}

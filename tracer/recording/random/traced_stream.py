@@ -41,7 +41,8 @@ from tracer.recording.random.streams import GLOBAL, STREAMS
 from tracer.recording.tensor.active import ACTIVE, leak
 from tracer.recording.tensor.interface import ActiveRecorder
 from tracer.recording.tensor.leaks import contains_tensor
-from tracer.recording.tensor.tensor import TracedScalar, TracedTensor, new_tensor, recorder_for
+from tracer.recording.tensor.scalar import TracedScalar
+from tracer.recording.tensor.tensor import TracedTensor, new_tensor, recorder_for
 
 UNKNOWN_FIX = "pass the generator as an argument, or make it inside with np.random.default_rng"
 

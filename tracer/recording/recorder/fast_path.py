@@ -34,13 +34,8 @@ from tracer.recording.recorder.results import (
 from tracer.recording.source.frames import BY_RECORDER
 from tracer.recording.tensor.active import ACTIVE
 from tracer.recording.tensor.interface import ActiveRecorder
-from tracer.recording.tensor.tensor import (
-    NO_FAST_PATH,
-    TracedScalar,
-    TracedTensor,
-    is_basic,
-    new_tensor,
-)
+from tracer.recording.tensor.scalar import TracedScalar
+from tracer.recording.tensor.tensor import NO_FAST_PATH, TracedTensor, is_basic, new_tensor
 from tracer.recording.tensor.views import Buffer, ViewStep
 
 BY_LAYOUT = BLAS | VECTORISED  # what is written may lie otherwise in the program
@@ -135,10 +130,8 @@ def elementwise(recorder: ActiveRecorder, op: Op, args: tuple[Any, ...], spellin
         raise
     spec = FLOAT64 if type(result) is np.float64 else fresh_spec(result, values)
     if spec is None:
-        pure = known and op.is_pure
-        return record(
-            recorder, Call(op, params, tensors, values, inputs, spelling, place, pure), result
-        )
+        call = Call(op, params, tensors, values, inputs, spelling, place, known and op.is_pure)
+        return record(recorder, call, result)
     node = write_down(recorder, op, inputs, params, (spec,), spelling, place)
     if type(result) is np.ndarray:
         buffer = Buffer(node, result)

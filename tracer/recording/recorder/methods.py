@@ -15,7 +15,7 @@ from tracer.graph.node import map_structure
 from tracer.ops import registry
 from tracer.recording.recorder import functions
 from tracer.recording.recorder.decompositions import in_memory_order
-from tracer.recording.recorder.out_arguments import in_turn
+from tracer.recording.recorder.memory_layout import in_turn
 from tracer.recording.tensor.active import ACTIVE, leak
 from tracer.recording.tensor.tensor import TracedTensor, recorder_for
 

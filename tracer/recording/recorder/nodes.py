@@ -28,7 +28,8 @@ from tracer.recording.recorder.specs import inferred_specs, spec_of
 from tracer.recording.source.frames import user_frame
 from tracer.recording.source.locator import CallSite, Locator
 from tracer.recording.tensor.active import leak
-from tracer.recording.tensor.tensor import TracedScalar, TracedTensor, new_tensor
+from tracer.recording.tensor.scalar import TracedScalar
+from tracer.recording.tensor.tensor import TracedTensor, new_tensor
 from tracer.recording.tensor.views import Buffer, ViewStep
 
 

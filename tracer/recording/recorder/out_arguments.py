@@ -10,12 +10,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import byte_bounds
 
 from tracer import errors
 from tracer.graph.node import map_structure
 from tracer.graph.op import Op
-from tracer.recording.recorder.memory_layout import as_written
+from tracer.recording.recorder.memory_layout import SUMMED_IN_OUT, as_written, sources
 from tracer.recording.recorder.writes import assign, concrete_value
 from tracer.recording.tensor.active import ACTIVE, leak
 from tracer.recording.tensor.interface import ActiveRecorder
@@ -72,28 +71,17 @@ def into(
         kwargs = {name: value for name, value in kwargs.items() if name != "where"}
         args = args if where is True else seen_operands(op, args, where)
         args = as_written(op, args, outs[0])
-    elif op.name in SUMS and kwargs.get("dtype") is None and outs[0] is not None:
-        # A sum widens to its out.
-        kwargs = {**kwargs, "dtype": np.result_type(args[0].dtype, outs[0].dtype)}
-    elif (
-        op.name == "einsum"
-        and outs[0] is not None
-        and not (
-            kwargs.get("dtype") is not None or kwargs.get("optimize")  # which leaves it to BLAS
-        )
-    ):
-        usual = np.result_type(*[np.asarray(concrete_value(a)).dtype for a in args[1:]])
-        wide = np.result_type(usual, outs[0].dtype)
-        kwargs = kwargs if wide == usual else {**kwargs, "dtype": wide}
+    elif outs[0] is not None:
+        kwargs = _widened(op, args, kwargs, outs[0])
     results = _into_dtype(op, args, kwargs, outs[0])
     kept = results is not None
     if results is None:
         results = recorder.call(op, args, kwargs, spelling)
-    many = isinstance(results, tuple)
-    pairs = zip(outs, results if many else (results,), strict=False)
+    several = results if isinstance(results, tuple) else (results,)
+    pairs = list(zip(outs, several, strict=False))
     if kept or any([out is not None and _differs(out, result) for out, result in pairs]):
         _try_out(recorder, op, args, given, outs)
-    for out, result in zip(outs, results if many else (results,), strict=False):
+    for out, result in pairs:
         if out is None:
             continue
         if np.shape(out._value) != np.broadcast_shapes(np.shape(out._value), result.shape):
@@ -102,8 +90,25 @@ def into(
                 f"doesn't match the broadcast shape {result.shape}"
             )
         assign(recorder, out, result if where is True else np.where(where, result, out))
-    if not many:
-        return outs[0]
+    return _given_back(outs, results) if isinstance(results, tuple) else outs[0]
+
+
+def _widened(
+    op: Op, args: Sequence[Any], kwargs: dict[str, Any], out: TracedTensor
+) -> dict[str, Any]:
+    """The arguments with the dtype that an ``out`` makes NumPy calculate in."""
+    if op.name in SUMS and kwargs.get("dtype") is None:
+        return {**kwargs, "dtype": np.result_type(args[0].dtype, out.dtype)}
+    # with `optimize`, einsum leaves its width to BLAS
+    if op.name != "einsum" or kwargs.get("dtype") is not None or kwargs.get("optimize"):
+        return kwargs
+    usual = np.result_type(*[np.asarray(concrete_value(a)).dtype for a in args[1:]])
+    wide = np.result_type(usual, out.dtype)
+    return kwargs if wide == usual else {**kwargs, "dtype": wide}
+
+
+def _given_back(outs: Sequence[Any], results: tuple) -> tuple:
+    """What a ufunc of several results returns: each ``out``, and arrays of one shape beside it."""
     shape = np.broadcast_shapes(*[np.shape(out._value) for out in outs if out is not None])
     return tuple(
         [
@@ -257,92 +262,6 @@ def seen_operands(op: Op, args: Sequence[Any], where: Any) -> tuple[Any, ...]:
 
 
 # -- running sums into other shapes -----------------------------------------------------------
-def sources(
-    op: Op, operand: np.ndarray, out: np.ndarray, rest: tuple, kwargs: dict[str, Any]
-) -> np.ndarray | None:
-    """Where NumPy takes each element of an ``out`` from, which has another shape than the result.
-
-    It stretches or fills a part of an operand that overlaps, or of another dtype, as layouts
-    decide; so it is asked, with random numbers.
-
-    Returns
-    -------
-    ndarray of int, shape out.shape, or None
-        Positions in the old ``out``, laid flat, and the running sum behind it; None if some
-        element is neither or too many are to be compared.
-
-    Raises
-    ------
-    ValueError
-        As NumPy does where it refuses the shapes.
-    """
-    size = out.size + np.ravel(op.evaluate(operand, *rest, **kwargs)).size
-    known = op.name in SUMMED_IN_OUT and out.size * size < LARGEST
-    possible = np.ones((out.size, size if known and operand.dtype.kind in "iufc" else 0), bool)
-    draw = np.random.Generator(np.random.PCG64(0))
-    for _ in range(DRAWS):
-        source, target = _together(operand, out)
-        for array in (source, target):  # neither sums nor products meet twice by chance
-            odd = array.dtype.kind in "iub"
-            numbers = 2 * draw.integers(0, 60, array.shape) + 1 if odd else draw.random(array.shape)
-            array[...] = numbers if odd else 0.75 + numbers / 2
-        wanted = np.ravel(op.evaluate(source.copy(order="K"), *rest, **kwargs))
-        before = np.ravel(target).copy()
-        op.evaluate(source, *rest, **kwargs, out=target)
-        if possible.size:
-            kept = np.concatenate([before, wanted.astype(out.dtype)])
-            possible &= np.ravel(target)[:, None] == kept
-    if not out.size:
-        return np.zeros(out.shape, int)
-    if not possible.any(axis=1).all():
-        return None
-    return possible.argmax(axis=1).reshape(out.shape)
-
-
-# Their numbers are not among the operand's, and are of the dtype of ``out``.
-SUMMED_IN_OUT = ("cumsum", "cumprod", "add.accumulate", "multiply.accumulate")
-LARGEST = 1_000_000  # comparisons with elements that may be the source of one
-DRAWS = 8  # with different numbers, so that no element is taken for another
-
-
-def _together(one: np.ndarray, other: np.ndarray) -> list[np.ndarray]:
-    """Copies of two arrays that overlap just as they do."""
-    if not np.shares_memory(one, other):
-        return [one.copy(order="K"), other.copy(order="K")]
-    bounds = byte_bounds(one), byte_bounds(other)
-    low, high = min(bounds)[0], max(end for _, end in bounds)
-    room = np.zeros(high - low, np.uint8)
-    found = []
-    for array in (one, other):
-        start = array.__array_interface__["data"][0] - low
-        found.append(np.ndarray(array.shape, array.dtype, room, start, array.strides))
-    return found
-
-
-def in_turn(target: np.ndarray, source: np.ndarray, index: Any) -> np.ndarray | None:
-    """Where each element of ``target`` is from after ``target.flat[index] = source``.
-
-    NumPy copies element by element, so that one that was written is read again if the two look at
-    the same memory. ``index`` is None for ``target.flat = source``, which copies first if the
-    source has another layout.
-
-    Returns
-    -------
-    ndarray of int, shape target.shape, or None
-        Positions in the old ``target``, laid flat, and ``source`` behind it; None if the dtype
-        can't count so far.
-    """
-    numbers = np.arange(target.size + source.size)
-    if (numbers.astype(target.dtype).astype(int) != numbers).any():
-        return None
-    target, source = _together(target, source)
-    source[...] = numbers[target.size :].reshape(source.shape)
-    target[...] = numbers[: target.size].reshape(target.shape)
-    if index is None:
-        target.flat = source
-    else:
-        target.flat[index] = source
-    return target.real.astype(int)
 
 
 # -- statistics whose sums are kept in ``out`` ------------------------------------------------

@@ -12,13 +12,13 @@ from tracer.graph.calcgraph import CalcGraph, Guard
 from tracer.graph.node import Node, Ref
 from tracer.ops import registry
 from tracer.recording.random.traced_stream import is_random, replay_random
-from tracer.recording.recorder.recorder import Recorder
 from tracer.recording.regions import emit
 from tracer.recording.source.locator import CallSite, Locator
+from tracer.recording.tensor.interface import ActiveRecorder
 from tracer.recording.tensor.tensor import TracedTensor
 
 
-def replay(recorder: Recorder, graph: CalcGraph, inputs: Sequence[Any]) -> list[Any]:
+def replay(recorder: ActiveRecorder, graph: CalcGraph, inputs: Sequence[Any]) -> list[Any]:
     """Record the nodes of ``graph`` on Tensors of ``recorder``; the values of its outputs."""
     values: dict[Node, Any] = {}
     for node, value in zip(graph.inputs, inputs, strict=True):
@@ -53,7 +53,7 @@ def replay(recorder: Recorder, graph: CalcGraph, inputs: Sequence[Any]) -> list[
 IDENTITIES = (registry.STOP_GRADIENT, registry.RECOMPUTE)
 
 
-def _replay_identity(recorder: Recorder, node: Node, operand: TracedTensor) -> TracedTensor:
+def _replay_identity(recorder: ActiveRecorder, node: Node, operand: TracedTensor) -> TracedTensor:
     source = recorder.node_of(operand)
     made = recorder.add(node.op, (source,), node.params, source.specs)
     value = operand._value
@@ -72,7 +72,7 @@ class _NodeLocator(Locator):
         return None if origin is None else CallSite(origin, self.node.name)
 
 
-def _replay_guard(recorder: Recorder, guard: Guard, tensor: Any) -> None:
+def _replay_guard(recorder: ActiveRecorder, guard: Guard, tensor: Any) -> None:
     """The same branch is taken here, and guarded."""
     if isinstance(tensor, TracedTensor) and guard.kind == "equals":
         if type(guard.outcome) is bool:
@@ -81,7 +81,7 @@ def _replay_guard(recorder: Recorder, guard: Guard, tensor: Any) -> None:
             recorder.read_integer(tensor, guard.outcome)
 
 
-def _replay_node(recorder: Recorder, node: Node, operands: list[Any]) -> Any:
+def _replay_node(recorder: ActiveRecorder, node: Node, operands: list[Any]) -> Any:
     if is_random(node):
         return replay_random(recorder, node, operands)
     if node.op is registry.CONSTANT:

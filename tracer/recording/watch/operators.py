@@ -17,7 +17,7 @@ import numpy as np
 from tracer.python.attributes import own
 from tracer.recording.captures.captures import CONTAINERS, Captures
 from tracer.recording.recorder.fast_path import NO_FAST_PATH, operation
-from tracer.recording.tensor.tensor import TracedScalar
+from tracer.recording.tensor.scalar import TracedScalar
 from tracer.recording.watch.interface import ActiveMonitor
 from tracer.recording.watch.protocols import (
     PLAIN,

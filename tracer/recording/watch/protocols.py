@@ -23,7 +23,8 @@ from tracer.recording.captures.captures import CONTAINERS, Captures
 from tracer.recording.captures.paths import MISSING, Path
 from tracer.recording.source.libraries import is_users
 from tracer.recording.tensor.active import ACTIVE
-from tracer.recording.tensor.tensor import TracedScalar, TracedTensor
+from tracer.recording.tensor.scalar import TracedScalar
+from tracer.recording.tensor.tensor import TracedTensor
 
 OURS = frozenset({*sys.stdlib_module_names, "numpy", "scipy", "tracer", "viz"}) - {"__main__"}
 # Types whose protocols read nothing but the value.
