@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import viz
-from tests.transforms.region_programs import PROGRAMS, W, X
+from tests.transforms.regions.region_programs import PROGRAMS, W, X
 from tracer import cond, fori_loop, scan, trace, value_and_grad, while_loop
 
 EACH = pytest.mark.parametrize("program", PROGRAMS, ids=[p.function.__name__ for p in PROGRAMS])

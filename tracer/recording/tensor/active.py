@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
+from typing import TYPE_CHECKING
 
 from tracer import errors
-from tracer.recording.tensor.interface import ActiveRecorder
+
+if TYPE_CHECKING:  # loaded with the first name that users import
+    from tracer.recording.tensor.interface import ActiveRecorder
 
 ACTIVE: ContextVar[ActiveRecorder | None] = ContextVar("tracer_recorder", default=None)
 # The recorder whose concrete values are being computed right now: leaks found there are its own.

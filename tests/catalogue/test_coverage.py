@@ -8,7 +8,7 @@ import pytest
 
 import tracer
 from tests import rules
-from tests.rules.special_points import points
+from tests.rules.scipy.special_points import points
 from tracer import errors, trace
 from tracer.catalogue.coverage import STATES, page, public_names
 from tracer.catalogue.names import METHODS

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.transforms.region_programs import PROGRAMS, Program, masked_in_loop
+from tests.transforms.regions.region_programs import PROGRAMS, Program, masked_in_loop
 from tracer import (
     cond,
     fori_loop,

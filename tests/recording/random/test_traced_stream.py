@@ -11,7 +11,7 @@ import uuid
 import numpy as np
 import pytest
 
-from tests.recording.draws import X, agree, arguments_of, same, state_of
+from tests.recording.random.draws import X, agree, arguments_of, same, state_of
 from tracer import errors, grad, trace
 from tracer.ops.random import DISTRIBUTIONS
 

@@ -7,7 +7,7 @@ import threading
 import numpy as np
 import pytest
 
-from tests.recording.eager import POSITIVE, A, B, V
+from tests.eager.examples import POSITIVE, A, B, V
 from tracer import Tensor, errors, grad, trace
 
 

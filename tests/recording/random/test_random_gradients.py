@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.recording.draws import MATRIX, X, arguments_of, state_of
+from tests.recording.random.draws import MATRIX, X, arguments_of, state_of
 from tracer import errors, grad, hessian, jacobian, jvp, linearize, trace, value_and_grad, vjp
 from tracer.ops.random import parameters_of
 

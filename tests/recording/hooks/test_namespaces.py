@@ -92,7 +92,7 @@ print(grad(f)(np.zeros(2)).tolist())
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a folder in use can't be removed there")
 def test_a_working_directory_that_is_gone():
-    home = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    home = os.path.abspath(os.path.join(__file__, *[os.pardir] * 4))
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM.format(home=home)],
         capture_output=True,

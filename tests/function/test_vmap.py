@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.transforms.batch_examples import B, C, I, M, N, T, V, W, agree
+from tests.transforms.batch.examples import B, C, I, M, N, T, V, W, agree
 from tracer import (
     cond,
     custom_jvp,

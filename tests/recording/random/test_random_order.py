@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.recording.draws import MATRIX, X, agree, same, state_of
+from tests.recording.random.draws import MATRIX, X, agree, same, state_of
 from tracer import errors, grad, settings, trace
 
 pytestmark = pytest.mark.filterwarnings("ignore:This function is deprecated")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import linalg, special, stats
 
-from tests.recording.eager import POSITIVE, A, B, V, check
+from tests.eager.examples import POSITIVE, A, B, V, check
 from tracer import Tensor, custom_vjp, errors, grad, stop_gradient, vmap
 
 

@@ -10,7 +10,7 @@ import threading
 import numpy as np
 import pytest
 
-from tests.recording.draws import X, agree, same, state_of
+from tests.recording.random.draws import X, agree, same, state_of
 from tracer import checkpoint, cond, errors, fori_loop, grad, scan, trace, value_and_grad, vjp
 
 pytestmark = pytest.mark.filterwarnings("ignore:This function is deprecated")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.transforms.random_regions import Program
+from tests.transforms.regions.random_regions import Program
 from tracer import grad, jvp, trace, value_and_grad, vjp
 from tracer.graph.evaluate import evaluate
 from tracer.transforms.reverse.joint_graph import reverse

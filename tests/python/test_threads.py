@@ -668,6 +668,6 @@ def test_traces_at_exit_and_in_daemons():
         capture_output=True,
         text=True,
         timeout=60,
-        cwd=os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
+        cwd=os.path.abspath(os.path.join(__file__, *[os.pardir] * 3)),
     )
     assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.transforms.batch_examples import MASK, B, C, I, J, M, N, P, S, T, V, W, Z, agree
+from tests.transforms.batch.examples import MASK, B, C, I, J, M, N, P, S, T, V, W, Z, agree
 from tracer import errors, grad, vmap
 from tracer.graph.check import check
 from tracer.ops.infer import infer

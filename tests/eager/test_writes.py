@@ -5,7 +5,7 @@ import operator
 import numpy as np
 import pytest
 
-from tests.recording.eager import A, V, check
+from tests.eager.examples import A, V, check
 from tracer import Tensor, errors
 
 

@@ -124,6 +124,6 @@ def test_matrix_norm(ord):
 
 
 def test_norm_at_zero_has_slope_zero():
-    from tests.rules.test_reduction import gradient
+    from tests.rules.reductions.test_reduction import gradient
 
     assert gradient(L.norm, np.zeros(3)).tolist() == [0.0, 0.0, 0.0]

@@ -10,7 +10,7 @@ import pytest
 
 special = pytest.importorskip("scipy.special")
 
-from tests.rules.special_points import FIRST_ORDER_ONLY, ROUGH, points  # noqa: E402
+from tests.rules.scipy.special_points import FIRST_ORDER_ONLY, ROUGH, points  # noqa: E402
 from tracer import grad, hvp, jvp, trace  # noqa: E402
 from tracer.errors import MissingRule  # noqa: E402
 from tracer.ops.registry import op_of  # noqa: E402
