@@ -90,7 +90,7 @@ class _Run:
     def __init__(self, graph: CalcGraph, mapped: Sequence[bool], size: int, fill: Fill):
         self.graph = graph
         self.builder = Builder()
-        self.lanes = Batch(self.builder, size)
+        self.context = Batch(self.builder, size)
         self.size = size
         self.values: dict[Node, Any] = {}  # Symbol or Batched, or a tuple of them
         # Nodes whose value is a list, even if it has one element: np.split(x, 1).
@@ -124,7 +124,7 @@ class _Run:
             return
         if not node.op.is_pure:
             raise Unbatchable("random numbers")
-        self.lanes.node = node
+        self.context.node = node
         self.builder.origin, self.builder.context = node.origin, node.context
         mark = len(self.builder.nodes)
         try:
@@ -165,14 +165,14 @@ class _Run:
     def _by_rule(self, node: Node, operands: list[Any]) -> Any:
         region = REGIONS.get(node.op)
         if region is not None:
-            return region(self.lanes, operands, batch)
+            return region(self.context, operands, batch)
         if node.regions:
             raise Unbatchable(f"no rule for {node.op.name}")
         rule = RULES.get(node.op.name) or SCHEMAS.get(node.op.schema.kind)
         if rule is None:
             raise Unbatchable(f"no rule for {node.op.name}")
         args, kwargs = node.params.fill(operands)
-        made = rule(self.lanes, *args, **kwargs)
+        made = rule(self.context, *args, **kwargs)
         if type(made) is Symbol and node in self.lists:
             made = self._outputs(node, made.node)
         several = made if isinstance(made, tuple) else (made,)
@@ -217,7 +217,7 @@ class _Run:
         for k, output in enumerate(self.graph.outputs):
             value = self.values[output]
             if wanted and wanted[k]:
-                value = Batched(_own(self.lanes.full(value), taken), output.specs[0])
+                value = Batched(_own(self.context.full(value), taken), output.specs[0])
             flags.append(type(value) is Batched)
             ends.append(value.symbol.node if type(value) is Batched else value.node)
         batched = self.graph.replace(
@@ -257,7 +257,7 @@ class _Run:
         target, value = self.values[effect.target], self.values[effect.value]
         if type(target) is not Batched:
             raise Unbatchable("writes to an array that the examples share")
-        whole = self.lanes.full(value)
+        whole = self.context.full(value)
         return Effect(effect.kind, target.symbol.node, whole.node)
 
 

@@ -29,7 +29,7 @@ class Unbatchable(Exception):
 
 
 def batching(names: str) -> Callable[[BatchRule], BatchRule]:
-    """Decorator: the batch rule of the ops named; it takes the call's arguments after ``lanes``."""
+    """Decorator: the batch rule of the ops named; it takes the call's arguments after ``batch``."""
 
     def declare(rule: BatchRule) -> BatchRule:
         for name in names.split():

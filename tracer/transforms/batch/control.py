@@ -23,20 +23,20 @@ from tracer.transforms.batch.batched import Batch, Batched, Unbatchable
 from tracer.transforms.bodies import inline
 
 
-def batch_cond(lanes: Batch, operands: list[Any], batch: Any) -> list[Any]:
+def batch_cond(batch: Batch, operands: list[Any], batch_body: Any) -> list[Any]:
     """The branch that all examples take, batched."""
     if type(operands[0]) is Batched:
         raise Unbatchable("examples on different branches")
-    node = lanes.node
+    node = batch.node
     flags = [type(x) is Batched for x in operands[1:]]
     wanted = [False] * len(node.specs)
     for region in node.regions:
-        found = batch(region, flags, lanes.size)[1]
+        found = batch_body(region, flags, batch.size)[1]
         wanted = [a or b for a, b in zip(wanted, found, strict=True)]
-    regions = tuple([batch(region, flags, lanes.size, wanted)[0] for region in node.regions])
+    regions = tuple([batch_body(region, flags, batch.size, wanted)[0] for region in node.regions])
     _refuse_guards(regions)
     inputs = tuple([_symbol(x).node for x in operands])
-    specs = [_spec(lanes, spec, flag) for spec, flag in zip(node.specs, wanted, strict=True)]
+    specs = [_spec(batch, spec, flag) for spec, flag in zip(node.specs, wanted, strict=True)]
     made = node.replace(
         inputs=inputs,
         params=cond_params(len(operands) - 1),
@@ -44,32 +44,32 @@ def batch_cond(lanes: Batch, operands: list[Any], batch: Any) -> list[Any]:
         regions=regions,
         name="",
     )
-    return _results(lanes, made, wanted)
+    return _results(batch, made, wanted)
 
 
-def batch_loop(lanes: Batch, operands: list[Any], batch: Any) -> list[Any]:
+def batch_loop(batch: Batch, operands: list[Any], batch_body: Any) -> list[Any]:
     """One loop; what it carries is mapped as far as it comes to depend on mapped values."""
-    node = lanes.node
+    node = batch.node
     loop = Loop(node)
     first, second = len(loop.constants), len(loop.constants) + len(loop.carry)
     end = second + len(loop.sequences)
     if any(type(x) is Batched for x in operands[end:]):
         raise Unbatchable("loops of different lengths")
     flags = [type(x) is Batched for x in operands[:end]]
-    _spread(loop, flags, batch, lanes.size)
+    _spread(loop, flags, batch_body, batch.size)
     carry = flags[first:second]
-    body, rows = _body(loop, flags, batch, lanes.size)
+    body, rows = _body(loop, flags, batch_body, batch.size)
     regions = [body]
     if loop.condition is not None:
         inner = [False, *flags[:second]]
-        condition, (differs,) = batch(loop.condition, inner, lanes.size)
+        condition, (differs,) = batch_body(loop.condition, inner, batch.size)
         if differs and not all(carry):
             carry = flags[first:second] = [True] * len(carry)
-            body, rows = _body(loop, flags, batch, lanes.size)
-            condition = batch(loop.condition, [False, *flags[:second]], lanes.size)[0]
+            body, rows = _body(loop, flags, batch_body, batch.size)
+            condition = batch_body(loop.condition, [False, *flags[:second]], batch.size)[0]
         regions = [_while_any(body, condition), _any(condition)] if differs else [body, condition]
     _refuse_guards(regions)
-    parts = [_given(lanes, x, flag) for x, flag in zip(operands[:end], flags, strict=True)]
+    parts = [_given(batch, x, flag) for x, flag in zip(operands[:end], flags, strict=True)]
     parts[second:] = [
         np.moveaxis(part, 1, 0) if flag else part
         for part, flag in zip(parts[second:], flags[second:], strict=True)
@@ -90,29 +90,31 @@ def batch_loop(lanes: Batch, operands: list[Any], batch: Any) -> list[Any]:
     made = node.replace(
         inputs=inputs, params=params, specs=tuple(specs), regions=tuple(regions), name=""
     )
-    results = _results(lanes, made, every)
+    results = _results(batch, made, every)
     return [
         Batched(np.moveaxis(x.symbol, 1, 0), x.spec) if k >= count and type(x) is Batched else x
         for k, x in enumerate(results)
     ]
 
 
-def _spread(loop: Loop, flags: list[bool], batch: Any, size: int) -> None:
+def _spread(loop: Loop, flags: list[bool], batch_body: Any, size: int) -> None:
     """Mark every carried value that depends on a mapped one, in some iteration."""
     first, second = len(loop.constants), len(loop.constants) + len(loop.carry)
     while True:
-        found = batch(loop.body, [False, *flags], size)[1][: second - first]
+        found = batch_body(loop.body, [False, *flags], size)[1][: second - first]
         now = [a or b for a, b in zip(flags[first:second], found, strict=True)]
         if now == flags[first:second]:
             return
         flags[first:second] = now
 
 
-def _body(loop: Loop, flags: list[bool], batch: Any, size: int) -> tuple[CalcGraph, list[bool]]:
+def _body(
+    loop: Loop, flags: list[bool], batch_body: Any, size: int
+) -> tuple[CalcGraph, list[bool]]:
     """The batched body, and which of its rows are mapped."""
     first, second = len(loop.constants), len(loop.constants) + len(loop.carry)
     wanted = [*flags[first:second], *[False] * len(loop.rows)]
-    body, found = batch(loop.body, [False, *flags], size, wanted)
+    body, found = batch_body(loop.body, [False, *flags], size, wanted)
     return body, found[second - first :]
 
 
@@ -148,11 +150,11 @@ def _symbol(x: Any) -> Symbol:
     return x.symbol if type(x) is Batched else x
 
 
-def _given(lanes: Batch, x: Any, flag: bool) -> Symbol:
+def _given(batch: Batch, x: Any, flag: bool) -> Symbol:
     """An operand, with the batch if its place in the loop is mapped."""
     if not flag:
         return x
-    return x.symbol if type(x) is Batched else np.copy(lanes.full(x))
+    return x.symbol if type(x) is Batched else np.copy(batch.full(x))
 
 
 def _bounds(node: Node, operands: list[Any]) -> list[Any]:
@@ -164,15 +166,15 @@ def _bounds(node: Node, operands: list[Any]) -> list[Any]:
     ]
 
 
-def _spec(lanes: Batch, spec: Any, flag: bool) -> Any:
-    return array_spec((lanes.size, *spec.shape), spec.dtype) if flag else spec
+def _spec(batch: Batch, spec: Any, flag: bool) -> Any:
+    return array_spec((batch.size, *spec.shape), spec.dtype) if flag else spec
 
 
-def _results(lanes: Batch, made: Node, flags: Sequence[bool]) -> list[Any]:
+def _results(batch: Batch, made: Node, flags: Sequence[bool]) -> list[Any]:
     """The node's values: mapped or shared."""
-    found = lanes.builder.unpack(lanes.builder.append(made))
+    found = batch.builder.unpack(batch.builder.append(made))
     several = found if isinstance(found, tuple) else (found,)
-    specs = lanes.node.specs
+    specs = batch.node.specs
     return [
         Batched(symbol, spec) if flag else symbol
         for symbol, spec, flag in zip(several, specs, flags, strict=True)

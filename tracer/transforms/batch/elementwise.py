@@ -37,26 +37,26 @@ ADAPT = {"where": (1, 2), "clip": (0, 1, 2)}
 
 
 @batching_schema("elementwise")
-def elementwise(lanes: Batch, *args: Any, **kwargs: Any) -> Any:
-    ndim = lanes.ndim
+def elementwise(batch: Batch, *args: Any, **kwargs: Any) -> Any:
+    ndim = batch.ndim
     if any(isinstance(a, (list, tuple)) and holds(a, Batched) for a in args):
         raise Unbatchable("a list of values that differ between the examples")
-    args = tuple([lanes.lift(a, ndim) for a in _strong(lanes, args)])
+    args = tuple([batch.lift(a, ndim) for a in _strong(batch, args)])
     for name, value in kwargs.items():
         if name in BROADCAST_KEYWORDS:
-            kwargs[name] = lanes.lift(value, ndim)
+            kwargs[name] = batch.lift(value, ndim)
         else:
             fixed(value)
-    return lanes.same(*args, **kwargs)
+    return batch.same(*args, **kwargs)
 
 
-def _strong(lanes: Batch, args: tuple) -> tuple:
+def _strong(batch: Batch, args: tuple) -> tuple:
     """The operands with mapped Python numbers cast as NumPy casts them in one example."""
     weak = [k for k, a in enumerate(args) if type(a) is Batched and a.spec.kind == "weak"]
     if not weak:
         return args
-    op = lanes.node.op
-    if lanes.node.specs[0].kind == "weak":
+    op = batch.node.op
+    if batch.node.specs[0].kind == "weak":
         if op.name not in LIKE_PYTHON:
             raise Unbatchable("Python's own arithmetic")
         return args
@@ -65,7 +65,7 @@ def _strong(lanes: Batch, args: tuple) -> tuple:
         kinds = tuple([_type_of(a) for a in args])
         dtypes: Any = ufunc.resolve_dtypes((*kinds, *[None] * ufunc.nout))
     else:
-        dtypes = [lanes.node.specs[0].dtype] * len(args)
+        dtypes = [batch.node.specs[0].dtype] * len(args)
         if any(k not in ADAPT.get(op.name, ()) for k in weak):
             raise Unbatchable("a Python number for each example")
     return tuple(
@@ -87,14 +87,14 @@ def _type_of(operand: Any) -> Any:
 
 
 @batching("astype")
-def _(lanes: Batch, x: Batched, dtype: Any) -> Any:
-    return lanes.emit(registry.ASTYPE, x.symbol, dtype)
+def _(batch: Batch, x: Batched, dtype: Any) -> Any:
+    return batch.emit(registry.ASTYPE, x.symbol, dtype)
 
 
 @batching("python_scalar")
-def _(lanes: Batch, x: Batched, *index: Any) -> Any:
+def _(batch: Batch, x: Batched, *index: Any) -> Any:
     fixed(*index)
-    dtype = lanes.node.specs[0].dtype
+    dtype = batch.node.specs[0].dtype
     symbol = x.symbol
     if x.ndim:
         shape = tuple([size for size in x.shape if type(size) is int])
@@ -104,41 +104,41 @@ def _(lanes: Batch, x: Batched, *index: Any) -> Any:
 
 
 @batching("stop_gradient")
-def _(lanes: Batch, x: Batched) -> Any:
-    return lanes.emit(registry.STOP_GRADIENT, x.symbol)
+def _(batch: Batch, x: Batched) -> Any:
+    return batch.emit(registry.STOP_GRADIENT, x.symbol)
 
 
 @batching("round fix real_if_close nan_to_num isclose")
-def _(lanes: Batch, *args: Any, **kwargs: Any) -> Any:
-    if lanes.node.op.name == "real_if_close":
+def _(batch: Batch, *args: Any, **kwargs: Any) -> Any:
+    if batch.node.op.name == "real_if_close":
         raise Unbatchable("a dtype that depends on values")
     if any(type(a) is Batched and a.spec.kind == "weak" for a in args):
         raise Unbatchable("a Python number for each example")
     fixed(kwargs)
-    return lanes.same(*[lanes.lift(a, lanes.ndim) for a in args], **kwargs)
+    return batch.same(*[batch.lift(a, batch.ndim) for a in args], **kwargs)
 
 
 @batching("choose")
-def _(lanes: Batch, a: Any, choices: Any, **kwargs: Any) -> Any:
+def _(batch: Batch, a: Any, choices: Any, **kwargs: Any) -> Any:
     if not isinstance(choices, (list, tuple)):
         raise Unbatchable("choices in one array")
     fixed(kwargs)
-    listed = [lanes.lift(choice, lanes.ndim) for choice in choices]
-    return lanes.same(lanes.lift(a, lanes.ndim), listed, **kwargs)
+    listed = [batch.lift(choice, batch.ndim) for choice in choices]
+    return batch.same(batch.lift(a, batch.ndim), listed, **kwargs)
 
 
 @batching("select")
-def _(lanes: Batch, condlist: Any, choicelist: Any, *default: Any, **kwargs: Any) -> Any:
+def _(batch: Batch, condlist: Any, choicelist: Any, *default: Any, **kwargs: Any) -> Any:
     if not (isinstance(condlist, (list, tuple)) and isinstance(choicelist, (list, tuple))):
         raise Unbatchable("conditions in one array")
-    ndim = lanes.ndim
+    ndim = batch.ndim
     every = [*condlist, *choicelist, *default, *kwargs.values()]
     if any(type(a) is Batched and a.spec.kind == "weak" for a in every):
         raise Unbatchable("a Python number for each example")
-    kwargs = {name: lanes.lift(value, ndim) for name, value in kwargs.items()}
-    return lanes.same(
-        [lanes.lift(c, ndim) for c in condlist],
-        [lanes.lift(c, ndim) for c in choicelist],
-        *[lanes.lift(d, ndim) for d in default],
+    kwargs = {name: batch.lift(value, ndim) for name, value in kwargs.items()}
+    return batch.same(
+        [batch.lift(c, ndim) for c in condlist],
+        [batch.lift(c, ndim) for c in choicelist],
+        *[batch.lift(d, ndim) for d in default],
         **kwargs,
     )

@@ -96,20 +96,20 @@ def _is_number(item: Any) -> bool:
     return not isinstance(item, (slice, type(None), type(Ellipsis)))
 
 
-def _lifted(lanes: Batch, index: Index) -> tuple:
+def _lifted(batch: Batch, index: Index) -> tuple:
     """The items with mapped index arrays aligned behind the batch."""
     return tuple(
-        [lanes.lift(item, index.ndim) if type(item) is Batched else item for item in index.items]
+        [batch.lift(item, index.ndim) if type(item) is Batched else item for item in index.items]
     )
 
 
-def _counter(lanes: Batch, ndim: int) -> np.ndarray:
+def _counter(batch: Batch, ndim: int) -> np.ndarray:
     """The number of each example, to be broadcast with index arrays of ``ndim`` axes."""
-    return np.arange(lanes.size).reshape(lanes.size, *[1] * ndim)
+    return np.arange(batch.size).reshape(batch.size, *[1] * ndim)
 
 
 @batching("getitem")
-def getitem(lanes: Batch, x: Any, index: Any) -> Any:
+def getitem(batch: Batch, x: Any, index: Any) -> Any:
     if ndim_of(x) == 0 and type(x) is Batched and index == ():
         return x.symbol
     known = Index(index, ndim_of(x))
@@ -118,12 +118,12 @@ def getitem(lanes: Batch, x: Any, index: Any) -> Any:
         if known.apart:  # the batch came after the arrays' axes
             return np.moveaxis(found, known.ndim, 0)
         return found
-    items = _lifted(lanes, known)
+    items = _lifted(batch, known)
     if type(x) is not Batched:
         # One array for all examples: the batch is the first axis of the index arrays.
         found = x[items]
         return np.moveaxis(found, known.before, 0) if known.before else found
-    found = x.symbol[(_counter(lanes, known.ndim), *items)]
+    found = x.symbol[(_counter(batch, known.ndim), *items)]
     return _arrays_back(found, known)
 
 
@@ -137,56 +137,56 @@ def _arrays_back(found: Any, index: Index) -> Any:
 
 
 @batching("setitem scatter_add")
-def _(lanes: Batch, x: Any, value: Any, index: Any) -> Any:
-    op = lanes.node.op
-    mask = _whole_mask(index)
+def _(batch: Batch, x: Any, value: Any, index: Any) -> Any:
+    op = batch.node.op
+    mask = _full_mask(index)
     if mask is not None and op is registry.SETITEM:
-        return _write_mask(lanes, x, value, mask)
-    base = lanes.full(x)
+        return _write_mask(batch, x, value, mask)
+    base = batch.full(x)
     known = Index(index, ndim_of(x))
     if not known.mapped() and not known.apart:
         place = (FULL, *known.items)
         ndim = len(base[place].shape) - 1  # for its shape alone
-        return lanes.emit(op, base, _value(lanes, value, ndim), place)
-    place = (_counter(lanes, known.ndim), *_lifted(lanes, known))
+        return batch.emit(op, base, _value(batch, value, ndim), place)
+    place = (_counter(batch, known.ndim), *_lifted(batch, known))
     ndim = len(base[place].shape) - 1
-    written = _value(lanes, value, ndim)
+    written = _value(batch, value, ndim)
     if known.before and known.ndim and ndim_of(value):
         shape = _arrays_back(base[place], known).shape
         written = np.broadcast_to(written, shape)
         target = tuple(range(1, 1 + known.ndim))
         written = np.moveaxis(written, tuple([k + known.before for k in target]), target)
-    return lanes.emit(op, base, written, place)
+    return batch.emit(op, base, written, place)
 
 
-def _value(lanes: Batch, value: Any, ndim: int) -> Any:
+def _value(batch: Batch, value: Any, ndim: int) -> Any:
     """What is written, ready to broadcast to the place; leading axes of length 1 are dropped."""
     if type(value) is not Batched or value.ndim <= ndim:
-        return lanes.lift(value, ndim)
-    return np.reshape(value.symbol, (lanes.size, *value.shape[value.ndim - ndim :]))
+        return batch.lift(value, ndim)
+    return np.reshape(value.symbol, (batch.size, *value.shape[value.ndim - ndim :]))
 
 
-def _whole_mask(index: Any) -> Any:
+def _full_mask(index: Any) -> Any:
     """The mask, if the index is one that differs between the examples."""
     index = index[0] if isinstance(index, tuple) and len(index) == 1 else index
     return index if type(index) is Batched and index.dtype.kind == "b" else None
 
 
-def _write_mask(lanes: Batch, x: Any, value: Any, mask: Batched) -> Any:
+def _write_mask(batch: Batch, x: Any, value: Any, mask: Batched) -> Any:
     """``x[mask] = number`` is a choice."""
     if ndim_of(value) or mask.ndim == 0:
         raise Unbatchable("values for the places of a mask")
-    base = lanes.full(x)
+    base = batch.full(x)
     ndim = ndim_of(x)
     where = mask.symbol
     if mask.ndim < ndim:
         where = np.expand_dims(where, tuple(range(1 + mask.ndim, 1 + ndim)))
     dtype = dtype_of(x)
     if type(value) is Batched:
-        written: Any = lanes.lift(value, ndim)
-        written = lanes.emit(registry.ASTYPE, written, dtype)
+        written: Any = batch.lift(value, ndim)
+        written = batch.emit(registry.ASTYPE, written, dtype)
     elif type(value) is Symbol:
-        written = lanes.emit(registry.ASTYPE, value, dtype)
+        written = batch.emit(registry.ASTYPE, value, dtype)
     else:
         written = dtype.type(value)
     return np.where(where, written, base)
@@ -194,38 +194,38 @@ def _write_mask(lanes: Batch, x: Any, value: Any, mask: Batched) -> Any:
 
 # -- functions ---------------------------------------------------------------------------------
 @batching("take")
-def _(lanes: Batch, x: Any, indices: Any, axis: Any = None, mode: str = "raise") -> Any:
+def _(batch: Batch, x: Any, indices: Any, axis: Any = None, mode: str = "raise") -> Any:
     given = {} if mode == "raise" else {"mode": mode}
     if axis is None:
-        x = _flat(lanes, x)
+        x = _flat(batch, x)
         axis = 0
     axis = axis_of(axis, ndim_of(x)) - 1
     if type(indices) is not Batched:
         fixed(indices)
-        return lanes.same(x.symbol, indices, axis=axis + 1, **given)
+        return batch.same(x.symbol, indices, axis=axis + 1, **given)
     if type(x) is not Batched:
-        found = lanes.same(x, indices.symbol, axis=axis, **given)
+        found = batch.same(x, indices.symbol, axis=axis, **given)
         return np.moveaxis(found, axis, 0) if axis else found
     if given:
         raise Unbatchable("places out of bounds")
-    return getitem(lanes, x, (*[FULL] * axis, indices))
+    return getitem(batch, x, (*[FULL] * axis, indices))
 
 
-def _flat(lanes: Batch, x: Any) -> Any:
-    return lanes.flat(x) if type(x) is Batched else np.ravel(x)
+def _flat(batch: Batch, x: Any) -> Any:
+    return batch.flat(x) if type(x) is Batched else np.ravel(x)
 
 
 @batching("take_along_axis")
-def _(lanes: Batch, x: Any, indices: Any, axis: Any = -1) -> Any:
+def _(batch: Batch, x: Any, indices: Any, axis: Any = -1) -> Any:
     if axis is None:
-        x, axis = _flat(lanes, x), 0
+        x, axis = _flat(batch, x), 0
     ndim = ndim_of(x)
-    return lanes.same(lanes.full(x), lanes.full(indices), axis=axis_of(axis, ndim))
+    return batch.same(batch.full(x), batch.full(indices), axis=axis_of(axis, ndim))
 
 
 @batching("compress")
-def _(lanes: Batch, condition: Any, x: Any, axis: Any = None) -> Any:
+def _(batch: Batch, condition: Any, x: Any, axis: Any = None) -> Any:
     fixed(condition)
     if axis is None:
-        return lanes.same(condition, _flat(lanes, x).symbol, axis=1)
-    return lanes.same(condition, x.symbol, axis=axis_of(axis, x.ndim))
+        return batch.same(condition, _flat(batch, x).symbol, axis=1)
+    return batch.same(condition, x.symbol, axis=axis_of(axis, x.ndim))

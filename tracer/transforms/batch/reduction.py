@@ -23,55 +23,55 @@ from tracer.transforms.batch.batched import (
 )
 
 
-def _restored(lanes: Batch, result: Any, keepdims: bool) -> Any:
+def _restored(batch: Batch, result: Any, keepdims: bool) -> Any:
     """The result with the axes of length 1 that an example keeps."""
-    return np.reshape(result, (lanes.size, *lanes.shape)) if keepdims and lanes.ndim else result
+    return np.reshape(result, (batch.size, *batch.shape)) if keepdims and batch.ndim else result
 
 
 @batching_schema("reduction")
-def reduction(lanes: Batch, x: Any, axis: Any = None, keepdims: bool = False, **kwargs: Any) -> Any:
+def reduction(batch: Batch, x: Any, axis: Any = None, keepdims: bool = False, **kwargs: Any) -> Any:
     """One operand, some axes; a mask and a mean broadcast with it, other arguments are fixed."""
     ndim = (
         x.ndim if type(x) is Batched else len(np.shape(x) if not hasattr(x, "shape") else x.shape)
     )
     for name in ("where", "mean"):
         if name in kwargs:
-            kwargs[name] = lanes.lift(kwargs[name], ndim)
+            kwargs[name] = batch.lift(kwargs[name], ndim)
     fixed({name: value for name, value in kwargs.items() if name not in ("where", "mean")})
-    x = lanes.mapped(x)
+    x = batch.mapped(x)
     if not ndim:  # a number: reduce over an axis of length 1
         if {"where", "mean"} & kwargs.keys():
             raise Unbatchable("a masked number")
-        return lanes.same(np.expand_dims(x.symbol, 1), axis=1, **kwargs)
+        return batch.same(np.expand_dims(x.symbol, 1), axis=1, **kwargs)
     if isinstance(axis, (tuple, list)) and not len(axis):
         axes: Any = ()
     else:
         axes = short(axes_of(axis, ndim))
     kwargs |= {"keepdims": True} if keepdims else {}
-    return lanes.same(x.symbol, axis=axes, **kwargs)
+    return batch.same(x.symbol, axis=axes, **kwargs)
 
 
 @batching("argmax argmin nanargmax nanargmin")
-def _(lanes: Batch, x: Batched, axis: Any = None, keepdims: bool = False) -> Any:
+def _(batch: Batch, x: Batched, axis: Any = None, keepdims: bool = False) -> Any:
     """Without an axis, the place in the flattened array."""
     if axis is None:
-        return _restored(lanes, lanes.same(lanes.flat(x).symbol, axis=1), keepdims)
-    return lanes.same(x.symbol, axis=axis_of(axis, x.ndim), **_kept(keepdims))
+        return _restored(batch, batch.same(batch.flat(x).symbol, axis=1), keepdims)
+    return batch.same(x.symbol, axis=axis_of(axis, x.ndim), **_keepdims_if(keepdims))
 
 
-def _kept(keepdims: bool) -> dict[str, Any]:
+def _keepdims_if(keepdims: bool) -> dict[str, Any]:
     return {"keepdims": True} if keepdims else {}
 
 
 def _running(default: int | None) -> Any:
     """A rule for functions along one axis; None flattens."""
 
-    def rule(lanes: Batch, x: Any, axis: Any = default, **kwargs: Any) -> Any:
+    def rule(batch: Batch, x: Any, axis: Any = default, **kwargs: Any) -> Any:
         fixed(kwargs)
-        x = lanes.mapped(x)
+        x = batch.mapped(x)
         if axis is None or not x.ndim:
-            return lanes.same(lanes.flat(x).symbol, axis=1, **kwargs)
-        return lanes.same(x.symbol, axis=axis_of(axis, x.ndim), **kwargs)
+            return batch.same(batch.flat(x).symbol, axis=1, **kwargs)
+        return batch.same(x.symbol, axis=axis_of(axis, x.ndim), **kwargs)
 
     return rule
 
@@ -83,110 +83,110 @@ batching("sort argsort unwrap flip fft.fft fft.ifft fft.rfft fft.irfft fft.hfft 
 
 
 @batching("flip")
-def _(lanes: Batch, x: Batched, axis: Any = None) -> Any:
-    return lanes.same(x.symbol, axis=short(axes_of(axis, x.ndim)))
+def _(batch: Batch, x: Batched, axis: Any = None) -> Any:
+    return batch.same(x.symbol, axis=short(axes_of(axis, x.ndim)))
 
 
 @batching("fft.fftn fft.ifftn fft.rfftn fft.irfftn fft.fft2 fft.ifft2 fft.rfft2 fft.irfft2")
-def _(lanes: Batch, x: Batched, s: Any = None, axes: Any = None, **kwargs: Any) -> Any:
+def _(batch: Batch, x: Batched, s: Any = None, axes: Any = None, **kwargs: Any) -> Any:
     fixed(s, kwargs)
     if axes is None:
-        count = 2 if lanes.node.op.name.endswith("2") else x.ndim if s is None else len(s)
+        count = 2 if batch.node.op.name.endswith("2") else x.ndim if s is None else len(s)
         axes = tuple(range(x.ndim - count, x.ndim))
     if s is not None:
         kwargs["s"] = s
-    return lanes.same(x.symbol, axes=axes_of(axes, x.ndim), **kwargs)
+    return batch.same(x.symbol, axes=axes_of(axes, x.ndim), **kwargs)
 
 
 @batching("fft.fftshift fft.ifftshift")
-def _(lanes: Batch, x: Batched, axes: Any = None) -> Any:
-    return lanes.same(x.symbol, axes=axes_of(axes, x.ndim))
+def _(batch: Batch, x: Batched, axes: Any = None) -> Any:
+    return batch.same(x.symbol, axes=axes_of(axes, x.ndim))
 
 
 @batching("cumulative_sum cumulative_prod")
-def _(lanes: Batch, x: Batched, *, axis: Any = None, **kwargs: Any) -> Any:
+def _(batch: Batch, x: Batched, *, axis: Any = None, **kwargs: Any) -> Any:
     fixed(kwargs)
-    return lanes.same(x.symbol, axis=axis_of(0 if axis is None else axis, x.ndim), **kwargs)
+    return batch.same(x.symbol, axis=axis_of(0 if axis is None else axis, x.ndim), **kwargs)
 
 
 @batching("partition argpartition")
-def _(lanes: Batch, x: Batched, kth: Any, axis: Any = -1, **kwargs: Any) -> Any:
+def _(batch: Batch, x: Batched, kth: Any, axis: Any = -1, **kwargs: Any) -> Any:
     fixed(kth, kwargs)
     if axis is None:
-        return lanes.same(lanes.flat(x).symbol, kth, axis=1, **kwargs)
-    return lanes.same(x.symbol, kth, axis=axis_of(axis, x.ndim), **kwargs)
+        return batch.same(batch.flat(x).symbol, kth, axis=1, **kwargs)
+    return batch.same(x.symbol, kth, axis=axis_of(axis, x.ndim), **kwargs)
 
 
 @batching("diff")
-def _(lanes: Batch, x: Batched, n: int = 1, axis: int = -1) -> Any:
+def _(batch: Batch, x: Batched, n: int = 1, axis: int = -1) -> Any:
     fixed(n)
-    return lanes.same(x.symbol, n=n, axis=axis_of(axis, x.ndim))
+    return batch.same(x.symbol, n=n, axis=axis_of(axis, x.ndim))
 
 
 @batching("percentile quantile nanpercentile nanquantile")
-def _(lanes: Batch, x: Batched, q: Any, axis: Any = None, keepdims: bool = False, **kw: Any) -> Any:
+def _(batch: Batch, x: Batched, q: Any, axis: Any = None, keepdims: bool = False, **kw: Any) -> Any:
     fixed(q, kw)
     levels = len(q.shape) if hasattr(q, "shape") else np.ndim(q)
     axes = short(axes_of(axis, x.ndim)) if x.ndim else 1
     symbol = x.symbol if x.ndim else np.expand_dims(x.symbol, 1)
-    result = lanes.same(symbol, q, axis=axes, **_kept(keepdims), **kw)
+    result = batch.same(symbol, q, axis=axes, **_keepdims_if(keepdims), **kw)
     return np.moveaxis(result, levels, 0) if levels else result
 
 
 @batching("average")
-def _(lanes: Batch, x: Any, axis: Any = None, weights: Any = None, **kwargs: Any) -> Any:
+def _(batch: Batch, x: Any, axis: Any = None, weights: Any = None, **kwargs: Any) -> Any:
     fixed(kwargs)
-    x = lanes.mapped(x)
+    x = batch.mapped(x)
     axes = short(axes_of(axis, x.ndim))
     if weights is None:
-        return lanes.same(x.symbol, axis=axes, **kwargs)
+        return batch.same(x.symbol, axis=axes, **kwargs)
     own = weights.shape if hasattr(weights, "shape") else np.shape(weights)
     if len(own) != x.ndim:
         if isinstance(axes, tuple) or type(weights) is Batched:
             raise Unbatchable("weights along an axis")
-        return lanes.same(x.symbol, axis=axes, weights=weights, **kwargs)
-    return lanes.same(x.symbol, axis=axes, weights=lanes.full(weights), **kwargs)
+        return batch.same(x.symbol, axis=axes, weights=weights, **kwargs)
+    return batch.same(x.symbol, axis=axes, weights=batch.full(weights), **kwargs)
 
 
 @batching("trapezoid")
-def _(lanes: Batch, y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
+def _(batch: Batch, y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     fixed(dx)
-    y = lanes.mapped(y)
+    y = batch.mapped(y)
     if x is None:
-        return lanes.same(y.symbol, dx=dx, axis=axis_of(axis, y.ndim))
+        return batch.same(y.symbol, dx=dx, axis=axis_of(axis, y.ndim))
     ndim = x.ndim if hasattr(x, "ndim") else np.ndim(x)
     if type(x) is Batched and ndim != y.ndim:
         raise Unbatchable("abscissae of fewer axes")
-    given = lanes.full(x) if ndim == y.ndim else x
-    return lanes.same(y.symbol, x=given, axis=axis_of(axis, y.ndim))
+    given = batch.full(x) if ndim == y.ndim else x
+    return batch.same(y.symbol, x=given, axis=axis_of(axis, y.ndim))
 
 
 @batching("gradient")
-def _(lanes: Batch, f: Batched, *spacing: Any, axis: Any = None, **kwargs: Any) -> Any:
+def _(batch: Batch, f: Batched, *spacing: Any, axis: Any = None, **kwargs: Any) -> Any:
     fixed(*spacing, kwargs)
-    return lanes.same(f.symbol, *spacing, axis=short(axes_of(axis, f.ndim)), **kwargs)
+    return batch.same(f.symbol, *spacing, axis=short(axes_of(axis, f.ndim)), **kwargs)
 
 
 @batching("linalg.norm linalg.vector_norm")
-def _(lanes: Batch, x: Batched, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+def _(batch: Batch, x: Batched, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     fixed(ord)
     given = {} if ord is None else {"ord": ord}
-    if axis is None and (ord is None or lanes.node.op.name == "linalg.vector_norm"):
-        symbol = lanes.flat(x).symbol if x.ndim else np.expand_dims(x.symbol, 1)
-        return _restored(lanes, lanes.same(symbol, axis=1, **given), keepdims)
+    if axis is None and (ord is None or batch.node.op.name == "linalg.vector_norm"):
+        symbol = batch.flat(x).symbol if x.ndim else np.expand_dims(x.symbol, 1)
+        return _restored(batch, batch.same(symbol, axis=1, **given), keepdims)
     axes = short(axes_of(axis, x.ndim))
-    return lanes.same(x.symbol, axis=axes, **given, **_kept(keepdims))
+    return batch.same(x.symbol, axis=axes, **given, **_keepdims_if(keepdims))
 
 
 @batching("trace diagonal")
-def _(lanes: Batch, x: Batched, offset: int = 0, axis1: int = 0, axis2: int = 1, **kw: Any) -> Any:
+def _(batch: Batch, x: Batched, offset: int = 0, axis1: int = 0, axis2: int = 1, **kw: Any) -> Any:
     fixed(offset, kw)
     kw |= {"offset": offset} if offset else {}
-    return lanes.same(x.symbol, axis1=axis_of(axis1, x.ndim), axis2=axis_of(axis2, x.ndim), **kw)
+    return batch.same(x.symbol, axis1=axis_of(axis1, x.ndim), axis2=axis_of(axis2, x.ndim), **kw)
 
 
 @batching("diag")
-def _(lanes: Batch, x: Batched, k: int = 0) -> Any:
+def _(batch: Batch, x: Batched, k: int = 0) -> Any:
     """A diagonal taken from a matrix, or a matrix made of one."""
     fixed(k)
     if x.ndim == 2:
@@ -194,7 +194,7 @@ def _(lanes: Batch, x: Batched, k: int = 0) -> Any:
     length = static(x.shape[0])
     rows = np.arange(length) + max(-k, 0)
     columns = np.arange(length) + max(k, 0)
-    room = np.zeros_like(lanes.full(x), shape=(lanes.size, *lanes.shape))
+    room = np.zeros_like(batch.full(x), shape=(batch.size, *batch.shape))
     from tracer.ops import registry
 
-    return lanes.emit(registry.SETITEM, room, x.symbol, (slice(None), rows, columns))
+    return batch.emit(registry.SETITEM, room, x.symbol, (slice(None), rows, columns))

@@ -18,22 +18,22 @@ BatchRegion = Callable[
 ]
 
 
-def batch_call(lanes: Batch, operands: list[Any], batch: BatchRegion) -> Any:
+def batch_call(batch: Batch, operands: list[Any], batch_body: BatchRegion) -> Any:
     """A call of the batched body; all results carry the batch."""
-    node = lanes.node
+    node = batch.node
     flags = [type(x) is Batched for x in operands]
-    body, _ = batch(node.regions[0], flags, lanes.size, [True] * len(node.specs))
+    body, _ = batch_body(node.regions[0], flags, batch.size, [True] * len(node.specs))
     if body.guards:
         raise Unbatchable("a body with branches")
-    return _append(lanes, operands, body, node.params.kwargs)
+    return _append(batch, operands, body, node.params.kwargs)
 
 
 def _append(
-    lanes: Batch, operands: list[Any], region: CalcGraph, told: dict[str, Any]
+    batch: Batch, operands: list[Any], region: CalcGraph, told: dict[str, Any]
 ) -> list[Any]:
-    node = lanes.node
+    node = batch.node
     symbols = [x.symbol if type(x) is Batched else x for x in operands]
-    specs = tuple([array_spec((lanes.size, *s.shape), s.dtype) for s in node.specs])
+    specs = tuple([array_spec((batch.size, *s.shape), s.dtype) for s in node.specs])
     inputs = tuple([symbol.node for symbol in symbols])
     params = Params([hole(slot) for slot in range(len(inputs))], told)
     made = Node(
@@ -41,27 +41,27 @@ def _append(
         inputs,
         params,
         specs,
-        lanes.builder.origin,
+        batch.builder.origin,
         regions=(region,),
-        context=lanes.builder.context,
+        context=batch.builder.context,
     )
-    found = lanes.builder.unpack(lanes.builder.append(made))
+    found = batch.builder.unpack(batch.builder.append(made))
     several = found if isinstance(found, tuple) else (found,)
     return [Batched(symbol, spec) for symbol, spec in zip(several, node.specs, strict=True)]
 
 
-def batch_custom(lanes: Batch, operands: list[Any], batch: BatchRegion) -> Any:
+def batch_custom(batch: Batch, operands: list[Any], batch_body: BatchRegion) -> Any:
     """The user's own derivative: its region is batched like any graph.
 
     Operands that are the same for all examples are repeated, so that each example's cotangent has
     a place of its own, and the repetition's derivative adds them up.
     """
-    node = lanes.node
+    node = batch.node
     told = node.params.kwargs
     first, results = told["operands"], told["outputs"]
     last = len(operands) - told["extras"]
     operands = [
-        _repeated(lanes, x) if k < first + results or x is None else x
+        _repeated(batch, x) if k < first + results or x is None else x
         for k, x in enumerate(operands)
     ]
     flags = [type(x) is Batched for x in operands]
@@ -73,15 +73,15 @@ def batch_custom(lanes: Batch, operands: list[Any], batch: BatchRegion) -> Any:
         inner = [*flags[:first], *[True] * len(inexact), *flags[last:]]
     region = node.regions[0]
     wanted = [True] * len(region.outputs)
-    batched, _ = batch(region, inner, lanes.size, wanted)
-    return _append(lanes, operands, batched, told)
+    batched, _ = batch_body(region, inner, batch.size, wanted)
+    return _append(batch, operands, batched, told)
 
 
-def _repeated(lanes: Batch, x: Any) -> Batched:
+def _repeated(batch: Batch, x: Any) -> Batched:
     if type(x) is Batched:
         return x
     assert type(x) is Symbol
-    return Batched(lanes.full(x), x.spec)
+    return Batched(batch.full(x), x.spec)
 
 
 REGIONS: dict[Any, Callable[[Batch, list[Any], BatchRegion], Any]] = {
