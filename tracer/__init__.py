@@ -14,7 +14,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-import tracer.notebook  # noqa: F401 - enters the picture of a graph
+from tracer.notebook import svg
 from tracer.python.late_bound import LATE_BOUND
 
 if TYPE_CHECKING:
@@ -92,6 +92,7 @@ def __getattr__(name: str) -> Any:
     return found
 
 
+LATE_BOUND["svg"] = svg
 LATE_BOUND["jacobian"] = lambda *args: __getattr__("jacobian")(*args)
 
 
