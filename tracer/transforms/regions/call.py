@@ -14,14 +14,13 @@ from tracer.transforms.forward.jvp_graph import forward
 from tracer.transforms.forward.pushforward import Tangents, by_output, full_tangent, pushforward_of
 from tracer.transforms.regions.lower import RECOMPUTED
 from tracer.transforms.reverse.cotangents import cast, cotangents_of
+from tracer.transforms.reverse.joint_graph import reverse
 from tracer.transforms.reverse.pullback import pullback_of
 
 
 @pullback_of(registry.CALL)
 def pull_back_call(builder: Builder, node: Node, ct: Any, active: Any) -> Iterator[Contribution]:
     """Contributions of a call: a call of its body's gradients, which computes the body again."""
-    from tracer.transforms.reverse.joint_graph import reverse
-
     slots = [slot for slot, operand in enumerate(node.inputs) if operand in active]
     gradients = gradients_only(reverse(node.regions[0], slots))
     operands = [Symbol(builder, operand) for operand in node.inputs]

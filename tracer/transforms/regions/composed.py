@@ -16,14 +16,12 @@ from typing import Any
 from tracer.graph.node import Node
 from tracer.ops.builder import Builder, Symbol
 from tracer.rules.declare import ZERO, Rule
-from tracer.transforms.bodies import output_symbol
+from tracer.transforms.bodies import Contribution, output_symbol
 from tracer.transforms.forward.pushforward import push, pushforward_of
 from tracer.transforms.reverse.activity import active_nodes
 from tracer.transforms.reverse.cotangents import cast, combine, densify, full_shape
 from tracer.transforms.reverse.pullback import pullback_of
 from tracer.transforms.reverse.sweep import sweep_by_rules
-
-Contribution = tuple[int, Any]
 
 
 def written_out(

@@ -15,7 +15,8 @@ from tracer.graph.node import Node
 from tracer.ops import registry
 from tracer.ops.builder import Builder
 from tracer.rules.declare import ZERO
-from tracer.transforms.bodies import gradients_only
+from tracer.transforms.bodies import Contribution, gradients_only
+from tracer.transforms.forward.jvp_graph import forward
 from tracer.transforms.forward.pushforward import pushforward_of
 from tracer.transforms.regions.scalars import (
     cotangent_of,
@@ -26,16 +27,13 @@ from tracer.transforms.regions.scalars import (
     with_plain_outputs,
 )
 from tracer.transforms.reverse.cotangents import cast
+from tracer.transforms.reverse.joint_graph import reverse
 from tracer.transforms.reverse.pullback import pullback_of
-
-Contribution = tuple[int, Any]
 
 
 @pullback_of(registry.COND)
 def pull_back_cond(builder: Builder, node: Node, ct: Any, active: Any) -> Iterator[Contribution]:
     """Contributions of a branch: the gradients of the body that was taken."""
-    from tracer.transforms.reverse.joint_graph import reverse
-
     slots = [s for s, operand in enumerate(node.inputs) if s and operand in active]
     several = ct if type(ct) is list else [ct]
     inexact = [k for k, spec in enumerate(node.specs) if spec.is_inexact]
@@ -73,8 +71,6 @@ def _unnamed(gradient: Node, body: CalcGraph) -> Node:
 @pushforward_of(registry.COND)
 def push_cond(builder: Builder, node: Node, tangents: dict[Node, Any]) -> Any:
     """Tangents of a branch's outputs, one per output."""
-    from tracer.transforms.forward.jvp_graph import forward
-
     slots = [s for s, o in enumerate(node.inputs) if s and tangents.get(o, ZERO) is not ZERO]
     moved_operands = [tangent_of(builder, node.inputs[s], tangents).node for s in slots]
     regions = []

@@ -13,6 +13,7 @@ from tracer.rules.declare import ZERO
 from tracer.transforms.bodies import Contribution, gradients_only, inline, zero
 from tracer.transforms.forward.pushforward import Tangents, by_output, full_tangent, pushforward_of
 from tracer.transforms.reverse.cotangents import cast, cotangents_of
+from tracer.transforms.reverse.joint_graph import reverse
 from tracer.transforms.reverse.pullback import pullback_of
 
 
@@ -45,8 +46,6 @@ def pull_back_custom(builder: Builder, node: Node, ct: Any, active: Any) -> Iter
         saved = [Symbol(builder, residual) for residual in parts.residuals]
         results = inline(builder, node.regions[0], [*saved, *cts, *extras])
     else:
-        from tracer.transforms.reverse.joint_graph import reverse
-
         operands = [Symbol(builder, operand) for operand in parts.operands]
         count = len(operands)
         moving = [count + k for k in range(len(parts.inexact))]

@@ -18,13 +18,11 @@ from tracer.graph.spec import WEAK_SPECS, ArraySpec
 from tracer.ops import registry
 from tracer.ops.builder import Builder, Symbol
 from tracer.ops.memory import viewed
-from tracer.transforms.bodies import output_symbol, zero
+from tracer.transforms.bodies import Contribution, output_symbol, zero
 from tracer.transforms.regions.scalars import cotangent_of, fitted, plain_spec
 from tracer.transforms.reverse.cotangents import cast
 from tracer.transforms.reverse.loop_residuals import Plan, ResidualSlot, iterations
 from tracer.transforms.reverse.pullback import pullback_of
-
-Contribution = tuple[int, Any]
 
 
 @pullback_of(registry.LOOP)

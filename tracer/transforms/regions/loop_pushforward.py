@@ -16,6 +16,7 @@ from tracer.graph.node import Node, Params
 from tracer.ops import registry
 from tracer.ops.builder import Builder
 from tracer.rules.declare import ZERO
+from tracer.transforms.forward.jvp_graph import forward
 from tracer.transforms.forward.pushforward import pushforward_of
 from tracer.transforms.regions.scalars import plain_tangents, tangent_of, unpacked
 from tracer.transforms.reverse.loop_residuals import iterations, moving_inputs
@@ -24,8 +25,6 @@ from tracer.transforms.reverse.loop_residuals import iterations, moving_inputs
 @pushforward_of(registry.LOOP)
 def push_loop(builder: Builder, node: Node, tangents: dict[Node, Any]) -> Any:
     """Tangents of a loop's outputs, one per output."""
-    from tracer.transforms.forward.jvp_graph import forward
-
     loop = Loop(node)
     moving = [o for o in node.inputs if tangents.get(o, ZERO) is not ZERO]
     wrt = moving_inputs(loop, moving)

@@ -17,6 +17,7 @@ from tracer.ops import registry
 from tracer.ops.builder import Builder, Symbol
 from tracer.ops.memory import MOVES
 from tracer.rules.declare import EVERY, ZERO, By, Mask, Missing, Pull, Rule, is_composed, rule_for
+from tracer.transforms.bodies import Contribution
 from tracer.transforms.reverse.cotangents import (
     LOUD,
     QUIET,
@@ -27,7 +28,6 @@ from tracer.transforms.reverse.cotangents import (
     reduce_to,
 )
 
-Contribution = tuple[int, Any]
 F = TypeVar("F", bound=Callable[..., Any])
 DIVIDE, MULTIPLY = registry.op_of(np.divide), registry.op_of(np.multiply)
 ARANGE, ZEROS = registry.op_of(np.arange), registry.op_of(np.zeros)

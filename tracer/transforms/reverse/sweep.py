@@ -23,9 +23,10 @@ from tracer.ops.builder import Builder, Symbol
 from tracer.ops.memory import viewed
 from tracer.rules.declare import ZERO
 from tracer.rules.helpers import broadcast_like, is_static, zeros_like
+from tracer.transforms.bodies import Contribution
 from tracer.transforms.reverse.activity import active_nodes
 from tracer.transforms.reverse.cotangents import SCATTERED, cast, combine, densify
-from tracer.transforms.reverse.pullback import Contribution, pull_back
+from tracer.transforms.reverse.pullback import pull_back
 from tracer.transforms.reverse.pullback_cache import pull_back_cached
 from tracer.transforms.reverse.records import Records
 from tracer.transforms.reverse.shift_invariance import inert_shifts
