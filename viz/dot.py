@@ -118,7 +118,14 @@ def rasterise(svg: str, form: str, zoom: float = 2.0) -> bytes:
         raise NoLayoutEngine(
             "PNG pictures need resvg-py.", fix="pip install resvg-py, or write an .svg"
         ) from error
-    return bytes(resvg_py.svg_to_bytes(svg_string=svg, zoom=zoom, background="#ffffff"))
+    png = resvg_py.svg_to_bytes(
+        svg_string=svg,
+        zoom=zoom,
+        background="#ffffff",
+        sans_serif_family="DejaVu Sans",  # resvg's own choices are Arial and Courier New,
+        monospace_family="DejaVu Sans Mono",  # which few servers have
+    )
+    return bytes(png)
 
 
 def write(picture: Picture, theme: str = "auto") -> CalcDigraph:

@@ -14,9 +14,6 @@ from tracer.graph.calcgraph import CalcGraph, Effect, Guard
 from tracer.graph.node import Node
 from tracer.graph.reach import needed
 
-WRITES = ("setitem", "scatter_add")  # ops that make a new version of an array
-CONTROL = ("loop", "cond")  # ops whose regions are blocks of the function itself
-
 
 class Draft:
     """A function to be written, and what the steps decided about it.

@@ -10,7 +10,7 @@ from __future__ import annotations
 from math import inf
 
 from tracer.codegen.aliasing import may_alias, owns_memory
-from tracer.codegen.draft import WRITES, Draft
+from tracer.codegen.draft import Draft
 from tracer.graph.calcgraph import Guard
 from tracer.graph.control import Loop
 from tracer.graph.node import Hole, Node, map_structure
@@ -19,7 +19,7 @@ from tracer.graph.reach import picks_copies
 
 def write_in_place(draft: Draft) -> None:
     """Let a write reuse its array where no old version is needed, by liveness."""
-    if draft.effects or any(node.op.name in WRITES for node in draft.order):
+    if draft.effects or any(node.op.is_write for node in draft.order):
         liveness = _Liveness(draft)
         liveness.follow()
         draft.arrays = liveness.arrays
@@ -52,7 +52,7 @@ class _Liveness:
 
     def follow(self) -> None:
         for node in self.draft.order:
-            if node.op.name in WRITES and self._is_free(node):
+            if node.op.is_write and self._is_free(node):
                 self._reuse(node)
             else:
                 self._add(node)
@@ -62,7 +62,7 @@ class _Liveness:
         arrays = tuple(dict.fromkeys([a for one in shared for a in one])) or (node,)
         self.arrays[node] = arrays
         if arrays == (node,):
-            if owns_memory(node) or node.op.name in WRITES:
+            if owns_memory(node) or node.op.is_write:
                 self.owners.add(node)
             self.first_version[node] = node
         for array in arrays:
@@ -132,7 +132,7 @@ def rebind(draft: Draft) -> None:
             real = draft.real(first)
             result = node if len(node.specs) == 1 else items.get(number)
             alone = draft.uses.get(real, []) == [node] and node.inputs.count(first) == 1
-            if alone and owns_memory(real) and real.op.name not in WRITES:
+            if alone and owns_memory(real) and not real.op.is_write:
                 draft.exclusive.add((node, number))
             if result is None or not _can_rebind(draft, real, node) or real in needed:
                 continue

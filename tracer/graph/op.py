@@ -89,6 +89,11 @@ class Op:
         return self.name in ("setitem", "scatter_add")
 
     @property
+    def is_control(self) -> bool:
+        """Whether its regions are blocks of the function itself, not calls."""
+        return self.name in ("loop", "cond")
+
+    @property
     def is_broadcast(self) -> bool:
         return self.name in ("broadcast_to", "broadcast_like")
 

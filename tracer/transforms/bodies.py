@@ -16,7 +16,6 @@ from tracer.ops.builder import Builder, Symbol
 from tracer.rules.helpers import zeros_like
 
 Contribution = tuple[int, Any]
-CONTROL = (registry.LOOP, registry.COND)
 
 
 def emit_call(builder: Builder, body: CalcGraph, operands: Sequence[Symbol]) -> tuple[Symbol, ...]:

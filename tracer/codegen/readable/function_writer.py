@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from tracer.codegen.draft import WRITES, Draft
+from tracer.codegen.draft import Draft
 from tracer.codegen.line_folding import STEP, opening, returned, unpacking
 from tracer.codegen.literals import Constants
 from tracer.codegen.namespace import identifier
@@ -192,7 +192,7 @@ class FunctionWriter(StatementWriter):
             self._write_try(node)
         elif node in draft.into:
             self.texts[node] = self.fitting(node, len(self.indent) + 30)
-        elif node.op.name in WRITES:
+        elif node.op.is_write:
             write_into(self, node)
         elif node in draft.items:
             self._unpack(node)
@@ -238,7 +238,7 @@ class FunctionWriter(StatementWriter):
         position, guard = next(g for g in self.draft.guards[node] if g[1].kind == "raises")
         text = (
             refused_write(self, node)
-            if node.op.name in WRITES
+            if node.op.is_write
             else self.fitting(node, len(self.indent) + 4).text
         )
         self.line_of[node] = len(self.lines) + 2

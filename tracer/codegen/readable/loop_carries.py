@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from tracer.codegen.aliasing import owns_memory
 from tracer.codegen.block_ends import HAND_ON, STORE, end_of
-from tracer.codegen.draft import WRITES
 from tracer.codegen.readable.blocks import Block
 from tracer.codegen.readable.function_writer import FunctionWriter
 from tracer.graph.control import Loop
@@ -72,7 +71,7 @@ class LoopBody:
         loop = self.loop
         ends = [store for store, used in zip(self.stores, self.used_rows, strict=True) if used]
         ends.append(self.hand_on)
-        writes = any(n.op.name in WRITES for n in loop.body.order)
+        writes = any(n.op.is_write for n in loop.body.order)
         owned = frozenset([n for n in self.carried if n.specs[0].shape] if writes else ())
         while True:
             block = Block(function, loop.node, loop.body, ends, owned, self.carried)
@@ -107,7 +106,7 @@ class LoopBody:
     def row_needs_copy(self, value: Node) -> bool:
         """Whether a value that is appended to a list may be written to later."""
         real = self.draft.real(value)
-        writable = not owns_memory(real) or real.op.name in WRITES or bool(self.owned)
+        writable = not owns_memory(real) or real.op.is_write or bool(self.owned)
         return bool(value.specs[0].shape) and writable
 
     # -- variables --------------------------------------------------------------------------------
@@ -131,7 +130,12 @@ class LoopBody:
         value = reals[k]
         if value in draft.into or value not in draft.place or reals.count(value) > 1:
             return False
-        if value.regions or value.op.name in ("item", "constant", *WRITES) or value in draft.alias:
+        if (
+            value.regions
+            or value.op.is_write
+            or value.op.name in ("item", "constant")
+            or value in draft.alias
+        ):
             return False
         at = draft.place[value]
         for node in self._in_variable_of(before):

@@ -15,7 +15,7 @@ from math import inf
 
 from tracer.codegen.aliasing import may_alias
 from tracer.codegen.block_ends import STORE
-from tracer.codegen.draft import CONTROL, WRITES, Draft
+from tracer.codegen.draft import Draft
 from tracer.codegen.in_place import rebind, write_in_place
 from tracer.codegen.operand_reads import stands_for
 from tracer.codegen.uses import count_uses, drop_unused
@@ -56,7 +56,7 @@ def elide(draft: Draft) -> None:
 
 def _broadcasts(draft: Draft, node: Node, user: Node) -> bool:
     source = node.inputs[0]
-    if user.op.name in WRITES:  # an assignment broadcasts its value
+    if user.op.is_write:  # an assignment broadcasts its value
         args = user.params.args
         value = type(args[1]) is Hole and user.inputs[args[1].slot] is node
         return value and source.spec.kind != "weak" and user.inputs.count(node) == 1
@@ -73,7 +73,7 @@ def _broadcasts(draft: Draft, node: Node, user: Node) -> bool:
 def unpack(draft: Draft) -> None:
     """Several results become ``sign, logdet = …``; a single used one stays ``f(x)[0]``."""
     for node in draft.order:
-        control = node.op.name in CONTROL
+        control = node.op.is_control
         if len(node.specs) == 1 or (len(node.specs) > UNPACKED and not control):
             continue
         users = draft.uses.get(node, [])
@@ -91,7 +91,7 @@ def unpack(draft: Draft) -> None:
 def nest(draft: Draft) -> None:
     """What the user wrote as one statement, used once, becomes one statement."""
     writes = _AliasedWrites(draft)
-    bases = {draft.real(n.inputs[0]) for n in draft.order if n.op.name in WRITES}
+    bases = {draft.real(n.inputs[0]) for n in draft.order if n.op.is_write}
     depth: dict[Node, int] = {}
     next_draw = inf  # where the random draw after this node stands
     for node in reversed(draft.order):
@@ -123,7 +123,7 @@ def _single_consumer(draft: Draft, node: Node) -> Node | Guard | None:
         return None
     if isinstance(consumer, Guard) and consumer.kind != "equals":
         return None
-    if isinstance(consumer, Node) and consumer.op.name in CONTROL:
+    if isinstance(consumer, Node) and consumer.op.is_control:
         return consumer if _named_once(draft, node, consumer) else None
     return consumer
 
@@ -144,10 +144,10 @@ def _may_nest(draft: Draft, node: Node, consumer: Node | Guard) -> bool:
     named = bool(node.name)
     if isinstance(consumer, Node) and consumer.op is STORE:
         named = False  # the row has the name
-    elif isinstance(consumer, Node) and consumer.op.name in WRITES:
+    elif isinstance(consumer, Node) and consumer.op.is_write:
         # in out[i] = … the name is that of the array
         named = node.name not in (consumer.name, draft.real(consumer.inputs[0]).name, "")
-    if named or node.op.name in (*WRITES, *CONTROL, "constant"):
+    if named or node.op.is_write or node.op.is_control or node.op.name == "constant":
         return False
     if not node.op.is_pure and not _draws_inline(node, consumer):
         return False
@@ -158,7 +158,7 @@ def _may_nest(draft: Draft, node: Node, consumer: Node | Guard) -> bool:
 
 def _draws_inline(node: Node, consumer: Node | Guard) -> bool:
     """Whether a draw may stand in its consumer's text, which is evaluated once."""
-    if isinstance(consumer, Node) and (consumer.regions or consumer.op.name in CONTROL):
+    if isinstance(consumer, Node) and (consumer.regions or consumer.op.is_control):
         return False
     return node.spec.kind != "object"
 
@@ -168,7 +168,7 @@ def _same_statement(draft: Draft, node: Node, consumer: Node | Guard) -> bool:
         return True
     if node.context != consumer.context:
         return False
-    if consumer.op.name in WRITES and node in draft.derived and consumer in draft.derived:
+    if consumer.op.is_write and node in draft.derived and consumer in draft.derived:
         return True  # g_x[1:] -= g_out / n
     if node.origin is None or consumer.origin is None:
         return True
@@ -181,10 +181,10 @@ class _AliasedWrites:
     def __init__(self, draft: Draft):
         self.arrays: dict[Node, tuple[Node, ...]] = {}
         self.writes: dict[Node, list[int]] = {}  # the places of the writes into each array
-        if not any(node.op.name in WRITES for node in draft.order):
+        if not any(node.op.is_write for node in draft.order):
             return
         for node in draft.order:
-            if node.op.name in WRITES:
+            if node.op.is_write:
                 arrays = self._arrays_of(draft.real(node.inputs[0]))
                 for array in arrays:
                     self.writes.setdefault(array, []).append(draft.place[node])

@@ -45,7 +45,7 @@ def _plain(value: Any, captures: Captures, seen: dict[int, Any]) -> Any:
         else:
             found = np.copy(value._value) if isinstance(value._value, np.ndarray) else value._value
     elif type(value) in (list, dict, tuple) and captures.state.snapshot(value) is None:
-        rows = value.items() if type(value) is dict else enumerate(value)
+        rows = list(value.items() if type(value) is dict else enumerate(value))
         made = {key: _plain(item, captures, seen) for key, item in rows}
         if any([made[key] is not item for key, item in rows]):
             found = made if type(value) is dict else type(value)(made.values())

@@ -9,7 +9,7 @@ from tracer.graph.node import Node
 from tracer.graph.rebuild import Rebuild, moved
 from tracer.ops import registry
 from tracer.ops.builder import Builder, Symbol
-from tracer.transforms.bodies import CONTROL, inline
+from tracer.transforms.bodies import inline
 
 # Marks a call whose derivative computes the body again, instead of keeping what is in it.
 RECOMPUTED = "recomputed"
@@ -31,8 +31,8 @@ def lower(graph: CalcGraph) -> CalcGraph:
 
     To be run when nothing is to be differentiated any more.
     """
-    marked = (*CONTROL, registry.CALL, registry.CUSTOM, registry.STOP_GRADIENT)
-    if not any(node.op in marked for node in graph.order):
+    marked = (registry.CALL, registry.CUSTOM, registry.STOP_GRADIENT)
+    if not any(node.op in marked or node.op.is_control for node in graph.order):
         return graph
     builder = Builder()
     here: dict[Node, Node] = {}
@@ -54,7 +54,7 @@ def lower(graph: CalcGraph) -> CalcGraph:
             found = [inputs[0]]
         if found is None:
             new = node if inputs == node.inputs else node.replace(inputs=inputs)
-            if node.op in CONTROL:
+            if node.op.is_control:
                 new = new.replace(regions=tuple([lower(region) for region in node.regions]))
             here[node] = builder.append(new)
         elif len(node.specs) > 1:
