@@ -24,6 +24,7 @@ from tracer.eager.methods import METHODS
 from tracer.eager.state import EagerArray, make_input, node_of, place
 from tracer.graph.node import Node
 from tracer.ops import registry
+from tracer.ops.dunders import define_operators
 from tracer.recording.tensor.active import ACTIVE
 
 if TYPE_CHECKING:
@@ -287,38 +288,6 @@ def _unary(name: str) -> Any:
     return lambda self: calls.operate(op, (self,))
 
 
-for _dunder, _op in {
-    "add": "add",
-    "sub": "subtract",
-    "mul": "multiply",
-    "truediv": "divide",
-    "floordiv": "floor_divide",
-    "mod": "remainder",
-    "matmul": "matmul",
-    "pow": "pow",
-    "and": "bitwise_and",
-    "or": "bitwise_or",
-    "xor": "bitwise_xor",
-    "lshift": "left_shift",
-    "rshift": "right_shift",
-}.items():
-    for _prefix, _function in zip(("", "r", "i"), _binary(_op), strict=True):
-        setattr(Tensor, f"__{_prefix}{_dunder}__", _function)
-for _dunder, _op in {
-    "lt": "less",
-    "le": "less_equal",
-    "gt": "greater",
-    "ge": "greater_equal",
-    "eq": "equal",
-    "ne": "not_equal",
-}.items():
-    setattr(Tensor, f"__{_dunder}__", _binary(_op)[0])
-for _dunder, _op in {
-    "neg": "negative",
-    "pos": "positive",
-    "abs": "absolute",
-    "invert": "invert",
-}.items():
-    setattr(Tensor, f"__{_dunder}__", _unary(_op))
+define_operators(Tensor, _binary, _unary)
 for _dunder, _function in METHODS.items():
     setattr(Tensor, _dunder, _function)

@@ -15,6 +15,7 @@ import numpy as np
 from tracer import errors
 from tracer.graph.node import Node
 from tracer.ops import registry
+from tracer.ops.dunders import define_operators
 from tracer.recording.source.frames import is_asked_by
 from tracer.recording.tensor.active import ACTIVE, leak
 from tracer.recording.tensor.interface import ActiveRecorder
@@ -365,38 +366,7 @@ def _unary(name: str):
     return lambda self: recorder_for(self, (), {}).operator(op, (self,))
 
 
-for _dunder, _op in {
-    "add": "add",
-    "sub": "subtract",
-    "mul": "multiply",
-    "truediv": "divide",
-    "floordiv": "floor_divide",
-    "mod": "remainder",
-    "matmul": "matmul",
-    "pow": "pow",
-    "and": "bitwise_and",
-    "or": "bitwise_or",
-    "xor": "bitwise_xor",
-    "lshift": "left_shift",
-    "rshift": "right_shift",
-}.items():
-    _functions = _binary(_op)
-    for _prefix, _function in zip(("", "r", "i"), _functions, strict=True):
-        setattr(TracedTensor, f"__{_prefix}{_dunder}__", _function)
-for _dunder, _op in {
-    "lt": "less",
-    "le": "less_equal",
-    "gt": "greater",
-    "ge": "greater_equal",
-}.items():
-    setattr(TracedTensor, f"__{_dunder}__", _binary(_op)[0])
-for _dunder, _op in {
-    "neg": "negative",
-    "pos": "positive",
-    "abs": "absolute",
-    "invert": "invert",
-}.items():
-    setattr(TracedTensor, f"__{_dunder}__", _unary(_op))
+define_operators(TracedTensor, _binary, _unary, ("lt", "le", "gt", "ge"))
 
 
 SCALAR_SHELL = shell(())

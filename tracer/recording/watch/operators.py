@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator
+from keyword import iskeyword
 from types import GeneratorType
 from typing import Any
 
 import numpy as np
 
+from tracer.ops import dunders
 from tracer.python.attributes import own
 from tracer.recording.captures.captures import CONTAINERS, Captures
 from tracer.recording.recorder.fast_path import NO_FAST_PATH, operation
@@ -30,22 +32,8 @@ from tracer.recording.watch.protocols import (
 
 # name: (the operator, the method, the method of the right operand)
 BINARY = {
-    name: (getattr(operator, name.strip("_") + mark), f"__{name}__", f"__r{name}__")
-    for name, mark in [
-        ("add", ""),
-        ("sub", ""),
-        ("mul", ""),
-        ("truediv", ""),
-        ("floordiv", ""),
-        ("mod", ""),
-        ("pow", ""),
-        ("matmul", ""),
-        ("and", "_"),
-        ("or", "_"),
-        ("xor", ""),
-        ("lshift", ""),
-        ("rshift", ""),
-    ]
+    name: (getattr(operator, name + "_" * iskeyword(name)), f"__{name}__", f"__r{name}__")
+    for name in dunders.BINARY
 }
 COMPARISONS = {
     "eq": (operator.eq, "__eq__", "__eq__"),
