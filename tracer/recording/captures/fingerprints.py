@@ -155,7 +155,7 @@ def fingerprint(value: Any) -> Any:
     if isinstance(inner, FunctionType):
         given = (*(inner.__defaults__ or ()), *(inner.__kwdefaults__ or {}).values())
         held = [_default(default) for default in given]
-        return FunctionType, id(inner.__code__), *held, *_made_by_library(inner)
+        return FunctionType, SameObject(inner.__code__), *held, *_made_by_library(inner)
     if isinstance(value, IDENTICAL):
         return kind, id(value)
     if kind is functools.partial:  # where it is called, what it holds has paths of its own
@@ -186,7 +186,7 @@ def _default(value: Any, depth: int = 4) -> Any:
         return fingerprint(value)
     cells = [cell.cell_contents for cell in inner.__closure__ or () if _is_filled(cell)]
     held = (*cells, *(inner.__defaults__ or ())) if depth else ()
-    return FunctionType, id(inner.__code__), *[_default(item, depth - 1) for item in held]
+    return FunctionType, SameObject(inner.__code__), *[_default(item, depth - 1) for item in held]
 
 
 def _is_filled(cell: Any) -> bool:

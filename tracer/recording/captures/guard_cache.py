@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from tracer.recording.captures.fingerprints import fingerprint
+from tracer.recording.captures.fingerprints import SameObject, fingerprint
 from tracer.recording.captures.guards import ValueGuard
 from tracer.recording.captures.paths import MISSING, Path
 
@@ -92,7 +92,8 @@ def _reference_to(value: Any, expected: Any) -> tuple[Any, type, int]:
     if kind not in FIXED and kind is not FunctionType and not is_plain_object:
         return _no_reference, kind, 0
     if kind is FunctionType and not (
-        expected == (FunctionType, id(value.__code__)) and _is_unchanged(value, id(value.__code__))
+        expected == (FunctionType, SameObject(value.__code__))
+        and _is_unchanged(value, id(value.__code__))
     ):
         return _no_reference, kind, 0
     try:
