@@ -88,7 +88,7 @@ def _lines(
     derived = derived_nodes(joint)
     # of nodes that a pass or the partition made anew: by the place in the user's code
     computed = _by_place(parts.forward.order, line_of)
-    pulled = _by_place([*derived, *parts.backward.order], line_of)
+    pulled = _by_place([*filter(derived.__contains__, joint.order), *parts.backward.order], line_of)
     joined = _numbered(joint.order)
     again = {place[:2] for place in joined.values() if place[2]}
     lowest: dict[tuple, int] = {}
