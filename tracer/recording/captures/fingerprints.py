@@ -11,7 +11,10 @@ from __future__ import annotations
 import array
 import functools
 import types
+import weakref
 from collections import OrderedDict, UserDict, UserList, deque
+from collections.abc import Callable
+from contextlib import suppress
 from types import BuiltinFunctionType, FunctionType, MappingProxyType, MethodType, ModuleType
 from typing import Any
 
@@ -112,26 +115,31 @@ def globals_of(function: types.FunctionType) -> dict[str, Any]:
 
 
 class SameObject:
-    """Equal to itself alone: SciPy's functions and distributions, which share code and types.
+    """Equal to itself alone, as no address is: another object may come to lie there.
 
-    It keeps the object alive, so that no other can take its place in memory.
+    It refers weakly to what it stands for, so that a lost object equals none. What can't be
+    referred to so, and methods, which are made anew at each access, are kept alive.
     """
 
-    __slots__ = ("value",)
+    __slots__ = ("kind", "value")
 
     def __init__(self, value: Any):
-        self.value = value
+        self.kind = type(value)
+        self.value: Callable[[], Any] = lambda: value
+        if self.kind not in (MethodType, BuiltinFunctionType):
+            with suppress(TypeError):
+                self.value = weakref.ref(value)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, SameObject):
             return NotImplemented
-        a, b = self.value, other.value
-        if isinstance(a, MethodType) and isinstance(b, MethodType):  # made anew at each access
+        a, b = self.value(), other.value()
+        if self.kind is other.kind and self.kind in (MethodType, BuiltinFunctionType):
             return a.__self__ is b.__self__ and a.__name__ == b.__name__
-        return a is b
+        return a is b and a is not None
 
     def __hash__(self) -> int:
-        return hash(type(self.value))
+        return hash(self.kind)
 
 
 def fingerprint(value: Any) -> Any:
@@ -157,7 +165,7 @@ def fingerprint(value: Any) -> Any:
         held = [_default(default) for default in given]
         return FunctionType, SameObject(inner.__code__), *held, *_made_by_library(inner)
     if isinstance(value, IDENTICAL):
-        return kind, id(value)
+        return kind, SameObject(value)
     if kind is functools.partial:  # where it is called, what it holds has paths of its own
         return kind, fingerprint(value.func), len(value.args), tuple(value.keywords)
     if kind is slice:
@@ -180,7 +188,7 @@ def _default(value: Any, depth: int = 4) -> Any:
     if kind in (float, complex) or isinstance(value, np.generic):
         return kind, repr(value)
     if isinstance(value, np.ndarray) or kind in (list, tuple, dict):
-        return kind, id(value)
+        return kind, SameObject(value)
     inner = innermost(value)
     if not isinstance(inner, FunctionType):
         return fingerprint(value)
@@ -208,5 +216,5 @@ def _made_by_library(function: FunctionType) -> tuple:
         except ValueError:  # an empty cell
             continue
         known = fingerprint(value)
-        cells.append(known if len(known) > 1 else (type(value), id(value)))
+        cells.append(known if len(known) > 1 else (type(value), SameObject(value)))
     return tuple(cells)
