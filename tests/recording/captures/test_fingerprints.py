@@ -79,3 +79,40 @@ def test_a_function_at_the_address_of_a_lost_one_is_another_one():
     for factor in range(2, 30):
         assert outer(made(factor))(x).tolist() == [float(factor)] * 3
         forget_code()
+
+
+def test_code_and_defaults_that_are_replaced_are_seen_by_the_next_call():
+    def helper(x, by=2.0, shift=np.zeros(2)):
+        return x * by + shift
+
+    def inner(x, by=3.0, shift=np.zeros(2)):
+        return x - by
+
+    traced = trace(lambda x: helper(x))
+    x = np.ones(2)
+    for _ in range(3):
+        assert traced(x).tolist() == [2.0, 2.0]
+    helper.__defaults__ = (4.0, np.ones(2))
+    for _ in range(3):
+        assert traced(x).tolist() == [5.0, 5.0]
+    helper.__code__ = inner.__code__
+    for _ in range(3):
+        assert traced(x).tolist() == [-3.0, -3.0]
+    helper.__kwdefaults__, helper.__defaults__ = {}, (0.5, 0.0)
+    assert traced(x).tolist() == [0.5, 0.5]
+
+
+def test_what_a_default_closes_over_is_seen_by_the_next_call():
+    factor = 2.0
+
+    def scale(x):
+        return x * factor
+
+    def helper(x, scale=scale):
+        return scale(x)
+
+    traced = trace(lambda x: helper(x))
+    results = []
+    for factor in (2.0, 2.0, 3.0, 3.0, 4.0):
+        results.append(traced(np.ones(1)).item())
+    assert results == [2.0, 2.0, 3.0, 3.0, 4.0]

@@ -13,8 +13,6 @@ import functools
 import types
 import weakref
 from collections import OrderedDict, UserDict, UserList, deque
-from collections.abc import Callable
-from contextlib import suppress
 from types import BuiltinFunctionType, FunctionType, MappingProxyType, MethodType, ModuleType
 from typing import Any
 
@@ -121,22 +119,30 @@ class SameObject:
     referred to so, and methods, which are made anew at each access, are kept alive.
     """
 
-    __slots__ = ("kind", "value")
+    __slots__ = ("kind", "strong", "weak")
 
     def __init__(self, value: Any):
-        self.kind = type(value)
-        self.value: Callable[[], Any] = lambda: value
-        if self.kind not in (MethodType, BuiltinFunctionType):
-            with suppress(TypeError):
-                self.value = weakref.ref(value)
+        self.kind = kind = type(value)
+        self.strong, self.weak = value, None
+        if kind is not MethodType and kind is not BuiltinFunctionType:
+            try:
+                self.weak, self.strong = weakref.ref(value), None
+            except TypeError:  # an object without room for weak references
+                pass
+
+    def now(self) -> Any:
+        """The object; None if it is lost."""
+        return self.strong if self.weak is None else self.weak()
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, SameObject):
             return NotImplemented
-        a, b = self.value(), other.value()
+        a, b = self.now(), other.now()
+        if a is b:
+            return a is not None
         if self.kind is other.kind and self.kind in (MethodType, BuiltinFunctionType):
             return a.__self__ is b.__self__ and a.__name__ == b.__name__
-        return a is b and a is not None
+        return False
 
     def __hash__(self) -> int:
         return hash(self.kind)

@@ -19,13 +19,15 @@ from typing import Any
 
 import numpy as np
 
-from tracer.recording.captures.fingerprints import SameObject, fingerprint
+from tracer.recording.captures.fingerprints import fingerprint
 from tracer.recording.captures.guards import ValueGuard
 from tracer.recording.captures.paths import MISSING, Path
 
 Test = Callable[[Any, list[Any]], bool]
 PLAIN = (int, bool, str, bytes, type(None))  # immutable, and part of the fingerprint anyway
 FIXED = (BuiltinFunctionType, ModuleType, np.ufunc, type(np.sum), type)
+# to an object, and its type; to a function's code, and its defaults
+Reference = tuple[Callable[[], Any], type, Any, Any]
 READ_ERRORS = (AttributeError, KeyError, IndexError, TypeError, ValueError)
 
 
@@ -35,13 +37,17 @@ def with_identity_cache(guard: Any) -> Test:
         return guard.holds
     path, expected = guard.path, guard.expected
     read = reader(path)
-    known: tuple[Any, type, int] = (_no_reference, type(None), 0)
+    known: Reference = (_no_reference, type(None), None, None)
 
     def holds(function: Any, leaves: list[Any]) -> bool:
         nonlocal known
-        seen, kind, code = known
+        seen, kind, code, defaults = known
         value = read(function, leaves)
-        if seen() is value and type(value) is kind and (not code or _is_unchanged(value, code)):
+        if (
+            seen() is value
+            and type(value) is kind
+            and (code is None or _is_unchanged(value, code, defaults))
+        ):
             return True
         value = path.read(function, leaves)
         if fingerprint(value) != expected:
@@ -83,30 +89,30 @@ def _no_reference() -> Any:
     return MISSING
 
 
-def _reference_to(value: Any, expected: Any) -> tuple[Any, type, int]:
-    """How to know a value again: a way to the object, its type, and its code if it has one."""
+def _reference_to(value: Any, expected: Any) -> Reference:
+    """How to know a value again: a way to the object, its type, its code and defaults if any."""
     kind = type(value)
     if kind in PLAIN:
-        return (lambda: value), kind, 0
-    is_plain_object = expected == (kind,)
-    if kind not in FIXED and kind is not FunctionType and not is_plain_object:
-        return _no_reference, kind, 0
-    if kind is FunctionType and not (
-        expected == (FunctionType, SameObject(value.__code__))
-        and _is_unchanged(value, id(value.__code__))
-    ):
-        return _no_reference, kind, 0
+        return (lambda: value), kind, None, None
+    code = defaults = None
+    if kind is FunctionType:
+        code, defaults = weakref.ref(value.__code__), value.__defaults__
+        # defaults count by what they are; a function among them by what it closes over, too
+        simple = value.__kwdefaults__ is None and not any(map(callable, defaults or ()))
+        if not simple or len(expected) != 2 + len(defaults or ()):
+            return _no_reference, kind, None, None
+    elif kind not in FIXED and expected != (kind,):
+        return _no_reference, kind, None, None
     try:
-        seen = weakref.ref(value)
+        return weakref.ref(value), kind, code, defaults
     except TypeError:
-        return _no_reference, kind, 0
-    return seen, kind, id(value.__code__) if kind is FunctionType else 0
+        return _no_reference, kind, None, None
 
 
-def _is_unchanged(function: Any, code: int) -> bool:
-    """Whether a function has the code that it had, and no defaults."""
+def _is_unchanged(function: Any, code: Any, defaults: Any) -> bool:
+    """Whether a function has the code and the defaults that it had."""
     return (
-        id(function.__code__) == code
-        and function.__defaults__ is None
+        function.__code__ is code()
+        and function.__defaults__ is defaults
         and function.__kwdefaults__ is None
     )
